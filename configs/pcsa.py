@@ -1,0 +1,70 @@
+"""The paper's experiment and its ablation rows: ``--config=configs/pcsa.py`` or ``--config=configs/pcsa.py:ROW``."""
+
+from ml_collections import ConfigDict
+
+MS_SSIM_WEIGHT = 0.1  # of the (MS-)SSIM term where it is on
+
+ROWS = {
+    "pcsa": {},  # the full model; Figs. 3-5
+    "pca": {"generator.attention_sizes": ()},  # Fig. 3: no self-attention
+    "sa": {  # Fig. 3: plain 3x3x3 convolutions in place of pyramids with channel attention
+        "generator.stages": (((3, 24),), ((3, 96),)),
+        "generator.channel_attention": "none",
+    },
+    "sa4": {},  # Table 1: the full model
+    "sa16": {"generator.attention_sizes": (16,)},  # Table 1
+    "sa32": {"generator.attention_sizes": (32,)},  # Table 1
+    "adversarial": {"loss.l1": 0.0, "loss.ms_ssim": 0.0},  # Table 2
+    "mae": {"loss.ms_ssim": 0.0},  # Table 2
+    "ms_ssim": {"loss.l1": 0.0},  # Table 2
+    "mae_ssim": {"loss.ssim": MS_SSIM_WEIGHT, "loss.ms_ssim": 0.0},  # Table 2
+    "mae_ms_ssim": {},  # Table 2: the full model
+}
+
+
+def get_config(row: str = "pcsa") -> ConfigDict:
+    if row not in ROWS:
+        raise ValueError(f"row: expected one of {', '.join(ROWS)}, found {row!r}")
+    config = ConfigDict()
+    config.row = row  # name in the tables
+    config.seed = 0  # of parameters, data order and split
+    config.precision = "float32"  # arithmetic of the networks: float32 | bfloat16
+    config.batch_size = 16  # volumes a step; 4.2
+    config.num_epochs = 1000  # passes over the training subjects; 4.2
+    config.data = ConfigDict({
+        "root": "",  # cohort folder; empty: the built-in cohort (a phantom)
+        "pairs": 356,  # subjects of the built-in cohort; 4.1
+        "size": 64,  # voxels along each axis, a multiple of 16; 4.1
+        "fold": 0,  # which fold is tested
+        "num_folds": 5,  # folds by participant, stratified by diagnosis; open
+        "validation_fraction": 0.125,  # of the participants outside the test fold; open
+        "normalisation": "minmax",  # minmax (Eq. 13) | percentile
+    })  # fmt: skip
+    config.generator = ConfigDict({
+        "stages": (((7, 4), (5, 8), (3, 12)), ((5, 36), (3, 60))),  # (kernel size, channels) of each branch; 3.2
+        "bottleneck_features": 192,  # channels; 3.2
+        "residual_blocks": 1,  # at the bottleneck; 3.2
+        "channel_attention": "softmax_sigmoid",  # softmax_sigmoid (Eqs. 3-4) | softmax | sigmoid | none
+        "reduction": 4,  # channels per hidden unit of the channel attention; open
+        "attention_sizes": (4,),  # edges (voxels) of the features that self-attention acts on; Table 1
+        "skip": True,  # U-Net connections; open
+        "transposed": False,  # True: transposed convolutions in place of trilinear + convolution; 3.2
+        "output": "none",  # none | sigmoid | relu; open
+    })  # fmt: skip
+    config.discriminator = ConfigDict({
+        "features": (24, 48, 96, 192),  # channels of the convolution-pooling layers; 3.3
+        "conditional": True,  # D sees the MRI too; open
+        "negative_slope": 0.2,  # of the leaky ReLU; open
+    })  # fmt: skip
+    # Eq. 12: weight of each term; the weights are open, L1 = 1 is the unit.
+    config.loss = ConfigDict({"adversarial": 0.01, "l1": 1.0, "ssim": 0.0, "ms_ssim": MS_SSIM_WEIGHT})
+    config.adversarial_form = "bce"  # bce (non-saturating) | lsgan | hinge; 3.4.1
+    config.ms_ssim_exponents = "raw"  # raw (as printed) | normalised (sum 1); 3.4.3
+    adam = {"b1": 0.9, "b2": 0.999, "schedule": "constant", "gradient_clip": 0.0}  # 4.2; clip: global norm, 0 = off
+    config.generator_optimizer = ConfigDict({"learning_rate": 1e-4, **adam})  # 4.2
+    config.discriminator_optimizer = ConfigDict({"learning_rate": 4e-4, **adam})  # 4.2
+    config.log_every_steps = 10  # steps between rows of metrics.jsonl
+    config.evaluate_every_epochs = 10  # epochs between scores on the validation part
+    config.checkpoint_every_epochs = 10  # epochs between checkpoints
+    config.update_from_flattened_dict(ROWS[row])
+    return config

@@ -1,0 +1,8 @@
+"""``python -m pcsa_jax COMMAND``."""
+
+import sys
+
+from pcsa_jax.run.commands import main
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,70 @@
+"""Files written whole or not at all: every output goes to a temporary name first and is renamed at the end."""
+
+import contextlib
+import gzip
+import json
+import math
+import os
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import nibabel as nib
+import numpy as np
+
+
+@contextlib.contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """Yields a temporary path beside ``path`` and renames it to ``path`` if the block succeeds."""
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    descriptor, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".tmp", dir=path.parent)
+    os.close(descriptor)
+    temporary = Path(name)
+    try:
+        yield temporary
+        umask = os.umask(0)
+        os.umask(umask)
+        temporary.chmod(0o666 & ~umask)
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def write_text(path: Path, text: str) -> None:
+    """Writes ``text`` as UTF-8."""
+    with replacing(path) as temporary:
+        temporary.write_text(text, encoding="utf-8")
+
+
+def finite_or_none(value: Any) -> Any:
+    """``value`` with every NaN or infinity (which JSON cannot hold) replaced by None, recursively."""
+    if isinstance(value, dict):
+        return {key: finite_or_none(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [finite_or_none(item) for item in value]
+    if isinstance(value, np.generic):
+        value = value.item()
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    return value
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Writes ``value`` as indented, standard JSON (null in place of NaN and infinity)."""
+    write_text(path, json.dumps(finite_or_none(value), indent=2, allow_nan=False) + "\n")
+
+
+def write_volume(path: Path, data: np.ndarray, affine: np.ndarray) -> None:
+    """Writes a volume as float32 gzipped NIfTI-1 in MNI152 coordinates (qform and sform code 4).
+
+    The gzip header holds neither time nor name, so the same volume gives the same bytes.
+    """
+    image = nib.Nifti1Image(np.asarray(data, np.float32), affine)
+    image.set_sform(affine, code="mni")
+    image.set_qform(affine, code="mni")
+    image.header.set_xyzt_units("mm")
+    with replacing(path) as temporary, temporary.open("wb") as raw:
+        with gzip.GzipFile(filename="", mode="wb", fileobj=raw, compresslevel=3, mtime=0) as stream:
+            stream.write(image.to_bytes())

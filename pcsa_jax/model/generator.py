@@ -1,0 +1,146 @@
+"""The generator: pyramid convolutions with channel attention, self-attention, U-Net-like decoder (section 3.2)."""
+
+from collections.abc import Sequence
+
+import flax.linen as nn
+import jax.numpy as jnp
+from jaxtyping import Array, Float
+
+from pcsa_jax.model.attention import ChannelAttention, SelfAttention
+from pcsa_jax.model.convolution import Conv
+from pcsa_jax.model.resampling import max_pool, upsample
+
+OUTPUTS = {"none": lambda x: x, "sigmoid": nn.sigmoid, "relu": nn.relu}
+"""Activations of the last layer; the paper does not settle it (``docs/decisions.md``)."""
+
+DOWNSAMPLING = 16
+"""Input voxels per bottleneck voxel along an axis: two pooled stages, one strided convolution, one more pooling."""
+
+Branches = Sequence[tuple[int, int]]
+
+
+class PyramidConv(nn.Module):
+    """Convolutions of several kernel sizes side by side, each with its own channel attention, concatenated.
+
+    Source: Eqs. 1-6, section 3.2 (the paper's PCCA block without its pooling).
+
+    Attributes:
+      branches: (kernel size in voxels, output channels) of each branch.
+      channel_attention: key of :data:`~pcsa_jax.model.attention.CHANNEL_WEIGHTS`, or "none".
+      reduction: hidden width of the channel attention is C / reduction.
+    """
+
+    branches: Branches = ((7, 4), (5, 8), (3, 12))
+    channel_attention: str = "softmax_sigmoid"
+    reduction: int = 4
+
+    @nn.compact
+    def __call__(self, x: Float[Array, "b x y z c"]) -> Float[Array, "b x y z f"]:
+        groups = []
+        for index, (kernel_size, features) in enumerate(self.branches):
+            group = nn.relu(Conv(features, kernel_size, name=f"conv{index}")(x))
+            if self.channel_attention != "none":
+                group = ChannelAttention(self.channel_attention, self.reduction, name=f"channel_attention{index}")(group)
+            groups.append(group)
+        return jnp.concatenate(groups, axis=-1)
+
+
+class ResidualBlock(nn.Module):
+    """Two 3x3x3 convolutions around an identity connection.
+
+    Source: section 3.2 ("residual connection module"; its inside is not given, this is the usual two-layer form).
+    """
+
+    @nn.compact
+    def __call__(self, x: Float[Array, "b x y z c"]) -> Float[Array, "b x y z c"]:
+        hidden = nn.relu(Conv(x.shape[-1], name="conv0")(x))
+        return nn.relu(x + Conv(x.shape[-1], name="conv1")(hidden))
+
+
+class Deconvolution(nn.Module):
+    """One decoder layer: more voxels, the skip connection, a convolution.
+
+    Source: section 3.2 ("deconvolution", "linear interpolation").
+    Paper: both words are used; ``transposed`` False interpolates and then convolves (3x3x3), True is a transposed
+    convolution, whose kernel is the smallest odd one that leaves no gaps (3 for a factor of 2, 5 for 4).
+
+    Attributes:
+      features: number of output channels.
+      factor: output voxels per input voxel along an axis.
+      transposed: True for a transposed convolution, which takes the skip of the layer before at its input.
+    """
+
+    features: int
+    factor: int
+    transposed: bool = False
+
+    @nn.compact
+    def __call__(self, x: Float[Array, "b x y z c"], skip: Array | None) -> Float[Array, "b x2 y2 z2 f"]:
+        if self.transposed:
+            kernel_size = (self.factor + 1 - self.factor % 2,) * 3
+            x = nn.ConvTranspose(self.features, kernel_size, (self.factor,) * 3, dtype=x.dtype, name="conv")(x)
+            return x if skip is None else jnp.concatenate([x, skip], axis=-1)
+        x = upsample(x, self.factor)
+        if skip is not None:
+            x = jnp.concatenate([x, skip], axis=-1)
+        return Conv(self.features, name="conv")(x)
+
+
+class Generator(nn.Module):
+    """Grey-matter map to FDG-PET.
+
+    Sizes at 64^3: 64 -> 32 -> 16 -> 8 -> 4 down, 4 -> 16 -> 32 -> 64 up, the only reading in which the decoder mirrors
+    the encoder and its three inputs are the 4^3, 16^3 and 32^3 of Table 1.
+
+    Source: section 3.2, Fig. 1, Table 1.
+    Deviation: the paper claims a U-Net but describes no skip connections; ``skip`` concatenates the two pooled stages to
+    the decoder, as the closest earlier system (TPA-GAN) does.
+    Deviation: a last ReLU, as the text can be read, stops learning where the output is 0; see ``output``.
+
+    Attributes:
+      stages: branches of each pyramid convolution; each stage ends in a max-pooling.
+      bottleneck_features: channels of the strided convolution and the residual blocks.
+      residual_blocks: number of residual blocks at the bottleneck.
+      channel_attention: see :class:`PyramidConv`.
+      reduction: see :class:`PyramidConv`.
+      attention_sizes: edges (voxels) of the decoder inputs that self-attention acts on (Table 1's "patch size").
+      skip: True concatenates the encoder's stages to the decoder.
+      transposed: see :class:`Deconvolution`.
+      output: key of :data:`OUTPUTS`.
+    """
+
+    stages: Sequence[Branches] = (((7, 4), (5, 8), (3, 12)), ((5, 36), (3, 60)))
+    bottleneck_features: int = 192
+    residual_blocks: int = 1
+    channel_attention: str = "softmax_sigmoid"
+    reduction: int = 4
+    attention_sizes: Sequence[int] = (4,)
+    skip: bool = True
+    transposed: bool = False
+    output: str = "none"
+
+    @nn.compact
+    def __call__(self, mri: Float[Array, "b x y z 1"]) -> Float[Array, "b x y z 1"]:
+        x, skips = mri, []
+        for index, branches in enumerate(self.stages):
+            pyramid = PyramidConv(branches, self.channel_attention, self.reduction, name=f"pyramid{index}")
+            x = max_pool(pyramid(x))
+            skips.append(x)
+        x = max_pool(nn.relu(Conv(self.bottleneck_features, stride=2, name="bottleneck")(x)))
+        for index in range(self.residual_blocks):
+            x = ResidualBlock(name=f"residual{index}")(x)
+        skips = [None, *skips] if self.skip else [None] * (len(skips) + 1)
+        for index, skip in enumerate(reversed(skips)):
+            if x.shape[2] in self.attention_sizes:
+                x = SelfAttention(name=f"self_attention{index}")(x)
+            last = index == len(skips) - 1
+            features = 1 if last else sum(features for _, features in self.stages[-1 - index])
+            factor = 2 if index else 4
+            x = Deconvolution(features, factor, self.transposed, name=f"deconvolution{index}")(x, skip)
+            x = x if last else nn.relu(x)
+        return OUTPUTS[self.output](x)
+
+
+def decoder_sizes(size: int, num_stages: int = 2) -> tuple[int, ...]:
+    """Edges (voxels) of the decoder's inputs for volumes of ``size``^3: where self-attention can act."""
+    return (size // (4 * 2**num_stages), *(size // 2**stage for stage in range(num_stages, 0, -1)))

@@ -1,0 +1,1 @@
+"""Run band: the only place for config, paths, clocks and logging; loop, checkpoints, evaluation, commands."""

@@ -1,0 +1,41 @@
+"""The cohort that a config names: a folder of the user's, or the built-in one from the per-user cache."""
+
+import os
+from pathlib import Path
+
+from ml_collections import ConfigDict
+
+from pcsa_jax.data.cohort import Cohort, read_cohort
+from pcsa_jax.data.phantom import PHANTOM_VERSION, write_cohort
+from pcsa_jax.errors import UserError
+from pcsa_jax.run.progress import console, progress
+
+PHANTOM_SEED = 0
+
+
+def cache_folder() -> Path:
+    """``$PCSA_JAX_CACHE``, or ``pcsa_jax`` in the user's cache folder."""
+    given = os.environ.get("PCSA_JAX_CACHE")
+    return Path(given) if given else Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache", "pcsa_jax")
+
+
+def open_cohort(data: ConfigDict) -> Cohort:
+    """Reads the cohort of a config's ``data`` group, writing the built-in one first if it is not in the cache.
+
+    Raises:
+      UserError: if the cohort cannot be read or written.
+    """
+    if data.root:
+        return read_cohort(Path(data.root))
+    root = cache_folder() / f"phantom-v{PHANTOM_VERSION}-seed{PHANTOM_SEED}-{data.size}-{data.pairs}pairs"
+    if not root.exists():
+        console.print(f"Writing the built-in cohort (a phantom: {data.pairs} pairs at {data.size}^3) to {root}")
+        try:
+            with progress("Phantom") as report:
+                write_cohort(root, pairs=data.pairs, mri_only=0, size=data.size, seed=PHANTOM_SEED, progress=report)
+        except OSError as error:
+            raise UserError(
+                f"built-in cohort: could not be written to {root} ({error.strerror}). Set PCSA_JAX_CACHE to a folder "
+                "with space, or --config.data.root to a cohort."
+            ) from error
+    return read_cohort(root)

@@ -1,0 +1,69 @@
+"""Progress on long work: a bar with ETA on a terminal, a plain line now and then in a log file."""
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Protocol
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+LOG_INTERVAL_S = 30.0
+"""Seconds between lines where there is no terminal to redraw."""
+
+console = Console(stderr=True, soft_wrap=True, highlight=False)
+
+
+class Report(Protocol):
+    """Called with the work done, the work in all, and a few words on how it stands."""
+
+    def __call__(self, done: int, total: int, status: str = "") -> None: ...
+
+
+@contextmanager
+def progress(description: str) -> Iterator[Report]:
+    """Yields the function that reports progress of the work called ``description``."""
+    if not console.is_terminal:
+        yield _line_report(description)
+        return
+    columns = (
+        TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[status]}"),
+        TimeElapsedColumn(), TextColumn("ETA"), TimeRemainingColumn(),
+    )  # fmt: skip
+    with Progress(*columns, console=console, transient=False, speed_estimate_period=120) as bar:
+        task = bar.add_task(description, total=None, status="")
+
+        def report(done: int, total: int, status: str = "") -> None:
+            bar.update(task, completed=done, total=total, status=status)
+
+        yield report
+
+
+def _line_report(description: str) -> Report:
+    start = last = time.monotonic()
+    first: int | None = None
+
+    def report(done: int, total: int, status: str = "") -> None:
+        nonlocal last, first
+        now = time.monotonic()
+        first = done if first is None else first
+        if done < total and now - last < LOG_INTERVAL_S:
+            return
+        last = now
+        left = (now - start) * (total - done) / (done - first) if done > first else None
+        eta = "" if left is None or done == total else f", {format_duration(left)} left"
+        console.print(f"{description} {done}/{total}, {format_duration(now - start)} so far{eta} {status}".rstrip())
+
+    return report
+
+
+def format_duration(seconds: float) -> str:
+    """``75`` -> "1 min 15 s"."""
+    seconds = round(seconds)
+    if seconds < 60:
+        return f"{seconds} s"
+    minutes, seconds = divmod(seconds, 60)
+    if minutes < 60:
+        return f"{minutes} min {seconds:02d} s"
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours} h {minutes:02d} min"

@@ -1,0 +1,82 @@
+"""The files of one run, and the lock that keeps a second process out."""
+
+import contextlib
+import dataclasses
+import fcntl
+from collections.abc import Iterator
+from pathlib import Path
+
+from pcsa_jax.errors import UserError
+
+
+@dataclasses.dataclass(frozen=True)
+class Workdir:
+    """Paths of a run's files (docs/files.md); nothing is created by naming them."""
+
+    root: Path
+
+    @property
+    def config(self) -> Path:
+        return self.root / "config.json"
+
+    @property
+    def environment(self) -> Path:
+        return self.root / "environment.json"
+
+    @property
+    def splits(self) -> Path:
+        return self.root / "splits.tsv"
+
+    @property
+    def metrics(self) -> Path:
+        return self.root / "metrics.jsonl"
+
+    @property
+    def tensorboard(self) -> Path:
+        return self.root / "tensorboard"
+
+    @property
+    def checkpoints(self) -> Path:
+        return self.root / "checkpoints"
+
+    def evaluation(self, split: str) -> Path:
+        return self.root / "evaluation" / split
+
+    def open(self) -> bool:
+        """Creates the folder; True if it already holds a run.
+
+        Raises:
+          UserError: if it holds anything else, or cannot be written.
+        """
+        if self.config.is_file():
+            return True
+        try:
+            self.root.mkdir(parents=True, exist_ok=True)
+            others = [path.name for path in self.root.iterdir() if path.name != ".lock"]
+        except OSError as error:
+            raise UserError(
+                f"--workdir {self.root}: expected a folder that can be written, found {error.strerror}. Choose another."
+            ) from error
+        if others:
+            raise UserError(
+                f"--workdir {self.root}: expected an empty folder or a run, found other files ({sorted(others)[0]}, "
+                f"{len(others)} in all). Choose another."
+            )
+        return False
+
+    @contextlib.contextmanager
+    def lock(self) -> Iterator[None]:
+        """Holds the run's lock; the system drops it when the process ends, however it ends.
+
+        Raises:
+          UserError: if another process trains in this folder.
+        """
+        with (self.root / ".lock").open("w") as stream:
+            try:
+                fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except OSError as error:
+                raise UserError(
+                    f"--workdir {self.root}: expected no other process, found one that trains there. "
+                    "Wait for it, stop it, or choose another folder."
+                ) from error
+            yield

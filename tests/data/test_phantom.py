@@ -1,0 +1,130 @@
+"""The phantom on disk: files, names, determinism, messages, nothing left behind."""
+
+import json
+from pathlib import Path
+
+import nibabel as nib
+import numpy as np
+import pytest
+
+from pcsa_jax.data import layout
+from pcsa_jax.data.grid import Grid
+from pcsa_jax.data.phantom import cohort, make_subject, write_cohort
+from pcsa_jax.errors import UserError
+
+
+def content(root: Path) -> dict[str, bytes]:
+    return {str(path.relative_to(root)): path.read_bytes() for path in sorted(root.rglob("*")) if path.is_file()}
+
+
+@pytest.fixture(scope="module")
+def small(tmp_path_factory):
+    out = tmp_path_factory.mktemp("phantom") / "cohort"
+    assert write_cohort(out, pairs=3, mri_only=2, size=16, jobs=1) == out
+    return out
+
+
+def test_every_file_is_there_and_no_other(small):
+    wanted = {small / name for name in ("README", "dataset_description.json", "participants.tsv", "participants.json")}
+    for number in range(1, 6):
+        name = f"sub-{number:04d}"
+        wanted.add(layout.mri_path(small, name, size=16))
+        if number <= 3:
+            wanted |= {layout.pet_path(small, name, size=16, desc=desc) for desc in ("", "predictable")}
+    wanted |= {layout.sidecar(path) for path in wanted if path.name.endswith(".nii.gz")}
+    assert {path for path in small.rglob("*") if path.is_file()} == wanted
+
+
+def test_volumes_lie_on_the_grid(small):
+    image = nib.load(layout.pet_path(small, "sub-0002", size=16))
+    np.testing.assert_allclose(image.affine, Grid(16).affine)
+    np.testing.assert_array_equal(np.asarray(image.dataobj), make_subject(2, size=16).pet)
+
+
+def test_it_says_it_is_a_phantom(small):
+    description = json.loads((small / "dataset_description.json").read_text())
+    assert description["DatasetType"] == "derivative"
+    assert description["GeneratedBy"][0]["Name"] == layout.PHANTOM_GENERATOR
+    for path in small.glob("sub-*/*/*.json"):
+        sidecar = json.loads(path.read_text())
+        assert sidecar["Description"].startswith("PHANTOM")
+        assert sidecar["SkullStripped"] is True and "Resolution" in sidecar
+
+
+def test_participants(small):
+    lines = (small / "participants.tsv").read_text().splitlines()
+    assert tuple(lines[0].split("\t")) == layout.PARTICIPANT_COLUMNS
+    assert [line.split("\t")[0] for line in lines[1:]] == [f"sub-{number:04d}" for number in range(1, 6)]
+    assert {line.split("\t")[1] for line in lines[1:]} == {"AD", "CN"}
+
+
+def test_files_do_not_depend_on_workers_or_on_how_many_are_asked_for(small, tmp_path, monkeypatch):
+    monkeypatch.setattr(cohort, "FEWEST_FOR_WORKERS", 1)
+    seen = []
+    write_cohort(tmp_path / "two", pairs=3, mri_only=2, size=16, jobs=2, progress=lambda *step: seen.append(step))
+    assert content(tmp_path / "two") == content(small)
+    assert seen == [(done, 5) for done in range(1, 6)]
+    write_cohort(tmp_path / "one", pairs=1, mri_only=0, size=16, jobs=1)
+    alone, among = content(tmp_path / "one"), content(small)
+    assert all(among[name] == data for name, data in alone.items() if name.startswith("sub-"))
+
+
+def test_another_seed_is_another_cohort(small, tmp_path):
+    write_cohort(tmp_path / "other", pairs=1, mri_only=0, size=16, seed=1, jobs=1)
+    path = layout.mri_path(Path(), "sub-0001", size=16)
+    assert (tmp_path / "other" / path).read_bytes() != (small / path).read_bytes()
+
+
+def test_an_empty_folder_is_filled(tmp_path):
+    (tmp_path / "empty").mkdir()
+    write_cohort(tmp_path / "empty", pairs=1, mri_only=0, size=16, jobs=1)
+    assert (tmp_path / "empty" / "participants.tsv").exists()
+
+
+def test_a_folder_with_something_in_it_is_refused(tmp_path):
+    (tmp_path / "note.txt").write_text("mine")
+    with pytest.raises(UserError, match="expected a new or empty folder; found files in it"):
+        write_cohort(tmp_path, pairs=1, mri_only=0, size=16)
+    assert [path.name for path in tmp_path.iterdir()] == ["note.txt"]
+    with pytest.raises(UserError, match="expected a new or empty folder; found a file"):
+        write_cohort(tmp_path / "note.txt", pairs=1, mri_only=0, size=16)
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ({"pairs": 0}, "pairs must be at least 1; found 0. Give --pairs=1 or more."),
+        ({"mri_only": -1}, "mri_only must be at least 0; found -1. Give --mri-only=0 or more."),
+        ({"seed": -2}, "seed must be at least 0; found -2."),
+        ({"jobs": 0}, "jobs must be at least 1; found 0."),
+        ({"size": 24}, "size must be a multiple of 16; found 24. Give --size=16, 32, 48, 64 or more."),
+        ({"size": 0}, "size must be a multiple of 16; found 0."),
+    ],
+)
+def test_bad_values_are_refused(tmp_path, values, message):
+    with pytest.raises(UserError) as caught:
+        write_cohort(tmp_path / "out", **values)
+    assert message in str(caught.value)
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("error", [RuntimeError, KeyboardInterrupt])
+def test_nothing_is_left_behind(tmp_path, error):
+    def stop(done: int, total: int) -> None:
+        if done == 2:
+            raise error
+
+    with pytest.raises(error):
+        write_cohort(tmp_path / "out", pairs=3, mri_only=0, size=16, jobs=1, progress=stop)
+    assert not list(tmp_path.iterdir())
+
+
+def test_nothing_is_left_behind_by_workers(tmp_path, monkeypatch):
+    monkeypatch.setattr(cohort, "FEWEST_FOR_WORKERS", 1)
+
+    def stop(done: int, total: int) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        write_cohort(tmp_path / "out", pairs=6, mri_only=0, size=16, jobs=2, progress=stop)
+    assert not list(tmp_path.iterdir())

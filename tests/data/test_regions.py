@@ -1,0 +1,73 @@
+"""Masks lie where anatomy says, on every grid."""
+
+import numpy as np
+import pytest
+
+from pcsa_jax.data.grid import Grid
+from pcsa_jax.data.regions import REGION_NAMES, brain_mask, region_masks
+
+SIZES = (16, 32, 64)
+
+
+def centre_mm(mask, grid):
+    return np.argwhere(mask).mean(axis=0) * grid.voxel_size_mm + grid.affine[:3, 3]
+
+
+def volume_ml(mask, grid):
+    return mask.sum() * grid.voxel_size_mm**3 / 1000
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_brain_has_the_volume_of_the_mni_brain(size):
+    grid = Grid(size)
+    mask = brain_mask(grid)
+    assert mask.shape == grid.shape
+    assert mask.dtype == bool
+    assert volume_ml(mask, grid) == pytest.approx(1880, rel=0.02)
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_regions_are_in_the_brain_and_do_not_overlap(size):
+    grid = Grid(size)
+    masks = region_masks(grid)
+    assert list(masks) == list(REGION_NAMES)
+    for mask in masks.values():
+        assert mask.any()
+        assert not (mask & ~brain_mask(grid)).any()
+    if size >= 32:
+        assert np.sum(list(masks.values()), axis=0).max() == 1
+
+
+@pytest.mark.parametrize(
+    ("region", "y_mm", "z_mm", "ml"),
+    [
+        ("posterior_cingulate_precuneus", -56, 41, 58),
+        ("angular", -61, 36, 22),
+        ("inferior_temporal", -31, -24, 53),
+        ("hippocampus", -22, -12, 14),
+        ("sensorimotor", -19, 51, 122),
+    ],
+)
+def test_regions_are_where_the_atlas_has_them(region, y_mm, z_mm, ml):
+    grid = Grid(64)
+    mask = region_masks(grid)[region]
+    _, y, z = centre_mm(mask, grid)
+    assert (y, z) == (pytest.approx(y_mm, abs=3), pytest.approx(z_mm, abs=3))
+    assert volume_ml(mask, grid) == pytest.approx(ml, rel=0.1)
+    x = np.argwhere(mask)[:, 0] * grid.voxel_size_mm + grid.affine[0, 3]
+    assert 0.35 < np.mean(x < 0) < 0.65, "both hemispheres"
+
+
+def test_angular_gyrus_is_larger_on_the_right():
+    """True of AAL (and so of its use here): tells a flipped atlas from a right one."""
+    grid = Grid(64)
+    x = np.argwhere(region_masks(grid)["angular"])[:, 0] * grid.voxel_size_mm + grid.affine[0, 3]
+    assert np.sum(x > 0) > 1.2 * np.sum(x < 0)
+
+
+def test_masks_cannot_be_changed_by_a_caller():
+    grid = Grid(32)
+    with pytest.raises(ValueError, match="read-only"):
+        brain_mask(grid)[0, 0, 0] = True
+    region_masks(grid).clear()
+    assert region_masks(grid)
