@@ -39,3 +39,11 @@ def open_cohort(data: ConfigDict) -> Cohort:
                 "with space, or --config.data.root to a cohort."
             ) from error
     return read_cohort(root)
+
+
+def describe_cohort(data: ConfigDict) -> tuple[str, bool]:
+    """Name of the cohort of a config's ``data`` group and whether it is a phantom, without writing the built-in one."""
+    if not data.root:
+        return f"built-in phantom v{PHANTOM_VERSION}, {data.pairs} pairs", True
+    cohort = read_cohort(Path(data.root))
+    return cohort.name, cohort.is_phantom

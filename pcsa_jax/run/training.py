@@ -131,6 +131,7 @@ class _Loop:
             restored = self._checkpoints.restore_latest()
             state = jax.device_put(restored.state) if restored else initial
             start = int(state.step)
+            self._seconds_before = restored.meta["train_seconds"] if restored else 0.0
             if start >= plan.num_steps:
                 console.print(f"{self._workdir.root}: this run is finished ({start} steps); nothing to do")
                 return Outcome(start, None)
@@ -142,7 +143,7 @@ class _Loop:
 
     def _steps(self, state: GANState, start: int, interruption: Interruption, report: Report) -> Outcome:
         plan, config = self._plan, self._config
-        self._clock, self._logged = time.monotonic(), start
+        self._clock, self._logged, self._started = time.monotonic(), start, time.monotonic()
         report(start, plan.num_steps, "compiling")
         for step in range(start + 1, plan.num_steps + 1):
             epoch, index = divmod(step - 1, plan.steps_per_epoch)
@@ -163,7 +164,7 @@ class _Loop:
                 self._record(epoch, report)
                 scores = self._evaluate(state, step, epoch)
             if saving or stopping:
-                self._checkpoints.save(state, scores=scores, meta={"epoch": epoch, "scores": scores})
+                self._checkpoints.save(state, scores=scores, meta=self._meta(epoch, scores))
                 self._clock = time.monotonic()
             if stopping and not is_last:
                 name = signal.Signals(interruption.signal_number).name
@@ -171,6 +172,11 @@ class _Loop:
                 return Outcome(step, interruption.signal_number)
         console.print(f"Finished after {plan.num_steps} steps; best checkpoint: step {self._checkpoints.best_step()}")
         return Outcome(plan.num_steps, None)
+
+    def _meta(self, epoch: int, scores: Mapping[str, float]) -> dict[str, Any]:
+        """What is stored beside the state."""
+        seconds = self._seconds_before + time.monotonic() - self._started
+        return {"epoch": epoch, "scores": dict(scores), "train_seconds": seconds}
 
     def _record(self, epoch: int, report: Report) -> None:
         """Fetches the scalars of the steps since the last call, checks them all and logs the last."""

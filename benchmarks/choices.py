@@ -1,0 +1,66 @@
+"""Small recorded experiments on validation data for the choices that the paper leaves open.
+
+``python -m benchmarks.choices --out=runs/choices STUDY [STUDY ...]`` trains every variant of a study with the same budget on the
+same split of the built-in cohort and prints the validation scores as a Markdown table for ``docs/decisions.md``. Test
+subjects are not opened. A finished variant is not trained again.
+"""
+
+import argparse
+import json
+from pathlib import Path
+
+from pcsa_jax.run.config import parse_config
+
+# Everything not named is as in configs/demo.py; the budget is the same for all variants of a study.
+STUDIES = {
+    "attention": {
+        "softmax_sigmoid (literal)": {},
+        "softmax": {"generator.channel_attention": "softmax"},
+        "sigmoid": {"generator.channel_attention": "sigmoid"},
+        "none": {"generator.channel_attention": "none"},
+    },
+    "output": {
+        "none": {},
+        "sigmoid": {"generator.output": "sigmoid"},
+        "relu": {"generator.output": "relu"},
+    },
+    "weights": {
+        f"adversarial {adversarial:g}, ms_ssim {ms_ssim:g}": {"loss.adversarial": adversarial, "loss.ms_ssim": ms_ssim}
+        for adversarial, ms_ssim in ((0, 0), (0, 0.1), (0, 1), (0.001, 0.1), (0.01, 0.1), (0.1, 0.1), (0.01, 1))
+    },
+    "conditional": {
+        "conditional D": {},
+        "PET-only D": {"discriminator.conditional": "False"},
+    },
+    "rate": {f"lr {rate:g}": {"generator_optimizer.learning_rate": rate} for rate in (5e-4, 1e-3, 2e-3, 4e-3)},
+}
+
+
+def run_variant(workdir: Path, overrides: dict[str, object]) -> dict[str, float]:
+    """Trains one variant unless it is finished; its last validation scores and the seconds it took."""
+    from pcsa_jax.run.training import train
+    from pcsa_jax.run.workdir import Workdir
+
+    words = [f"--config.{name}={value}" for name, value in overrides.items()]
+    train(parse_config(["--config=configs/demo.py", *words]), Workdir(workdir))
+    rows = [json.loads(line) for line in (workdir / "metrics.jsonl").read_text().splitlines()]
+    return [row for row in rows if "validation/mae_brain" in row][-1]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--set", action="append", default=[], metavar="FIELD=VALUE", help="for every variant")
+    parser.add_argument("studies", nargs="+", choices=list(STUDIES))
+    arguments = parser.parse_args()
+    common = dict(word.split("=", 1) for word in arguments.set)
+    for study in arguments.studies:
+        print(f"\n| {study} | MAE brain | PSNR brain (dB) | SSIM brain |\n|---|---|---|---|", flush=True)
+        for index, (name, overrides) in enumerate(STUDIES[study].items()):
+            row = run_variant(arguments.out / f"{study}{index}", common | overrides)
+            scores = [row[f"validation/{metric}"] for metric in ("mae_brain", "psnr_brain_db", "ssim_brain")]
+            print(f"| {name} | {scores[0]:.4f} | {scores[1]:.2f} | {scores[2]:.4f} |", flush=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,80 @@
+"""From a trained run to its evaluation: reads the cohort, generates the PET of a split, hands both over."""
+
+import json
+from collections import Counter
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from pcsa_jax.data.grid import Grid
+from pcsa_jax.data.pairs import Pairs, load_pairs
+from pcsa_jax.data.splits import SPLITS, check_splits, read_splits
+from pcsa_jax.errors import UserError
+from pcsa_jax.model.step import generate
+from pcsa_jax.run.builtin import open_cohort
+from pcsa_jax.run.evaluation import ReportContext, evaluate_predictions
+from pcsa_jax.run.progress import console, progress
+from pcsa_jax.run.trained import TrainedRun
+from pcsa_jax.run.workdir import Workdir
+
+
+def assess_run(run: TrainedRun, workdir: Workdir, *, split: str, out: Path) -> dict[str, Any]:
+    """Evaluates ``run`` on ``split``; returns the summary.
+
+    Raises:
+      UserError: if the cohort is not the one that was split, or a file is damaged.
+    """
+    data = run.config.data
+    cohort = open_cohort(data)
+    splits = read_splits(workdir.splits)
+    diagnoses = {subject.participant_id: subject.diagnosis for subject in cohort.pairs}
+    check_splits(splits, list(diagnoses), source=workdir.splits)
+    parts = {}
+    for part in ("train", split):
+        subjects = [subject for subject in cohort.pairs if splits[subject.participant_id] == part]
+        with progress(f"Reading {part}") as report:
+            parts[part] = load_pairs(subjects, size=data.size, normalisation=data.normalisation, progress=report)
+    synthetic = synthesise(run, parts[split])
+    counts = Counter((splits[person], diagnosis) for person, diagnosis in diagnoses.items())
+    context = ReportContext(
+        cohort=cohort.name,
+        is_phantom=cohort.is_phantom,
+        config=json.loads(workdir.config.read_text(encoding="utf-8")),
+        environment=_read_environment(workdir),
+        split_counts={part: {d: counts[part, d] for d in ("AD", "CN")} for part in SPLITS},
+        step=run.step,
+        checkpoint=f"{run.checkpoint} (step {run.step})",
+        split=split,
+        metrics_jsonl=workdir.metrics if workdir.metrics.is_file() else None,
+        wall_time_s=run.meta.get("train_seconds"),
+    )
+    console.print(f"Scoring {len(parts[split])} subjects and drawing the figures")
+    return evaluate_predictions(
+        out=out, train=parts["train"], test=parts[split], synthetic=synthetic, grid=Grid(data.size), context=context
+    )
+
+
+def synthesise(run: TrainedRun, pairs: Pairs) -> np.ndarray:
+    """The generated PET of every row, float32 (n, x, y, z) in [0, 1]."""
+    module, dtype = run.experiment.modules.generator, run.experiment.dtype
+    forward = jax.jit(partial(generate, module))
+    params = jax.device_put(run.params)
+    synthetic = np.empty_like(pairs.pet)
+    with progress("Generating") as report:
+        for row in range(len(pairs)):
+            synthetic[row] = forward(params, jnp.asarray(pairs.mri[row][None, ..., None], dtype))[0, ..., 0]
+            report(row + 1, len(pairs))
+    return synthetic
+
+
+def _read_environment(workdir: Workdir) -> dict[str, Any]:
+    try:
+        return json.loads(workdir.environment.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise UserError(
+            f"{workdir.environment}: expected the run's versions and devices, found {error}. Restore the file."
+        ) from error

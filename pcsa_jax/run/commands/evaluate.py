@@ -1,0 +1,38 @@
+"""Score a trained run on subjects it has not seen, beside trivial predictors; write tables, figures and a report.
+
+examples:
+  python evaluate.py --workdir=runs/demo
+  python evaluate.py --workdir=runs/pcsa --split=validation --out=/tmp/look
+
+Writes subjects.tsv, regions.tsv, summary.json, figures/ and report.html to WORKDIR/evaluation/SPLIT.
+"""
+
+import argparse
+from pathlib import Path
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--workdir", required=True, type=Path, metavar="DIR", help="folder of the trained run")
+    parser.add_argument(
+        "--split", choices=("test", "validation"), default="test", help="part of the cohort to score (test)"
+    )
+    parser.add_argument("--out", type=Path, metavar="DIR", help="where to write (WORKDIR/evaluation/SPLIT)")
+    parser.add_argument(
+        "--checkpoint", choices=("best", "latest"), default="best", help="best on validation data (default) or latest"
+    )
+
+
+def run(arguments: argparse.Namespace) -> int:
+    from pcsa_jax.run.assessment import assess_run
+    from pcsa_jax.run.evaluation import summary_table
+    from pcsa_jax.run.progress import console
+    from pcsa_jax.run.trained import open_run
+    from pcsa_jax.run.workdir import Workdir
+
+    workdir = Workdir(arguments.workdir)
+    trained = open_run(arguments.workdir, checkpoint=arguments.checkpoint)
+    out = arguments.out or workdir.evaluation(arguments.split)
+    summary = assess_run(trained, workdir, split=arguments.split, out=out)
+    console.print(summary_table(summary))
+    console.print(f"Report: {out / 'report.html'}")
+    return 0

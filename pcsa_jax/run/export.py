@@ -1,0 +1,160 @@
+"""A trained generator as one self-describing file, and back: safetensors parameters with JSON metadata, no pickle."""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from safetensors import SafetensorError, safe_open
+from safetensors.numpy import save
+
+from pcsa_jax.data.files import replacing
+from pcsa_jax.data.grid import SPACE, Grid
+from pcsa_jax.data.normalisation import intensity_range
+from pcsa_jax.errors import UserError
+from pcsa_jax.model.generator import Generator
+from pcsa_jax.model.step import generate
+from pcsa_jax.run.config import resolved
+from pcsa_jax.run.environment import describe_environment
+from pcsa_jax.run.trained import TrainedRun
+
+FORMAT = "pcsa_jax generator 1"
+"""First key of the metadata; the number changes when a reader of the old one could not read the new one."""
+
+
+def export_generator(run: TrainedRun, out: Path, *, cohort: str, is_phantom: bool) -> dict[str, Any]:
+    """Writes the run's generator to ``out``; returns the metadata.
+
+    Raises:
+      UserError: if ``out`` exists already or cannot be written.
+    """
+    if out.exists():
+        raise UserError(f"--out {out}: expected a new file, found one. Remove it or choose another name.")
+    grid, config = Grid(run.config.data.size), resolved(run.config)
+    tensors = _named(run.params)
+    card = {
+        "format": FORMAT,
+        "generator": config["generator"],
+        "grid": {
+            "shape": grid.shape, "affine": grid.affine.tolist(), "space": SPACE, "voxel_size_mm": grid.voxel_size_mm,
+        },
+        "input": "grey-matter probability map, MNI152, smoothed to 8 mm FWHM; min-max normalised on the way in (Eq. 13)",
+        "output": f"FDG-PET in [0, 1], {config['data']['normalisation']} normalised per volume; not an SUVR",
+        "normalisation": {"mri": "minmax", "pet": config["data"]["normalisation"]},
+        "training": {
+            "cohort": cohort, "is_phantom": is_phantom, "row": config["row"], "step": run.step,
+            "checkpoint": run.checkpoint, "validation": run.meta.get("scores", {}), "splits_sha256": run.splits_sha256,
+            "config": config,
+        },
+        "environment": describe_environment(),
+        "intended_use": "research on images like the training cohort's; not for diagnosis",
+        "sha256": _content_hash(tensors),
+    }  # fmt: skip
+    data = save(tensors, metadata={"pcsa_jax": json.dumps(card, allow_nan=False)})
+    try:
+        with replacing(out) as temporary:
+            temporary.write_bytes(data)
+    except OSError as error:
+        raise UserError(f"--out {out}: could not be written ({error.strerror}). Choose another place.") from error
+    return card
+
+
+class LoadedGenerator:
+    """A generator from an exported file, ready to call.
+
+    Attributes:
+      card: the file's metadata: grid, normalisation, training, versions.
+      grid: on which it works.
+    """
+
+    def __init__(self, card: Mapping[str, Any], params: Any):
+        self.card = dict(card)
+        self.grid = Grid(card["grid"]["shape"][0])
+        module = Generator(**_tupled(card["generator"]))
+        self._generate = jax.jit(partial(generate, module))
+        self._params = jax.tree.map(jnp.asarray, params)
+
+    def __call__(self, mri: np.ndarray) -> np.ndarray:
+        """Synthetic FDG-PET of grey-matter maps.
+
+        Args:
+          mri: one map ``(x, y, z)`` or several ``(n, x, y, z)`` on :attr:`grid` (RAS+), in any unit: each is min-max
+            normalised as in training.
+
+        Returns:
+          float32 volumes in [0, 1], of the shape of ``mri``.
+
+        Raises:
+          UserError: for another shape, NaN or infinite voxels, or a constant map.
+        """
+        mri = np.asarray(mri, np.float32)
+        if mri.shape[-3:] != self.grid.shape or mri.ndim not in (3, 4):
+            raise UserError(
+                f"mri: expected shape {self.grid.shape} or (n, {', '.join(map(str, self.grid.shape))}), "
+                f"found {mri.shape}. Resample it to the generator's grid (generator.grid.affine)."
+            )
+        if not np.isfinite(mri).all():
+            count = int((~np.isfinite(mri)).sum())
+            raise UserError(f"mri: expected finite voxels, found {count} NaN or infinite. Mend the map.")
+        volumes = mri.reshape(-1, *self.grid.shape)
+        pet = np.empty_like(volumes)
+        # One volume at a time: any number of inputs costs one compilation and one volume's memory.
+        for row, volume in enumerate(volumes):
+            volume = intensity_range(volume, "minmax", f"mri {row}").normalise(volume)
+            pet[row] = self._generate(self._params, jnp.asarray(volume[None, ..., None]))[0, ..., 0]
+        return pet.reshape(mri.shape)
+
+
+def load_generator(path: str | Path) -> LoadedGenerator:
+    """Reads a file written by ``python -m pcsa_jax export``; needs no config file and runs no code from the file.
+
+    Raises:
+      UserError: if the file is missing, of another kind or version, or damaged.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise UserError(f"{path}: expected an exported generator, found no file. Make one with python -m pcsa_jax export.")
+    try:
+        with safe_open(path, framework="numpy") as stream:
+            card = json.loads((stream.metadata() or {}).get("pcsa_jax", "{}"))
+            tensors = {name: stream.get_tensor(name) for name in stream.keys()}  # noqa: SIM118 (not a dict)
+    except (SafetensorError, OSError, ValueError) as error:
+        raise UserError(f"{path}: expected an exported generator, found a damaged file ({error}). Export again.") from error
+    if card.get("format") != FORMAT:
+        raise UserError(f"{path}: expected format {FORMAT!r}, found {card.get('format')!r}. Export again with this version.")
+    if _content_hash(tensors) != card.get("sha256"):
+        raise UserError(f"{path}: expected parameters with SHA-256 {card.get('sha256')}, found others. Export again.")
+    params: dict[str, Any] = {}
+    for name, tensor in tensors.items():
+        *groups, leaf = name.split(".")
+        node = params
+        for group in groups:
+            node = node.setdefault(group, {})
+        node[leaf] = tensor
+    return LoadedGenerator(card, params)
+
+
+def _named(params: Any) -> dict[str, np.ndarray]:
+    """``{"bottleneck.kernel": array}``, sorted by name."""
+    leaves = jax.tree.leaves_with_path(params)
+    named = {jax.tree_util.keystr(path, simple=True, separator="."): np.array(leaf, np.float32) for path, leaf in leaves}
+    return dict(sorted(named.items()))
+
+
+def _content_hash(tensors: Mapping[str, np.ndarray]) -> str:
+    digest = hashlib.sha256()
+    for name in sorted(tensors):
+        digest.update(f"{name} {tensors[name].dtype} {tensors[name].shape}".encode())
+        digest.update(np.ascontiguousarray(tensors[name]).tobytes())
+    return digest.hexdigest()
+
+
+def _tupled(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {name: _tupled(item) for name, item in value.items()}
+    return tuple(_tupled(item) for item in value) if isinstance(value, list) else value
