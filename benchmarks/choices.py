@@ -1,8 +1,8 @@
 """Small recorded experiments on validation data for the choices that the paper leaves open.
 
-``python -m benchmarks.choices --out=runs/choices STUDY [STUDY ...]`` trains every variant of a study with the same budget on the
-same split of the built-in cohort and prints the validation scores as a Markdown table for ``docs/decisions.md``. Test
-subjects are not opened. A finished variant is not trained again.
+``python -m benchmarks.choices --out=runs/choices STUDY [STUDY ...]`` trains every variant of a study with one budget
+on one split of the built-in cohort and prints the validation scores as a Markdown table for ``docs/decisions.md``.
+Test subjects are not opened. A finished variant is not trained again.
 """
 
 import argparse
@@ -14,13 +14,18 @@ from pcsa_jax.run.config import parse_config
 # Everything not named is as in configs/demo.py; the budget is the same for all variants of a study.
 STUDIES = {
     "attention": {
-        "softmax_sigmoid (literal)": {},
+        "softmax_sigmoid (literal)": {"generator.channel_attention": "softmax_sigmoid"},
         "softmax": {"generator.channel_attention": "softmax"},
         "sigmoid": {"generator.channel_attention": "sigmoid"},
         "none": {"generator.channel_attention": "none"},
     },
+    "skips": {
+        "none": {"generator.skip_sizes": ()},
+        "pooled stages": {"generator.skip_sizes": (8, 16)},
+        "pooled stages and full size": {"generator.skip_sizes": (8, 16, 32)},
+    },
     "output": {
-        "none": {},
+        "none": {"generator.output": "none"},
         "sigmoid": {"generator.output": "sigmoid"},
         "relu": {"generator.output": "relu"},
     },

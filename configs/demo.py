@@ -14,8 +14,9 @@ def get_config(row: str = "pcsa") -> ConfigDict:
     config = pcsa.get_config(row)
     config.data.size = 32
     config.data.pairs = 120
-    # The decoder's inputs are half as wide as at 64^3: the same layers carry self-attention.
-    config.generator.attention_sizes = tuple(size // 2 for size in config.generator.attention_sizes)
+    # Features are half as wide as at 64^3: the same layers carry self-attention and skip connections.
+    for name in ("attention_sizes", "skip_sizes"):
+        config.generator[name] = tuple(size // 2 for size in config.generator[name])
     config.batch_size = 4
     config.num_epochs = 20
     config.generator_optimizer.update(learning_rate=2e-3, schedule="one_cycle", gradient_clip=1.0)

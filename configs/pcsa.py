@@ -44,10 +44,10 @@ def get_config(row: str = "pcsa") -> ConfigDict:
         "stages": (((7, 4), (5, 8), (3, 12)), ((5, 36), (3, 60))),  # (kernel size, channels) of each branch; 3.2
         "bottleneck_features": 192,  # channels; 3.2
         "residual_blocks": 1,  # at the bottleneck; 3.2
-        "channel_attention": "softmax_sigmoid",  # softmax_sigmoid (Eqs. 3-4) | softmax | sigmoid | none
+        "channel_attention": "sigmoid",  # softmax_sigmoid (Eqs. 3-4) | softmax | sigmoid | none; docs/decisions.md
         "reduction": 4,  # channels per hidden unit of the channel attention; open
         "attention_sizes": (4,),  # edges (voxels) of the features that self-attention acts on; Table 1
-        "skip": True,  # U-Net connections; open
+        "skip_sizes": (16, 32, 64),  # edges (voxels) of the decoder outputs that take in encoder features; open
         "transposed": False,  # True: transposed convolutions in place of trilinear + convolution; 3.2
         "output": "none",  # none | sigmoid | relu; open
     })  # fmt: skip

@@ -65,6 +65,5 @@ def write_volume(path: Path, data: np.ndarray, affine: np.ndarray) -> None:
     image.set_sform(affine, code="mni")
     image.set_qform(affine, code="mni")
     image.header.set_xyzt_units("mm")
-    with replacing(path) as temporary, temporary.open("wb") as raw:
-        with gzip.GzipFile(filename="", mode="wb", fileobj=raw, compresslevel=3, mtime=0) as stream:
-            stream.write(image.to_bytes())
+    with replacing(path) as temporary:
+        temporary.write_bytes(gzip.compress(image.to_bytes(), compresslevel=3, mtime=0))

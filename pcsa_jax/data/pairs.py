@@ -78,7 +78,9 @@ def load_pairs(
         mri[row] = _load(subject, "mri", grid, normalisation)[0]
         pet[row], pet_range = _load(subject, "pet", grid, normalisation)
         if predictable is not None:
-            volume = read_volume(subject.predictable, subject=f"{subject.name}: predictable PET")
+            name = f"{subject.name}: predictable PET"
+            volume = read_volume(subject.predictable, subject=name)
+            check_grid(volume, shape=grid.shape, affine=grid.affine, subject=name)
             predictable[row] = pet_range.normalise(volume.data)
         return pet_range
 

@@ -58,7 +58,7 @@ def make_splits(
         if split not in splits.values():
             raise UserError(
                 f"split: expected participants in every part, found none in {split} ({len(diagnoses)} participants, "
-                f"{num_folds} folds, validation fraction {validation_fraction:g}). Use more participants or fewer folds."
+                f"{num_folds} folds, validation fraction {validation_fraction:g}). Use more people or fewer folds."
             )
     return splits
 
@@ -80,7 +80,9 @@ def read_splits(path: Path) -> dict[str, str]:
     splits: dict[str, str] = {}
     reader = csv.DictReader(io.StringIO(path.read_text(encoding="utf-8-sig")), delimiter="\t")
     if list(reader.fieldnames or ()) != ["participant_id", "split"]:
-        raise UserError(f"{path}: expected the columns participant_id and split, found {reader.fieldnames}. Restore it.")
+        raise UserError(
+            f"{path}: expected the columns participant_id and split, found {reader.fieldnames}. Restore it."
+        )
     for line, row in enumerate(reader, start=2):
         person, split = row["participant_id"], row["split"]
         if split not in SPLITS:

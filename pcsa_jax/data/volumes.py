@@ -46,14 +46,17 @@ def read_volume(path: Path, *, subject: str) -> Volume:
         image = nib.load(path)
         if int(np.prod(image.shape, dtype=np.float64)) * 4 > MAX_BYTES:
             raise ValueError(f"declares {image.shape} voxels, more than {MAX_BYTES / 2**30:g} GiB")
+        if image.get_data_dtype().kind not in "iuf":
+            raise ValueError(f"holds {image.get_data_dtype()} voxels, not real numbers")
         data = np.asarray(image.dataobj, np.float32)
     except READ_ERRORS as error:
-        raise UserError(f"{subject}: expected a readable NIfTI file, found {path} ({error}). Make it again.") from error
+        reason = " ".join(str(error).split())
+        raise UserError(f"{subject}: expected a readable NIfTI file, found {path} ({reason}). Make it again.") from error
     if data.ndim == 4 and data.shape[3] == 1:
         data = data[..., 0]
     if data.ndim != 3 or 0 in data.shape:
         raise UserError(
-            f"{subject}: expected one 3-D volume, found shape {data.shape} in {path}. Average the frames of dynamic PET."
+            f"{subject}: expected one 3-D volume, found shape {data.shape} in {path}. Average dynamic frames."
         )
     if not np.isfinite(data).all():
         count = int((~np.isfinite(data)).sum())

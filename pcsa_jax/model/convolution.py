@@ -1,8 +1,8 @@
 """3-D convolution with the lowering that is fast on the platform it runs on, behind one module.
 
 XLA:CPU has a fast matrix product but a slow 3-D convolution and slower filter gradients, so on the CPU a stride-1
-convolution is an exact rewrite into matrix products over slabs (one slab = the y-z plane at one x), whose patches fit in
-the cache. Everywhere else it is XLA's own convolution (cuDNN on a GPU). ``docs/decisions.md`` has the measured table
+convolution is an exact rewrite into matrix products over slabs (one slab = the y-z plane at one x), whose patches fit
+in the cache. Everywhere else it is XLA's own convolution (cuDNN on a GPU). ``docs/decisions.md`` has the measured table
 behind the choice in :func:`_slab_convolution`.
 """
 
@@ -39,6 +39,9 @@ class Conv(nn.Module):
         shape = (self.kernel_size,) * 3 + (x.shape[-1], self.features)
         kernel = self.param("kernel", nn.initializers.he_normal(), shape)
         bias = self.param("bias", nn.initializers.zeros_init(), (self.features,))
+        if self.is_initializing():
+            # Initialisation needs shapes alone; tracing the rewrites would take a second.
+            return jnp.zeros((x.shape[0], *(-(-edge // self.stride) for edge in x.shape[1:4]), self.features), x.dtype)
         kernel, bias = kernel.astype(x.dtype), bias.astype(x.dtype)
         return convolve(x, kernel, stride=self.stride) + bias
 

@@ -40,7 +40,9 @@ class PyramidConv(nn.Module):
         for index, (kernel_size, features) in enumerate(self.branches):
             group = nn.relu(Conv(features, kernel_size, name=f"conv{index}")(x))
             if self.channel_attention != "none":
-                group = ChannelAttention(self.channel_attention, self.reduction, name=f"channel_attention{index}")(group)
+                group = ChannelAttention(self.channel_attention, self.reduction, name=f"channel_attention{index}")(
+                    group
+                )
             groups.append(group)
         return jnp.concatenate(groups, axis=-1)
 
@@ -62,12 +64,13 @@ class Deconvolution(nn.Module):
 
     Source: section 3.2 ("deconvolution", "linear interpolation").
     Paper: both words are used; ``transposed`` False interpolates and then convolves (3x3x3), True is a transposed
-    convolution, whose kernel is the smallest odd one that leaves no gaps (3 for a factor of 2, 5 for 4).
+    convolution, whose kernel is the smallest odd one that leaves no gaps (3 for a factor of 2, 5 for 4), followed by a
+    convolution (3x3x3) where there is a skip connection to take in.
 
     Attributes:
       features: number of output channels.
       factor: output voxels per input voxel along an axis.
-      transposed: True for a transposed convolution, which takes the skip of the layer before at its input.
+      transposed: True for a transposed convolution.
     """
 
     features: int
@@ -77,10 +80,13 @@ class Deconvolution(nn.Module):
     @nn.compact
     def __call__(self, x: Float[Array, "b x y z c"], skip: Array | None) -> Float[Array, "b x2 y2 z2 f"]:
         if self.transposed:
-            kernel_size = (self.factor + 1 - self.factor % 2,) * 3
-            x = nn.ConvTranspose(self.features, kernel_size, (self.factor,) * 3, dtype=x.dtype, name="conv")(x)
-            return x if skip is None else jnp.concatenate([x, skip], axis=-1)
-        x = upsample(x, self.factor)
+            kernel_size, strides = (self.factor + 1 - self.factor % 2,) * 3, (self.factor,) * 3
+            x = nn.ConvTranspose(self.features, kernel_size, strides, dtype=x.dtype, name="transposed")(x)
+            if skip is None:
+                return x
+            x = nn.relu(x)
+        else:
+            x = upsample(x, self.factor)
         if skip is not None:
             x = jnp.concatenate([x, skip], axis=-1)
         return Conv(self.features, name="conv")(x)
@@ -93,8 +99,8 @@ class Generator(nn.Module):
     the encoder and its three inputs are the 4^3, 16^3 and 32^3 of Table 1.
 
     Source: section 3.2, Fig. 1, Table 1.
-    Deviation: the paper claims a U-Net but describes no skip connections; ``skip`` concatenates the two pooled stages to
-    the decoder, as the closest earlier system (TPA-GAN) does.
+    Deviation: the paper claims a U-Net but describes no skip connections; ``skip_sizes`` says where the decoder takes
+    in the encoder's features of its size (``docs/decisions.md``).
     Deviation: a last ReLU, as the text can be read, stops learning where the output is 0; see ``output``.
 
     Attributes:
@@ -104,7 +110,8 @@ class Generator(nn.Module):
       channel_attention: see :class:`PyramidConv`.
       reduction: see :class:`PyramidConv`.
       attention_sizes: edges (voxels) of the decoder inputs that self-attention acts on (Table 1's "patch size").
-      skip: True concatenates the encoder's stages to the decoder.
+      skip_sizes: edges (voxels) of the decoder outputs that take in encoder features: the pooled stages (16, 32) and
+        the first stage before its pooling (64).
       transposed: see :class:`Deconvolution`.
       output: key of :data:`OUTPUTS`.
     """
@@ -112,35 +119,30 @@ class Generator(nn.Module):
     stages: Sequence[Branches] = (((7, 4), (5, 8), (3, 12)), ((5, 36), (3, 60)))
     bottleneck_features: int = 192
     residual_blocks: int = 1
-    channel_attention: str = "softmax_sigmoid"
+    channel_attention: str = "sigmoid"
     reduction: int = 4
     attention_sizes: Sequence[int] = (4,)
-    skip: bool = True
+    skip_sizes: Sequence[int] = (16, 32, 64)
     transposed: bool = False
     output: str = "none"
 
     @nn.compact
     def __call__(self, mri: Float[Array, "b x y z 1"]) -> Float[Array, "b x y z 1"]:
-        x, skips = mri, []
+        x, encoded = mri, []
         for index, branches in enumerate(self.stages):
-            pyramid = PyramidConv(branches, self.channel_attention, self.reduction, name=f"pyramid{index}")
-            x = max_pool(pyramid(x))
-            skips.append(x)
+            x = PyramidConv(branches, self.channel_attention, self.reduction, name=f"pyramid{index}")(x)
+            encoded += [x] if index == 0 else []
+            x = max_pool(x)
+            encoded.append(x)
         x = max_pool(nn.relu(Conv(self.bottleneck_features, stride=2, name="bottleneck")(x)))
         for index in range(self.residual_blocks):
             x = ResidualBlock(name=f"residual{index}")(x)
-        skips = [None, *skips] if self.skip else [None] * (len(skips) + 1)
-        for index, skip in enumerate(reversed(skips)):
-            if x.shape[2] in self.attention_sizes:
+        for index, skip in enumerate(reversed(encoded)):
+            if max(x.shape[1:4]) in self.attention_sizes:
                 x = SelfAttention(name=f"self_attention{index}")(x)
-            last = index == len(skips) - 1
-            features = 1 if last else sum(features for _, features in self.stages[-1 - index])
-            factor = 2 if index else 4
-            x = Deconvolution(features, factor, self.transposed, name=f"deconvolution{index}")(x, skip)
+            last = skip is encoded[0]
+            features = 1 if last else skip.shape[-1]
+            layer = Deconvolution(features, 2 if index else 4, self.transposed, name=f"deconvolution{index}")
+            x = layer(x, skip if max(skip.shape[1:4]) in self.skip_sizes else None)
             x = x if last else nn.relu(x)
         return OUTPUTS[self.output](x)
-
-
-def decoder_sizes(size: int, num_stages: int = 2) -> tuple[int, ...]:
-    """Edges (voxels) of the decoder's inputs for volumes of ``size``^3: where self-attention can act."""
-    return (size // (4 * 2**num_stages), *(size // 2**stage for stage in range(num_stages, 0, -1)))

@@ -28,4 +28,5 @@ def adam(
     """
     rate = SCHEDULES[schedule](learning_rate, max(num_steps, 2))
     clip = optax.clip_by_global_norm(gradient_clip) if gradient_clip else optax.identity()
-    return optax.chain(clip, optax.adam(rate, b1=b1, b2=b2))
+    # One update of one long vector: an update of each of some forty arrays takes XLA seconds longer to compile.
+    return optax.flatten(optax.chain(clip, optax.adam(rate, b1=b1, b2=b2)))

@@ -81,11 +81,13 @@ def train_step(
     params, opt_state = state.params, state.opt_state
     adversarial = "adversarial" in loss.weights
 
-    def discriminate(discriminator_params: Any, volumes: Array) -> Array:
-        return modules.discriminator.apply({"params": discriminator_params}, mri, volumes.astype(dtype))
+    def discriminate(discriminator_params: Any, mri: Array, volumes: Array) -> Array:
+        return modules.discriminator.apply({"params": discriminator_params}, mri, volumes)
 
     def discriminator_loss(discriminator_params: Any, fake: Array) -> tuple[Array, Scalars]:
-        real_logits, fake_logits = (discriminate(discriminator_params, volumes) for volumes in (pet, fake))
+        # D has no layer that mixes volumes, so both halves go through it as one batch: one program, larger products.
+        logits = discriminate(discriminator_params, jnp.concatenate([mri, mri]), jnp.concatenate([pet, fake]))
+        real_logits, fake_logits = jnp.split(logits, 2)
         value = loss.adversarial.discriminator(real_logits, fake_logits).mean()
         return value, {
             "discriminator/loss": value,
@@ -96,7 +98,7 @@ def train_step(
     def generator_loss(fake: Array, discriminator_params: Any) -> tuple[Array, Scalars]:
         values = {name: term(fake, batch.pet).mean() for name, term in loss.terms.items()}
         if adversarial:
-            values["adversarial"] = loss.adversarial.generator(discriminate(discriminator_params, fake)).mean()
+            values["adversarial"] = loss.adversarial.generator(discriminate(discriminator_params, mri, fake)).mean()
         total = sum(loss.weights[name] * value for name, value in values.items())
         return total, {f"generator/{name}": value for name, value in values.items()} | {"generator/total": total}
 

@@ -20,18 +20,22 @@ Check = tuple[str, Callable[[Any], bool]]
 
 def _number(low: float, high: float = math.inf, *, open_low: bool = False) -> Check:
     bound = f"{'>' if open_low else '>='} {low:g}" + (f" and <= {high:g}" if high < math.inf else "")
-    return f"a finite number {bound}", lambda value: (
-        isinstance(value, int | float)
-        and not isinstance(value, bool)
-        and math.isfinite(value)
-        and (value > low if open_low else value >= low)
-        and value <= high
+    return (
+        f"a finite number {bound}",
+        lambda value: (
+            isinstance(value, int | float)
+            and not isinstance(value, bool)
+            and math.isfinite(value)
+            and (value > low if open_low else value >= low)
+            and value <= high
+        ),
     )
 
 
 def _whole(low: int) -> Check:
-    return f"a whole number >= {low}", lambda value: (
-        isinstance(value, int) and not isinstance(value, bool) and value >= low
+    return (
+        f"a whole number >= {low}",
+        lambda value: isinstance(value, int) and not isinstance(value, bool) and value >= low,
     )
 
 
@@ -41,8 +45,9 @@ def _choice(*names: str) -> Check:
 
 def _wholes(low: int, *, at_least: int = 0) -> Check:
     text, fits = _whole(low)
-    return f"a tuple of {'at least one of ' if at_least else ''}{text.removeprefix('a ')}", lambda value: (
-        isinstance(value, tuple) and len(value) >= at_least and all(fits(item) for item in value)
+    return (
+        f"a tuple of {'at least one of ' if at_least else ''}{text.removeprefix('a ')}",
+        lambda value: isinstance(value, tuple) and len(value) >= at_least and all(fits(item) for item in value),
     )
 
 
@@ -89,7 +94,7 @@ CHECKS: dict[str, Check] = {
     "generator.channel_attention": _choice("softmax_sigmoid", "softmax", "sigmoid", "none"),
     "generator.reduction": _whole(1),
     "generator.attention_sizes": _wholes(1),
-    "generator.skip": _FLAG,
+    "generator.skip_sizes": _wholes(1),
     "generator.transposed": _FLAG,
     "generator.output": _choice("none", "sigmoid", "relu"),
     # Four poolings take the 16 voxels of the smallest grid to one.
@@ -184,13 +189,16 @@ def check_config(config: ConfigDict) -> None:
 
 def _check_combinations(config: ConfigDict) -> None:
     size, data = config.data.size, config.data
-    possible = (size // 16, size // 4, size // 2)
-    wrong = [edge for edge in config.generator.attention_sizes if edge not in possible]
-    if wrong:
-        raise UserError(
-            f"config.generator.attention_sizes: expected edges among {possible} (the decoder's inputs at "
-            f"{size}^3), found {wrong[0]}."
-        )
+    for name, possible, what in (
+        ("attention_sizes", (size // 16, size // 4, size // 2), "inputs"),
+        ("skip_sizes", (size // 4, size // 2, size), "outputs"),
+    ):
+        wrong = [edge for edge in config.generator[name] if edge not in possible]
+        if wrong:
+            raise UserError(
+                f"config.generator.{name}: expected edges among {possible} (the decoder's {what} at {size}^3), "
+                f"found {wrong[0]}."
+            )
     if data.fold >= data.num_folds:
         raise UserError(f"config.data.fold: expected less than data.num_folds ({data.num_folds}), found {data.fold}.")
     if not any(config.loss.values()):

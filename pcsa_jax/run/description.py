@@ -105,5 +105,5 @@ def _cost(experiment: Experiment, layers: dict[str, list[Layer]], batch: int) ->
     activation_bytes = outputs * batch * jnp.dtype(experiment.dtype).itemsize
     return (
         f"One training step of {batch} volumes: about {flops / 1e12:.2f} TFLOP; memory at least "
-        f"{(state_bytes + activation_bytes) / 2**30:.2f} GiB ({state_bytes / 2**20:.0f} MiB state, the rest activations)"
+        f"{(state_bytes + activation_bytes) / 2**30:.2f} GiB ({state_bytes / 2**20:.0f} MiB state, rest activations)"
     )

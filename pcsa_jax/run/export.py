@@ -43,7 +43,7 @@ def export_generator(run: TrainedRun, out: Path, *, cohort: str, is_phantom: boo
         "grid": {
             "shape": grid.shape, "affine": grid.affine.tolist(), "space": SPACE, "voxel_size_mm": grid.voxel_size_mm,
         },
-        "input": "grey-matter probability map, MNI152, smoothed to 8 mm FWHM; min-max normalised on the way in (Eq. 13)",
+        "input": "grey-matter probability map, MNI152, smoothed to 8 mm FWHM; min-max normalised when given (Eq. 13)",
         "output": f"FDG-PET in [0, 1], {config['data']['normalisation']} normalised per volume; not an SUVR",
         "normalisation": {"mri": "minmax", "pet": config["data"]["normalisation"]},
         "training": {
@@ -118,15 +118,21 @@ def load_generator(path: str | Path) -> LoadedGenerator:
     """
     path = Path(path)
     if not path.is_file():
-        raise UserError(f"{path}: expected an exported generator, found no file. Make one with python -m pcsa_jax export.")
+        raise UserError(
+            f"{path}: expected an exported generator, found no file. Make one with python -m pcsa_jax export."
+        )
     try:
         with safe_open(path, framework="numpy") as stream:
             card = json.loads((stream.metadata() or {}).get("pcsa_jax", "{}"))
             tensors = {name: stream.get_tensor(name) for name in stream.keys()}  # noqa: SIM118 (not a dict)
     except (SafetensorError, OSError, ValueError) as error:
-        raise UserError(f"{path}: expected an exported generator, found a damaged file ({error}). Export again.") from error
+        raise UserError(
+            f"{path}: expected an exported generator, found a damaged file ({error}). Export again."
+        ) from error
     if card.get("format") != FORMAT:
-        raise UserError(f"{path}: expected format {FORMAT!r}, found {card.get('format')!r}. Export again with this version.")
+        raise UserError(
+            f"{path}: expected format {FORMAT!r}, found {card.get('format')!r}. Export again with this version."
+        )
     if _content_hash(tensors) != card.get("sha256"):
         raise UserError(f"{path}: expected parameters with SHA-256 {card.get('sha256')}, found others. Export again.")
     params: dict[str, Any] = {}
@@ -142,7 +148,9 @@ def load_generator(path: str | Path) -> LoadedGenerator:
 def _named(params: Any) -> dict[str, np.ndarray]:
     """``{"bottleneck.kernel": array}``, sorted by name."""
     leaves = jax.tree.leaves_with_path(params)
-    named = {jax.tree_util.keystr(path, simple=True, separator="."): np.array(leaf, np.float32) for path, leaf in leaves}
+    named = {
+        jax.tree_util.keystr(path, simple=True, separator="."): np.array(leaf, np.float32) for path, leaf in leaves
+    }
     return dict(sorted(named.items()))
 
 

@@ -182,7 +182,9 @@ class _Loop:
         """Fetches the scalars of the steps since the last call, checks them all and logs the last."""
         if not self._pending:
             return
-        rows = [(step, {name: float(value) for name, value in row.items()}) for step, row in jax.device_get(self._pending)]
+        rows = [
+            (step, {name: float(value) for name, value in row.items()}) for step, row in jax.device_get(self._pending)
+        ]
         self._pending = []
         for step, row in rows:
             self._check_finite(step, row)

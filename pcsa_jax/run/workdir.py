@@ -11,7 +11,7 @@ from pcsa_jax.errors import UserError
 
 @dataclasses.dataclass(frozen=True)
 class Workdir:
-    """Paths of a run's files (docs/files.md); nothing is created by naming them."""
+    """Paths of a run's files (README.md, "Files of a run"); nothing is created by naming them."""
 
     root: Path
 

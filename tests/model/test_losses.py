@@ -2,7 +2,6 @@
 
 import jax
 import jax.numpy as jnp
-import jaxtyping
 import numpy as np
 import pytest
 
@@ -149,14 +148,6 @@ def test_unknown_names_are_told():
         losses.reconstruction_terms({"l1": 1.0, "l2": 0.0})
     with pytest.raises(ValueError, match=r"ms_ssim_exponents: expected one of \['raw', 'normalised'\], found 'wang'"):
         losses.reconstruction_terms({"ms_ssim": 1.0}, ms_ssim_exponents="wang")
-
-
-@pytest.fixture
-def unchecked_shapes():
-    """Lets wrong shapes reach the function's own check when annotations are checked at run time."""
-    jaxtyping.config.update("jaxtyping_disable", True)
-    yield
-    jaxtyping.config.update("jaxtyping_disable", False)
 
 
 @pytest.mark.parametrize("name", losses.ADVERSARIAL)

@@ -2,7 +2,6 @@
 
 import jax
 import jax.numpy as jnp
-import jaxtyping
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -28,14 +27,6 @@ def pair() -> tuple[np.ndarray, np.ndarray]:
 @pytest.fixture
 def mask() -> np.ndarray:
     return np.random.default_rng(1).random(SHAPE) > 0.7
-
-
-@pytest.fixture
-def unchecked_shapes():
-    """Lets wrong shapes reach the function's own check when annotations are checked at run time."""
-    jaxtyping.config.update("jaxtyping_disable", True)
-    yield
-    jaxtyping.config.update("jaxtyping_disable", False)
 
 
 def test_mae_is_the_mean_absolute_difference_of_each_volume(pair):

@@ -4,7 +4,6 @@ import functools
 
 import jax
 import jax.numpy as jnp
-import jaxtyping
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -247,14 +246,6 @@ def test_matrix_products_ask_for_full_precision(metric):
     volume = jax.ShapeDtypeStruct((1, *SMALL_SHAPE, 1), jnp.float32)
     program = str(jax.make_jaxpr(lambda a, b: metric(a, b, data_range=1.0))(volume, volume))
     assert program.count("precision=(Precision.HIGHEST, Precision.HIGHEST)") == program.count("dot_general[") > 0
-
-
-@pytest.fixture
-def unchecked_shapes():
-    """Lets wrong shapes reach the function's own check when annotations are checked at run time."""
-    jaxtyping.config.update("jaxtyping_disable", True)
-    yield
-    jaxtyping.config.update("jaxtyping_disable", False)
 
 
 @pytest.mark.parametrize("metric", [model.ssim, model.ssim_map, model.ms_ssim])

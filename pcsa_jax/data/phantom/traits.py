@@ -89,6 +89,7 @@ class Traits:
 
 
 def participant_id(number: int) -> str:
+    """``sub-0001`` for number 1."""
     return f"sub-{number:04d}"
 
 

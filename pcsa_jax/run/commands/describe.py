@@ -1,6 +1,6 @@
 """Print the networks of a config: each layer's output and parameters, FLOPs and memory of a training step.
 
-examples:
+Examples:
   python -m pcsa_jax describe --config=configs/pcsa.py
   python -m pcsa_jax describe --config=configs/pcsa.py:sa32 --config.batch_size=4
 """

@@ -1,6 +1,6 @@
 """Score a trained run on subjects it has not seen, beside trivial predictors; write tables, figures and a report.
 
-examples:
+Examples:
   python evaluate.py --workdir=runs/demo
   python evaluate.py --workdir=runs/pcsa --split=validation --out=/tmp/look
 

@@ -1,6 +1,6 @@
 """Write a trained generator as one portable, self-describing file (safetensors, no pickle).
 
-examples:
+Examples:
   python -m pcsa_jax export --workdir=runs/demo --out=demo.safetensors
 
 In Python, with no config file:

@@ -1,6 +1,6 @@
 """Write the built-in cohort: paired grey-matter maps and FDG-PET made from the MNI152 templates. A phantom.
 
-examples:
+Examples:
   python -m pcsa_jax phantom --out=data/phantom                         the paper's numbers: 356 pairs, 328 MRI only
   python -m pcsa_jax phantom --out=data/small --pairs=40 --mri-only=10 --size=32
 """
@@ -10,7 +10,9 @@ from pathlib import Path
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--out", required=True, type=Path, metavar="DIR", help="folder to write; must not hold anything")
+    parser.add_argument(
+        "--out", required=True, type=Path, metavar="DIR", help="folder to write; must not hold anything"
+    )
     parser.add_argument("--pairs", type=int, default=356, metavar="N", help="subjects with MRI and PET (356)")
     parser.add_argument("--mri-only", type=int, default=328, metavar="N", help="subjects with MRI only (328)")
     parser.add_argument("--size", type=int, default=64, metavar="N", help="voxels along each axis (64)")

@@ -1,6 +1,6 @@
 """Train PCSA-GAN, or resume the run in WORKDIR.
 
-examples:
+Examples:
   python train.py --config=configs/demo.py --workdir=runs/demo          a few minutes on two CPU cores
   python train.py --config=configs/pcsa.py --workdir=runs/pcsa          the paper's recipe, on the built-in cohort
   python train.py --config=configs/pcsa.py:sa16 --workdir=runs/sa16     a row of the ablation tables

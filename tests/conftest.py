@@ -1,0 +1,90 @@
+"""What tests of several bands share: array annotations checked at run time, one tiny cohort, one tiny config."""
+
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+from jaxtyping import install_import_hook
+
+# state and step are left out: beartype does not know generic named tuples.
+CHECKED = ("attention", "convolution", "discriminator", "generator", "losses", "metrics", "resampling", "ssim")
+install_import_hook([f"pcsa_jax.model.{name}" for name in CHECKED], "beartype.beartype")
+
+ROOT = Path(__file__).parents[1]
+NUM_PAIRS, NUM_MRI_ONLY, SIZE = 12, 2, 16
+TINY = {
+    "data.size": SIZE,
+    "data.num_folds": 3,
+    "data.validation_fraction": 0.25,
+    "batch_size": 2,
+    "num_epochs": 4,
+    "generator.stages": (((3, 2),), ((3, 2),)),
+    "generator.bottleneck_features": 4,
+    "generator.attention_sizes": (1,),
+    "generator.skip_sizes": (4, 8, 16),
+    "generator.skip_sizes": (4, 8, 16),
+    "discriminator.features": (2,),
+    "loss.ms_ssim": 0.0,
+    "generator_optimizer.learning_rate": 1e-2,
+    "discriminator_optimizer.learning_rate": 1e-2,
+    "log_every_steps": 2,
+    "evaluate_every_epochs": 2,
+    "checkpoint_every_epochs": 2,
+}
+"""Overrides of configs/pcsa.py. Three folds of the twelve pairs: 4 tested, 2 validate, 6 train; 3 steps an epoch."""
+
+
+@pytest.fixture(scope="session", autouse=True)
+def cache_folder(tmp_path_factory):
+    """Keeps the built-in cohort of tests out of the user's cache."""
+    folder = tmp_path_factory.mktemp("cache")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PCSA_JAX_CACHE", str(folder))
+        yield folder
+
+
+@pytest.fixture(scope="session")
+def cohort(tmp_path_factory) -> Path:
+    """The tiny cohort; not to be changed, see ``copy_of_cohort``."""
+    from pcsa_jax.data.phantom.cohort import write_cohort
+
+    out = tmp_path_factory.mktemp("tiny") / "cohort"
+    return write_cohort(out, pairs=NUM_PAIRS, mri_only=NUM_MRI_ONLY, size=SIZE, jobs=1)
+
+
+@pytest.fixture
+def copy_of_cohort(cohort, tmp_path) -> Path:
+    """The tiny cohort to damage: hard links, so replace or delete a file, never write into it (see ``overwrite``)."""
+    return Path(shutil.copytree(cohort, tmp_path / "cohort", copy_function=os.link))
+
+
+@pytest.fixture
+def overwrite():
+    """Gives a file other content without touching the file that it is a hard link of."""
+
+    def overwrite(path: Path, content: bytes | str) -> Path:
+        path.unlink(missing_ok=True)
+        path.write_bytes(content.encode() if isinstance(content, str) else content)
+        return path
+
+    return overwrite
+
+
+@pytest.fixture(scope="session")
+def tiny_words(cohort):
+    """The words of a command line for the tiny config; keyword-like changes as ``{"group.field": value}``."""
+
+    def tiny_words(changes=()):
+        values = {"data.root": cohort, **TINY, **dict(changes)}
+        return [f"--config={ROOT / 'configs' / 'pcsa.py'}", *(f"--config.{n}={v}" for n, v in values.items())]
+
+    return tiny_words
+
+
+@pytest.fixture(scope="session")
+def tiny_config(tiny_words):
+    """The tiny config with changes as ``{"group.field": value}``."""
+    from pcsa_jax.run.config import parse_config
+
+    return lambda changes=(): parse_config(tiny_words(changes))

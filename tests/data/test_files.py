@@ -1,0 +1,72 @@
+"""Files are written whole or not at all; JSON is standard; the same volume gives the same bytes."""
+
+import json
+import stat
+
+import nibabel as nib
+import numpy as np
+import pytest
+
+from pcsa_jax.data import files
+from pcsa_jax.data.grid import Grid
+
+
+def test_a_failure_leaves_the_former_file_and_nothing_else(tmp_path):
+    path = tmp_path / "table.tsv"
+    files.write_text(path, "former")
+    with pytest.raises(RuntimeError, match="half way"), files.replacing(path) as temporary:
+        temporary.write_text("half")
+        raise RuntimeError("half way")
+    assert path.read_text() == "former"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_reader_sees_the_former_file_until_the_new_one_is_whole(tmp_path):
+    path = tmp_path / "table.tsv"
+    files.write_text(path, "former")
+    with files.replacing(path) as temporary:
+        temporary.write_text("new")
+        assert path.read_text() == "former"
+    assert path.read_text() == "new"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_parents_are_made_and_permissions_are_those_of_any_new_file(tmp_path):
+    path, plain = tmp_path / "a" / "b" / "table.tsv", tmp_path / "plain"
+    files.write_text(path, "µ")
+    plain.touch()
+    assert path.read_bytes() == "µ".encode()
+    assert stat.S_IMODE(path.stat().st_mode) == stat.S_IMODE(plain.stat().st_mode)
+
+
+def test_json_never_holds_nan_or_infinity(tmp_path):
+    path = tmp_path / "summary.json"
+    values = {"psnr": float("inf"), "ci": (1.0, float("nan")), "n": np.int64(3), "f": np.float32("-inf"), "x": np.float32(0.5)}
+    files.write_json(path, values)
+
+    def refuse(name):
+        raise AssertionError(name)
+
+    found = json.loads(path.read_text(), parse_constant=refuse)
+    assert found == {"psnr": None, "ci": [1.0, None], "n": 3, "f": None, "x": 0.5}
+
+
+def test_what_json_cannot_hold_leaves_no_file(tmp_path):
+    with pytest.raises(TypeError, match="not JSON serializable"):
+        files.write_json(tmp_path / "summary.json", {"a": object()})
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_volume_is_written_as_it_is_and_reproducibly(tmp_path):
+    data = np.random.default_rng(0).normal(size=(4, 5, 6))
+    affine = Grid(16).affine
+    for name in ("a.nii.gz", "other_name.nii.gz"):
+        files.write_volume(tmp_path / name, data, affine)
+    assert (tmp_path / "a.nii.gz").read_bytes() == (tmp_path / "other_name.nii.gz").read_bytes()
+    image = nib.load(tmp_path / "a.nii.gz")
+    np.testing.assert_array_equal(np.asarray(image.dataobj), data.astype(np.float32))
+    assert image.get_data_dtype() == np.float32
+    for found, code in (image.get_sform(coded=True), image.get_qform(coded=True)):
+        assert code == 4
+        np.testing.assert_allclose(found, affine, atol=1e-4)
+    assert image.header.get_xyzt_units()[0] == "mm"

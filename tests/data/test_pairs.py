@@ -1,0 +1,134 @@
+"""Pairs in memory: rows in order, intensities in [0, 1], and whose file is at fault."""
+
+import nibabel as nib
+import numpy as np
+import pytest
+
+from pcsa_jax.data import layout
+from pcsa_jax.data.cohort import read_cohort
+from pcsa_jax.data.grid import Grid
+from pcsa_jax.data.normalisation import IntensityRange
+from pcsa_jax.data.pairs import load_pairs
+from pcsa_jax.errors import UserError
+
+SIZE = 16
+
+
+def load(subjects, **changes):
+    return load_pairs(subjects, **({"size": SIZE, "normalisation": "minmax"} | changes))
+
+
+def stored(path) -> np.ndarray:
+    return np.asarray(nib.load(path).dataobj, np.float32)
+
+
+@pytest.fixture(scope="module")
+def subjects(cohort):
+    return read_cohort(cohort).pairs
+
+
+@pytest.fixture(scope="module")
+def pairs(subjects):
+    return load(subjects)
+
+
+def test_rows_are_the_subjects_in_their_order(subjects, pairs):
+    assert len(pairs) == 12
+    assert pairs.participant_ids == tuple(subject.participant_id for subject in subjects)
+    assert pairs.diagnoses == tuple(subject.diagnosis for subject in subjects)
+    assert pairs.session_ids == ("",) * 12
+    reverse = load(subjects[::-1])
+    assert reverse.participant_ids == pairs.participant_ids[::-1]
+    np.testing.assert_array_equal(reverse.pet, pairs.pet[::-1])
+
+
+def test_every_volume_fills_the_unit_interval(pairs):
+    for volumes in (pairs.mri, pairs.pet):
+        assert volumes.shape == (12, SIZE, SIZE, SIZE) and volumes.dtype == np.float32
+        np.testing.assert_array_equal(volumes.min(axis=(1, 2, 3)), 0)
+        np.testing.assert_array_equal(volumes.max(axis=(1, 2, 3)), 1)
+
+
+def test_the_ranges_give_the_file_s_values_back(subjects, pairs):
+    for row, subject in enumerate(subjects):
+        np.testing.assert_allclose(pairs.pet_ranges[row].restore(pairs.pet[row]), stored(subject.pet), atol=1e-5)
+
+
+def test_the_predictable_part_lies_in_the_real_pet_s_range(subjects, pairs):
+    for row, subject in enumerate(subjects[:3]):
+        real = stored(subject.pet)
+        expected = np.clip((stored(subject.predictable) - real.min()) / np.ptp(real), 0, 1)
+        np.testing.assert_allclose(pairs.predictable[row], expected, atol=1e-6)
+
+
+def test_percentile_applies_to_the_pet_only(subjects, pairs):
+    found = load(subjects, normalisation="percentile")
+    np.testing.assert_array_equal(found.mri, pairs.mri)
+    assert found.pet_ranges[0] == IntensityRange(0.0, float(np.percentile(stored(subjects[0].pet), 99.9)))
+
+
+def test_take_gives_rows_in_the_order_asked_for(pairs):
+    found = pairs.take([5, 0, 2])
+    assert found.participant_ids == ("sub-0006", "sub-0001", "sub-0003")
+    assert found.diagnoses == tuple(pairs.diagnoses[row] for row in (5, 0, 2))
+    assert found.pet_ranges[0] == pairs.pet_ranges[5]
+    for name in ("mri", "pet", "predictable"):
+        np.testing.assert_array_equal(getattr(found, name), getattr(pairs, name)[[5, 0, 2]])
+
+
+def test_progress_counts_the_subjects(subjects):
+    calls = []
+    load(subjects[:3], progress=lambda done, total: calls.append((done, total)))
+    assert calls == [(1, 3), (2, 3), (3, 3)]
+
+
+def test_without_one_predictable_part_there_is_none(copy_of_cohort):
+    layout.pet_path(copy_of_cohort, "sub-0002", size=SIZE, desc="predictable").unlink()
+    found = load(read_cohort(copy_of_cohort).pairs[:3])
+    assert found.predictable is None and len(found) == 3
+
+
+def test_a_subject_without_pet_is_told(cohort):
+    with pytest.raises(UserError) as caught:
+        load(read_cohort(cohort).subjects[-1:])
+    assert str(caught.value) == (
+        "sub-0014: PET: expected a PET beside the MRI, found none. Train on subjects with both."
+    )
+
+
+def test_another_size_is_told(subjects):
+    with pytest.raises(UserError, match=r"sub-0001: MRI: has shape \(16, 16, 16\), expected \(32, 32, 32\)"):
+        load(subjects[:1], size=32)
+
+
+def test_a_pet_on_another_grid_is_told(copy_of_cohort):
+    path = layout.pet_path(copy_of_cohort, "sub-0003", size=SIZE)
+    data = stored(path)
+    path.unlink()
+    nib.save(nib.Nifti1Image(data, Grid(32).affine), path)
+    with pytest.raises(UserError, match="sub-0003: PET: has affine"):
+        load(read_cohort(copy_of_cohort).pairs)
+
+
+def test_a_constant_map_is_told(copy_of_cohort):
+    path = layout.mri_path(copy_of_cohort, "sub-0003", size=SIZE)
+    path.unlink()
+    nib.save(nib.Nifti1Image(np.zeros(Grid(SIZE).shape, np.float32), Grid(SIZE).affine), path)
+    with pytest.raises(UserError, match="sub-0003: MRI: expected a volume with contrast, found the constant 0"):
+        load(read_cohort(copy_of_cohort).pairs)
+
+
+def test_a_truncated_file_is_told_with_its_path(copy_of_cohort, overwrite):
+    path = layout.pet_path(copy_of_cohort, "sub-0004", size=SIZE)
+    overwrite(path, path.read_bytes()[:2000])
+    with pytest.raises(UserError, match="sub-0004: PET: expected a readable NIfTI file") as caught:
+        load(read_cohort(copy_of_cohort).pairs)
+    assert str(path) in str(caught.value)
+
+
+def test_a_predictable_part_of_another_shape_is_told(copy_of_cohort):
+    path = layout.pet_path(copy_of_cohort, "sub-0001", size=SIZE, desc="predictable")
+    path.unlink()
+    nib.save(nib.Nifti1Image(np.ones((1, 1, 1), np.float32), Grid(SIZE).affine), path)
+    with pytest.raises(UserError, match=r"sub-0001: predictable PET: has shape \(1, 1, 1\), expected \(16, 16, 16\)"):
+        load(read_cohort(copy_of_cohort).pairs[:1])
