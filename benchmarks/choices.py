@@ -11,7 +11,7 @@ from pathlib import Path
 
 from pcsa_jax.run.config import parse_config
 
-# Everything not named is as in configs/demo.py; the budget is the same for all variants of a study.
+# Everything not named is as in configs/demo.py or given by --set; one budget for all variants of a study.
 STUDIES = {
     "attention": {
         "softmax_sigmoid (literal)": {"generator.channel_attention": "softmax_sigmoid"},
@@ -38,6 +38,11 @@ STUDIES = {
         "PET-only D": {"discriminator.conditional": "False"},
     },
     "rate": {f"lr {rate:g}": {"generator_optimizer.learning_rate": rate} for rate in (5e-4, 1e-3, 2e-3, 4e-3)},
+    "recipe": {
+        "batch 2": {"batch_size": 2},
+        "batch 1, twice the steps": {"batch_size": 1},
+        "batch 1, b2 0.99": {"batch_size": 1, "generator_optimizer.b2": 0.99},
+    },
 }
 
 

@@ -23,7 +23,6 @@ TINY = {
     "generator.bottleneck_features": 4,
     "generator.attention_sizes": (1,),
     "generator.skip_sizes": (4, 8, 16),
-    "generator.skip_sizes": (4, 8, 16),
     "discriminator.features": (2,),
     "loss.ms_ssim": 0.0,
     "generator_optimizer.learning_rate": 1e-2,

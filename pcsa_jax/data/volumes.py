@@ -51,7 +51,9 @@ def read_volume(path: Path, *, subject: str) -> Volume:
         data = np.asarray(image.dataobj, np.float32)
     except READ_ERRORS as error:
         reason = " ".join(str(error).split())
-        raise UserError(f"{subject}: expected a readable NIfTI file, found {path} ({reason}). Make it again.") from error
+        raise UserError(
+            f"{subject}: expected a readable NIfTI file, found {path} ({reason}). Make it again."
+        ) from error
     if data.ndim == 4 and data.shape[3] == 1:
         data = data[..., 0]
     if data.ndim != 3 or 0 in data.shape:

@@ -61,7 +61,13 @@ class Checkpoints:
             checkpoint_managers.BestN(get_metric_fn=_score, n=1),
         ])  # fmt: skip
         options = ocp.CheckpointManagerOptions(preservation_policy=policy, best_fn=_score, best_mode="max")
-        self._manager = ocp.CheckpointManager(folder.absolute(), options=options, item_names=("state", "meta"))
+        try:
+            self._manager = ocp.CheckpointManager(folder.absolute(), options=options, item_names=("state", "meta"))
+        except (OSError, ValueError) as error:
+            reason = " ".join(str(error).split())[:200]
+            raise UserError(
+                f"{folder}: expected checkpoints that can be read, found {reason}. Move the damaged step's folder away."
+            ) from error
 
     def __enter__(self) -> "Checkpoints":
         return self
@@ -84,7 +90,12 @@ class Checkpoints:
         stored = {**meta, "sha256": state_hash(host)}
         items = ocp.args.Composite(state=ocp.args.StandardSave(_named_leaves(host)), meta=ocp.args.JsonSave(stored))
         try:
-            self._manager.save(int(host.step), args=items, metrics=dict(scores) or {BEST_METRIC: math.inf})
+            # Without force Orbax silently skips a step that is not above every number in the folder, as happens after a
+            # damaged checkpoint was passed over.
+            if int(host.step) in self._manager.all_steps():
+                self._manager.delete(int(host.step))
+            metrics = dict(scores) or {BEST_METRIC: math.inf}
+            self._manager.save(int(host.step), args=items, metrics=metrics, force=True)
             # Orbax reports a full disk only here; a run that went on without looking would lose its checkpoints.
             self._manager.wait_until_finished()
         except (OSError, ValueError) as error:
@@ -134,11 +145,21 @@ class Checkpoints:
             state, meta = jax.tree.unflatten(jax.tree.structure(self._target), leaves), restored["meta"]
             whole = int(state.step) == step and state_hash(state) == meta["sha256"]
             problem = "" if whole else "its content does not match its SHA-256"
+            problem = problem or _other_shape(state, self._target)
         except Exception as error:  # Orbax and TensorStore raise many types for damage; all mean "not this one".
             problem = " ".join(str(error).split())[:200] or type(error).__name__
         if problem:
             raise UserError(f"{self._folder / str(step)}: expected a whole checkpoint, found a damaged one: {problem}.")
         return Restored(state, meta)
+
+
+def _other_shape(state: GANState, target: GANState) -> str:
+    """What tells the first array of another shape or type than the target's; "" if all fit."""
+    wanted = _named_leaves(target)
+    for name, leaf in _named_leaves(state).items():
+        if (leaf.shape, leaf.dtype) != (wanted[name].shape, wanted[name].dtype):
+            return f"{name} is {leaf.dtype} {leaf.shape}, the network's {wanted[name].dtype} {wanted[name].shape}"
+    return ""
 
 
 def _named_leaves(state: GANState) -> dict[str, Any]:

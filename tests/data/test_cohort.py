@@ -137,7 +137,10 @@ def test_a_damaged_description(by_hand, description, message):
         ("participant_id\tdiagnosis\nsub-01\tAD\nsub-02\tMCI\n", "line 3: sub-02 has diagnosis 'MCI', expected one of"),
         ("participant_id\tdiagnosis\nsub-01\tAD\nsub-01\tAD\n", "line 3: sub-01 is listed twice, expected once."),
         ("participant_id\tdiagnosis\n01\tAD\n", "line 2: expected a participant_id like sub-0001, found '01'."),
-        ("participant_id\tdiagnosis\nsub-../../x\tAD\n", "expected a participant_id like sub-0001, found 'sub-../../x'"),
+        (
+            "participant_id\tdiagnosis\nsub-../../x\tAD\n",
+            "expected a participant_id like sub-0001, found 'sub-../../x'",
+        ),
         ("participant_id\tdiagnosis\n/etc\tAD\n", "expected a participant_id like sub-0001, found '/etc'"),
         ("participant_id\tdiagnosis\nsub-*\tAD\n", "expected a participant_id like sub-0001, found 'sub-*'"),
     ],

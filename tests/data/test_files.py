@@ -41,7 +41,13 @@ def test_parents_are_made_and_permissions_are_those_of_any_new_file(tmp_path):
 
 def test_json_never_holds_nan_or_infinity(tmp_path):
     path = tmp_path / "summary.json"
-    values = {"psnr": float("inf"), "ci": (1.0, float("nan")), "n": np.int64(3), "f": np.float32("-inf"), "x": np.float32(0.5)}
+    values = {
+        "psnr": float("inf"),
+        "ci": (1.0, float("nan")),
+        "n": np.int64(3),
+        "f": np.float32("-inf"),
+        "x": np.float32(0.5),
+    }
     files.write_json(path, values)
 
     def refuse(name):

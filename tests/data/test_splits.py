@@ -101,9 +101,10 @@ def test_a_part_without_participants():
 
 def test_a_file_gives_back_what_was_written(tmp_path):
     splits = {"sub-2": "test", "sub-1": "train", "sub-3": "validation"}
-    write_splits(tmp_path / "splits.tsv", splits)
-    assert (tmp_path / "splits.tsv").read_text() == "participant_id\tsplit\nsub-2\ttest\nsub-1\ttrain\nsub-3\tvalidation\n"
-    assert list(read_splits(tmp_path / "splits.tsv").items()) == list(splits.items())
+    path = tmp_path / "splits.tsv"
+    write_splits(path, splits)
+    assert path.read_text() == "participant_id\tsplit\nsub-2\ttest\nsub-1\ttrain\nsub-3\tvalidation\n"
+    assert list(read_splits(path).items()) == list(splits.items())
 
 
 @pytest.mark.parametrize(

@@ -70,7 +70,7 @@ def test_a_missing_file_or_a_folder(tmp_path):
         ("negative.nii.gz", with_dim(3, -16, 12, 20), "negative count"),
         ("bomb.nii.gz", with_dim(3, 32767, 32767, 32767), "declares (32767, 32767, 32767) voxels, more than 2 GiB"),
         ("unknown.nii.gz", with_datatype(9999), "9999 not recognized"),
-        ("complex.nii.gz", bytes(gzip.compress(bytes(content(np.ones(SHAPE, np.complex64))))), "holds complex64 voxels"),
+        ("complex.nii.gz", gzip.compress(bytes(content(np.ones(SHAPE, np.complex64)))), "holds complex64 voxels"),
         ("rgb.nii.gz", with_datatype(128), "not real numbers"),
     ],
 )

@@ -60,6 +60,7 @@ def test_even_kernel_is_refused():
         convolve(jnp.zeros((1, 4, 4, 4, 1)), jnp.zeros((2, 2, 2, 1, 1)))
 
 
+@pytest.mark.usefixtures("unchecked_shapes")
 def test_wrong_channels_are_refused():
     with pytest.raises(ValueError, match="kernel takes 3 channels, input has 2"):
         convolve(jnp.zeros((1, 4, 4, 4, 2)), jnp.zeros((3, 3, 3, 3, 1)))

@@ -1,0 +1,73 @@
+"""Adam and its schedules, by their numbers."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+import pytest
+
+from pcsa_jax.model.optimizer import SCHEDULES, adam
+
+ADAM = {"learning_rate": 0.1, "b1": 0.9, "b2": 0.999}
+DEFAULTS = ADAM | {"schedule": "constant", "gradient_clip": 0.0, "num_steps": 100}
+
+
+def updates(gradients, params=None, **changes):
+    optimizer = adam(**DEFAULTS | changes)
+    params = jnp.zeros(np.shape(gradients[0])) if params is None else params
+    state, found = optimizer.init(params), []
+    for gradient in gradients:
+        update, state = optimizer.update(jnp.asarray(gradient), state, params)
+        found.append(np.asarray(update))
+    return found
+
+
+@pytest.mark.parametrize(
+    ("schedule", "values"),
+    [
+        ("constant", {0: 0.1, 50: 0.1, 100: 0.1}),
+        ("cosine", {0: 0.1, 50: 0.05, 100: 0.0}),
+        # A tenth of the peak, the peak after a fifth of the steps, a thousandth at the end.
+        ("one_cycle", {0: 0.01, 20: 0.1, 60: 0.05, 100: 0.0001}),
+    ],
+)
+def test_schedule_values(schedule, values):
+    rate = SCHEDULES[schedule](0.1, 100)
+    for step, value in values.items():
+        np.testing.assert_allclose(rate(step), value, rtol=2e-3, atol=1e-9)
+
+
+@pytest.mark.parametrize("schedule", SCHEDULES)
+def test_the_shortest_training_has_finite_rates(schedule):
+    assert np.isfinite(updates([np.ones(3)] * 2, schedule=schedule, num_steps=1)).all()
+
+
+def test_the_first_step_has_the_length_of_the_rate():
+    np.testing.assert_allclose(updates([[3.0, -0.2]])[0], [-0.1, 0.1], rtol=1e-4)
+
+
+def test_updates_are_adam_s():
+    gradients = np.random.default_rng(0).normal(size=(5, 4)).astype(np.float32)
+    reference, params = optax.adam(0.1, b1=0.5, b2=0.9), jnp.zeros(4)
+    state = reference.init(params)
+    for found, gradient in zip(updates(gradients, b1=0.5, b2=0.9), gradients, strict=True):
+        expected, state = reference.update(jnp.asarray(gradient), state, params)
+        np.testing.assert_allclose(found, expected, rtol=1e-5)
+
+
+def test_clipping_bounds_the_global_norm_and_keeps_the_direction():
+    # Adam's first moment is a linear function of the gradients, so a clipped one weighs less beside the next.
+    large, small = [30.0, 40.0], [0.3, 0.4]
+    clipped = updates([large, small], gradient_clip=0.5)[1]
+    equal = updates([small, small])[1]
+    np.testing.assert_allclose(clipped, equal, rtol=1e-4)
+    assert not np.allclose(updates([large, small])[1], equal, rtol=1e-2)
+
+
+def test_the_norm_is_over_all_arrays_together():
+    optimizer = adam(**DEFAULTS | {"gradient_clip": 1.0, "b1": 0.0, "b2": 0.0})
+    params = {"a": jnp.zeros(1), "b": jnp.zeros(2)}
+    gradient = {"a": jnp.asarray([30.0]), "b": jnp.asarray([0.0, 40.0])}
+    _, state = optimizer.update(gradient, optimizer.init(params), params)
+    flat = np.concatenate([np.ravel(leaf) for leaf in jax.tree.leaves(optax.tree.get(state, "mu"))])
+    np.testing.assert_allclose(np.sort(flat), [0.0, 0.6, 0.8], rtol=1e-5)
