@@ -2,10 +2,12 @@
 
 import csv
 import dataclasses
+import io
 import json
 import re
 from pathlib import Path
 
+from pcsa_jax.data.files import read_text
 from pcsa_jax.data.layout import PARTICIPANT_COLUMNS, PHANTOM_GENERATOR
 from pcsa_jax.errors import UserError
 
@@ -48,12 +50,14 @@ class Cohort:
       root: the folder.
       name: ``Name`` of its ``dataset_description.json``.
       is_phantom: True for the built-in cohort, as its ``GeneratedBy`` says.
+      without_mri: participants that ``participants.tsv`` lists and no GM map belongs to.
     """
 
     root: Path
     name: str
     is_phantom: bool
     subjects: tuple[Subject, ...]
+    without_mri: tuple[str, ...] = ()
 
     @property
     def pairs(self) -> tuple[Subject, ...]:
@@ -89,6 +93,7 @@ def read_cohort(root: Path) -> Cohort:
         name=description.get("Name", root.name),
         is_phantom=generators[0].get("Name") == PHANTOM_GENERATOR,
         subjects=subjects,
+        without_mri=tuple(sorted(diagnoses.keys() - {subject.participant_id for subject in subjects})),
     )
 
 
@@ -101,7 +106,7 @@ def _read_description(root: Path) -> dict:
             "README.md, 'Your own data', shows the layout."
         )
     try:
-        description = json.loads(path.read_text(encoding="utf-8-sig"))
+        description = json.loads(read_text(path))
     except ValueError as error:
         raise UserError(f"{path}: expected JSON, found {error}. Mend the file.") from error
     if not isinstance(description, dict):
@@ -115,15 +120,14 @@ def _read_diagnoses(root: Path) -> dict[str, str]:
     if not path.is_file():
         columns = ", ".join(PARTICIPANT_COLUMNS)
         raise UserError(f"cohort {root}: expected participants.tsv ({columns}), found none. Write one line a person.")
-    with path.open(encoding="utf-8-sig", newline="") as stream:
-        reader = csv.DictReader(stream, delimiter="\t")
-        missing = {"participant_id", "diagnosis"} - set(reader.fieldnames or ())
-        if missing:
-            raise UserError(
-                f"{path}: expected the columns participant_id and diagnosis, found {reader.fieldnames}. "
-                f"Add {', '.join(sorted(missing))} (tab-separated)."
-            )
-        rows = list(reader)
+    reader = csv.DictReader(io.StringIO(read_text(path)), delimiter="\t")
+    missing = {"participant_id", "diagnosis"} - set(reader.fieldnames or ())
+    if missing:
+        raise UserError(
+            f"{path}: expected the columns participant_id and diagnosis, found {reader.fieldnames}. "
+            f"Add {', '.join(sorted(missing))} (tab-separated)."
+        )
+    rows = list(reader)
     diagnoses: dict[str, str] = {}
     for line, row in enumerate(rows, start=2):
         participant_id, diagnosis = (row["participant_id"] or "").strip(), (row["diagnosis"] or "").strip()

@@ -13,6 +13,8 @@ from typing import Any
 import nibabel as nib
 import numpy as np
 
+from pcsa_jax.errors import UserError
+
 
 @contextlib.contextmanager
 def replacing(path: Path) -> Iterator[Path]:
@@ -30,6 +32,18 @@ def replacing(path: Path) -> Iterator[Path]:
         os.replace(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def read_text(path: Path) -> str:
+    """Reads UTF-8 text, with or without a byte-order mark.
+
+    Raises:
+      UserError: if it is in another encoding.
+    """
+    try:
+        return path.read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise UserError(f"{path}: expected UTF-8 text, found another encoding. Save it as UTF-8.") from error
 
 
 def write_text(path: Path, text: str) -> None:

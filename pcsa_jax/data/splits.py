@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from pcsa_jax.data.files import write_text
+from pcsa_jax.data.files import read_text, write_text
 from pcsa_jax.errors import UserError
 
 SPLITS = ("train", "validation", "test")
@@ -78,7 +78,7 @@ def read_splits(path: Path) -> dict[str, str]:
     if not path.is_file():
         raise UserError(f"{path}: expected the run's splits, found no file. Restore it or start a new run.")
     splits: dict[str, str] = {}
-    reader = csv.DictReader(io.StringIO(path.read_text(encoding="utf-8-sig")), delimiter="\t")
+    reader = csv.DictReader(io.StringIO(read_text(path)), delimiter="\t")
     if list(reader.fieldnames or ()) != ["participant_id", "split"]:
         raise UserError(
             f"{path}: expected the columns participant_id and split, found {reader.fieldnames}. Restore it."

@@ -1,5 +1,6 @@
 """Reading one NIfTI volume and refusing what would poison a training."""
 
+import gzip
 import zlib
 from pathlib import Path
 from typing import NamedTuple
@@ -49,6 +50,8 @@ def read_volume(path: Path, *, subject: str) -> Volume:
         if image.get_data_dtype().kind not in "iuf":
             raise ValueError(f"holds {image.get_data_dtype()} voxels, not real numbers")
         data = np.asarray(image.dataobj, np.float32)
+        if path.suffix == ".gz":
+            _check_stream(path)
     except READ_ERRORS as error:
         reason = " ".join(str(error).split())
         raise UserError(
@@ -66,6 +69,16 @@ def read_volume(path: Path, *, subject: str) -> Volume:
             f"{subject}: expected finite voxels, found {count} NaN or infinite in {path}. Mend or exclude the scan."
         )
     return Volume(data, image.affine)
+
+
+def _check_stream(path: Path) -> None:
+    """Reads a gzip stream to its end, where its checksum is: nibabel stops at the last voxel and never looks."""
+    count = 0
+    with gzip.open(path) as stream:
+        while block := stream.read(2**20):
+            count += len(block)
+            if count > 2 * MAX_BYTES:
+                raise ValueError(f"more than {2 * MAX_BYTES / 2**30:g} GiB in the stream")
 
 
 def check_grid(volume: Volume, *, shape: tuple[int, int, int], affine: np.ndarray, subject: str) -> None:

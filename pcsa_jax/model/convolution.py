@@ -95,13 +95,13 @@ def _backward(stride: int, residuals: tuple[Array, Array], cotangent: Array) -> 
         return _slab_convolution(_spaced(cotangent, x.shape[1:4], kernel.shape[:3], stride), mirrored)
 
     def slab_kernel(cotangent: Array) -> Array:
-        return _slab_kernel_gradient(x, cotangent, edges=kernel.shape[:3])
+        return _slab_kernel_gradient(x, cotangent, edges=kernel.shape[:3]).astype(kernel.dtype)
 
     input_gradient = lax.platform_dependent(cotangent, cpu=slab_input, default=native_input)
     kernel_gradient = lax.platform_dependent(
         cotangent, cpu=slab_kernel if stride == 1 else native_kernel, default=native_kernel
     )
-    return input_gradient, kernel_gradient.astype(kernel.dtype)
+    return input_gradient, kernel_gradient
 
 
 _convolve.defvjp(_forward, _backward)

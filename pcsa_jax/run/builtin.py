@@ -34,6 +34,8 @@ def open_cohort(data: ConfigDict) -> Cohort:
             with progress("Phantom") as report:
                 write_cohort(root, pairs=data.pairs, mri_only=0, size=data.size, seed=PHANTOM_SEED, progress=report)
         except OSError as error:
+            if root.exists():  # another first start wrote it meanwhile: the same bytes
+                return read_cohort(root)
             raise UserError(
                 f"built-in cohort: could not be written to {root} ({error.strerror}). Set PCSA_JAX_CACHE to a folder "
                 "with space, or --config.data.root to a cohort."

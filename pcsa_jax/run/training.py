@@ -78,6 +78,12 @@ def _load(config: ConfigDict, workdir: Workdir, is_resume: bool) -> tuple[dict[s
     """The training and validation pairs, and everyone's part; the test subjects' volumes are not opened."""
     cohort = open_cohort(config.data)
     diagnoses = {subject.participant_id: subject.diagnosis for subject in cohort.pairs}
+    if cohort.without_mri:
+        names = ", ".join(cohort.without_mri[:5]) + (", ..." if len(cohort.without_mri) > 5 else "")
+        console.print(f"Left out: {len(cohort.without_mri)} participants without a GM map ({names})")
+    without_pet = len({subject.participant_id for subject in cohort.subjects} - diagnoses.keys())
+    if without_pet:
+        console.print(f"Left out: {without_pet} participants without a PET")
     if is_resume:
         splits = read_splits(workdir.splits)
         check_splits(splits, list(diagnoses), source=workdir.splits)

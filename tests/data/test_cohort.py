@@ -169,3 +169,16 @@ def test_the_phantom_s_name_alone_tells_a_phantom(copy_of_cohort, overwrite):
     del description["GeneratedBy"]
     overwrite(path, json.dumps(description))
     assert not read_cohort(copy_of_cohort).is_phantom
+
+
+def test_people_without_a_gm_map_are_named(by_hand):
+    found = read_cohort(by_hand(["sub-01/anat/sub-01_label-GM_probseg.nii.gz"]))
+    assert [subject.participant_id for subject in found.subjects] == ["sub-01"]
+    assert found.without_mri == ("sub-02",)
+
+
+def test_a_table_in_another_encoding(by_hand):
+    root = by_hand(["sub-01/anat/sub-01_label-GM_probseg.nii.gz"])
+    (root / TABLE).write_bytes("participant_id\tdiagnosis\tsite\nsub-01\tAD\tZürich\n".encode("latin-1"))
+    with pytest.raises(UserError, match=r"participants\.tsv: expected UTF-8 text, found another encoding"):
+        read_cohort(root)

@@ -7,6 +7,7 @@ import nibabel as nib
 import numpy as np
 import pytest
 
+from pcsa_jax.data.files import write_volume
 from pcsa_jax.data.grid import Grid
 from pcsa_jax.data.volumes import Volume, check_grid, read_volume
 from pcsa_jax.errors import UserError
@@ -151,3 +152,14 @@ def test_an_affine_of_nan_fits_no_grid():
         check_grid(
             Volume(np.zeros(grid.shape), np.full((4, 4), np.nan)), shape=grid.shape, affine=grid.affine, subject=WHO
         )
+
+
+def test_flipped_bit_in_a_gzip_stream_is_found(tmp_path):
+    path = tmp_path / "volume.nii.gz"
+    rng = np.random.default_rng(0)
+    write_volume(path, rng.normal(size=(16, 16, 16)), np.eye(4))
+    content = bytearray(path.read_bytes())
+    content[-6] ^= 1  # in the checksum itself: every voxel still reads
+    path.write_bytes(content)
+    with pytest.raises(UserError, match=r"sub-01: PET: expected a readable NIfTI file, found .*CRC check failed"):
+        read_volume(path, subject="sub-01: PET")

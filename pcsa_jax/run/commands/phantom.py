@@ -22,12 +22,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     from pcsa_jax.data.phantom import write_cohort
+    from pcsa_jax.errors import UserError
     from pcsa_jax.run.progress import console, progress
 
-    with progress("Phantom") as report:
-        write_cohort(
-            arguments.out, pairs=arguments.pairs, mri_only=arguments.mri_only, size=arguments.size,
-            seed=arguments.seed, jobs=arguments.jobs, progress=report,
-        )  # fmt: skip
+    try:
+        with progress("Phantom") as report:
+            write_cohort(
+                arguments.out, pairs=arguments.pairs, mri_only=arguments.mri_only, size=arguments.size,
+                seed=arguments.seed, jobs=arguments.jobs, progress=report,
+            )  # fmt: skip
+    except OSError as error:
+        raise UserError(
+            f"--out {arguments.out}: could not be written ({error.strerror}). Choose a folder with space."
+        ) from error
     console.print(f"Wrote {arguments.pairs} pairs and {arguments.mri_only} MRI-only subjects to {arguments.out}")
     return 0
