@@ -7,7 +7,6 @@ from typing import Any
 
 import flax.linen as nn
 import jax
-import jax.numpy as jnp
 import numpy as np
 
 
@@ -29,14 +28,15 @@ def initial_params(module: nn.Module, seed: int, *inputs: jax.ShapeDtypeStruct) 
       ValueError: for a parameter that is neither a kernel nor known to start at 0.
     """
     shapes = jax.eval_shape(module.init, jax.random.key(0), *inputs)["params"]
-    return jax.tree.map_with_path(lambda path, leaf: _initial_leaf(jax.tree_util.keystr(path), leaf, seed), shapes)
+    leaves = jax.tree.map_with_path(lambda path, leaf: _initial_leaf(jax.tree_util.keystr(path), leaf, seed), shapes)
+    return jax.device_put(leaves)
 
 
-def _initial_leaf(path: str, leaf: jax.ShapeDtypeStruct, seed: int) -> jax.Array:
+def _initial_leaf(path: str, leaf: jax.ShapeDtypeStruct, seed: int) -> np.ndarray:
     if path.endswith(("['bias']", "['gain']")):
-        return jnp.zeros(leaf.shape, leaf.dtype)
+        return np.zeros(leaf.shape, leaf.dtype)
     if not path.endswith("['kernel']"):
         raise ValueError(f"initial_params: no rule for parameter {path}")
     std = math.sqrt(2 / math.prod(leaf.shape[:-1]))
     rng = np.random.Generator(np.random.Philox(key=[seed, zlib.crc32(path.encode())]))
-    return jnp.asarray(std * rng.standard_normal(leaf.shape), leaf.dtype)
+    return (std * rng.standard_normal(leaf.shape)).astype(leaf.dtype)

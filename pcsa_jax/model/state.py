@@ -42,5 +42,5 @@ def initial_state(
         initial_params(modules.generator, seed, volume),
         initial_params(modules.discriminator, seed, volume, volume),
     )
-    opt_state = Nets(*(optimizer.init(p) for optimizer, p in zip(optimizers, params, strict=True)))
+    opt_state = Nets(*(jax.jit(optimizer.init)(p) for optimizer, p in zip(optimizers, params, strict=True)))
     return GANState(jnp.zeros((), jnp.int32), params, opt_state)
