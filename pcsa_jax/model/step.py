@@ -121,5 +121,5 @@ def _descend(
     own = getattr(params, net)
     updates, own_state = getattr(optimizers, net).update(gradient, getattr(opt_state, net), own)
     params = params._replace(**{net: optax.apply_updates(own, updates)})
-    norm = {f"{net}/gradient_norm": optax.global_norm(gradient)}
+    norm = {f"{net}/gradient_norm": optax.tree.norm(gradient)}
     return params, opt_state._replace(**{net: own_state}), norm

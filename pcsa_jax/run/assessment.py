@@ -13,9 +13,9 @@ import numpy as np
 from pcsa_jax.data.grid import Grid
 from pcsa_jax.data.pairs import Pairs, load_pairs
 from pcsa_jax.data.splits import SPLITS, check_splits, read_splits
-from pcsa_jax.errors import UserError
 from pcsa_jax.model.step import generate
-from pcsa_jax.run.builtin import open_cohort
+from pcsa_jax.run.builtin import check_phantom, open_cohort
+from pcsa_jax.run.environment import read_environment
 from pcsa_jax.run.evaluation import ReportContext, evaluate_predictions
 from pcsa_jax.run.progress import console, progress
 from pcsa_jax.run.trained import TrainedRun
@@ -29,6 +29,8 @@ def assess_run(run: TrainedRun, workdir: Workdir, *, split: str, out: Path) -> d
       UserError: if the cohort is not the one that was split, or a file is damaged.
     """
     data = run.config.data
+    environment = read_environment(workdir.environment)
+    check_phantom(data, environment, workdir.root)
     cohort = open_cohort(data)
     splits = read_splits(workdir.splits)
     diagnoses = {subject.participant_id: subject.diagnosis for subject in cohort.pairs}
@@ -44,7 +46,7 @@ def assess_run(run: TrainedRun, workdir: Workdir, *, split: str, out: Path) -> d
         cohort=cohort.name,
         is_phantom=cohort.is_phantom,
         config=json.loads(workdir.config.read_text(encoding="utf-8")),
-        environment=_read_environment(workdir),
+        environment=environment,
         split_counts={part: {d: counts[part, d] for d in ("AD", "CN")} for part in SPLITS},
         step=run.step,
         checkpoint=f"{run.checkpoint} (step {run.step})",
@@ -69,12 +71,3 @@ def synthesise(run: TrainedRun, pairs: Pairs) -> np.ndarray:
             synthetic[row] = forward(params, jnp.asarray(pairs.mri[row][None, ..., None], dtype))[0, ..., 0]
             report(row + 1, len(pairs))
     return synthetic
-
-
-def _read_environment(workdir: Workdir) -> dict[str, Any]:
-    try:
-        return json.loads(workdir.environment.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise UserError(
-            f"{workdir.environment}: expected the run's versions and devices, found {error}. Restore the file."
-        ) from error

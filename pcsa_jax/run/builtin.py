@@ -1,7 +1,9 @@
 """The cohort that a config names: a folder of the user's, or the built-in one from the per-user cache."""
 
 import os
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from ml_collections import ConfigDict
 
@@ -41,6 +43,16 @@ def open_cohort(data: ConfigDict) -> Cohort:
                 "with space, or --config.data.root to a cohort."
             ) from error
     return read_cohort(root)
+
+
+def check_phantom(data: ConfigDict, environment: Mapping[str, Any], source: Path) -> None:
+    """Raises UserError if a run was trained on another version of the built-in cohort than this software makes."""
+    trained = environment.get("phantom_version")
+    if not data.root and trained != PHANTOM_VERSION:
+        raise UserError(
+            f"{source}: expected a run on version {PHANTOM_VERSION} of the built-in cohort, found version {trained}. "
+            "The subjects are not the same: train again, or use the software's former version."
+        )
 
 
 def describe_cohort(data: ConfigDict) -> tuple[str, bool]:

@@ -1,13 +1,29 @@
 """What a run ran on: versions, devices, git commit."""
 
 import importlib.metadata
+import json
 import os
 import platform
 import subprocess
 from pathlib import Path
 from typing import Any
 
+from pcsa_jax.data.phantom import PHANTOM_VERSION
+from pcsa_jax.errors import UserError
+
 PACKAGES = ("pcsa_jax", "jax", "jaxlib", "flax", "optax", "orbax-checkpoint", "numpy", "nibabel", "nilearn")
+
+
+def read_environment(path: Path) -> dict[str, Any]:
+    """Reads a run's ``environment.json``.
+
+    Raises:
+      UserError: if it is missing or not JSON.
+    """
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise UserError(f"{path}: expected the run's versions and devices, found {error}. Restore the file.") from error
 
 
 def describe_environment() -> dict[str, Any]:
@@ -22,6 +38,7 @@ def describe_environment() -> dict[str, Any]:
         "devices": [device.device_kind for device in jax.devices()],
         "packages": {name: _version(name) for name in PACKAGES},
         "git_commit": _git_commit(),
+        "phantom_version": PHANTOM_VERSION,
     }
 
 

@@ -22,10 +22,10 @@ from pcsa_jax.model.metrics import mae, psnr
 from pcsa_jax.model.ssim import ssim
 from pcsa_jax.model.state import GANState
 from pcsa_jax.model.step import Batch, generate, train_step
-from pcsa_jax.run.builtin import open_cohort
+from pcsa_jax.run.builtin import check_phantom, open_cohort
 from pcsa_jax.run.checkpoints import Checkpoints
 from pcsa_jax.run.config import check_resumable, read_config, write_config
-from pcsa_jax.run.environment import describe_environment
+from pcsa_jax.run.environment import describe_environment, read_environment
 from pcsa_jax.run.experiment import Experiment, build
 from pcsa_jax.run.interruption import Interruption, watch_signals
 from pcsa_jax.run.metrics_log import MetricsLog
@@ -85,6 +85,7 @@ def _load(config: ConfigDict, workdir: Workdir, is_resume: bool) -> tuple[dict[s
     if without_pet:
         console.print(f"Left out: {without_pet} participants without a PET")
     if is_resume:
+        check_phantom(config.data, read_environment(workdir.environment), workdir.root)
         splits = read_splits(workdir.splits)
         check_splits(splits, list(diagnoses), source=workdir.splits)
     else:

@@ -52,7 +52,9 @@ class Workdir:
             return True
         try:
             self.root.mkdir(parents=True, exist_ok=True)
-            others = [path.name for path in self.root.iterdir() if path.name != ".lock"]
+            # A start that was cut off leaves these behind; the config is written last and makes it a run.
+            own = {".lock", self.splits.name, self.environment.name}
+            others = [path.name for path in self.root.iterdir() if path.name not in own]
         except OSError as error:
             raise UserError(
                 f"--workdir {self.root}: expected a folder that can be written, found {error.strerror}. Choose another."

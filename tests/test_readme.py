@@ -1,0 +1,87 @@
+"""What the README tells people to type exists and runs."""
+
+import argparse
+import importlib
+import re
+import shlex
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import pcsa_jax
+from pcsa_jax.run.commands import COMMANDS, config_words, run_command
+from pcsa_jax.run.config import parse_config
+
+ROOT = Path(__file__).parents[1]
+DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+
+
+def command_lines():
+    """(command, its words) of every train.py, evaluate.py and ``python -m pcsa_jax`` line in a code block."""
+    for document in DOCUMENTS:
+        for block in re.findall(r"```\w*\n(.*?)```", document.read_text(), flags=re.DOTALL):
+            for line in block.replace("\\\n", " ").splitlines():
+                words = shlex.split(line, comments=True)
+                if words[:2] in (["python", "train.py"], ["python", "evaluate.py"]):
+                    yield words[1].removesuffix(".py"), words[2:]
+                elif words[:3] == ["python", "-m", "pcsa_jax"]:
+                    yield words[3], words[4:]
+
+
+LINES = list(command_lines())
+
+
+def test_the_readme_shows_every_command():
+    assert {command for command, _ in LINES} == set(COMMANDS)
+
+
+@pytest.mark.parametrize(("command", "words"), LINES, ids=[" ".join([c, *w])[:60] for c, w in LINES])
+def test_every_command_line_is_understood(command, words, monkeypatch):
+    monkeypatch.chdir(ROOT)
+    parser = argparse.ArgumentParser(allow_abbrev=False)
+    importlib.import_module(f"pcsa_jax.run.commands.{command}").add_arguments(parser)
+    arguments, rest = parser.parse_known_args(words)
+    assert all(word.startswith("--config.") for word in rest)
+    if "config" in arguments:
+        arguments.overrides = rest
+        parse_config(config_words(arguments))
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
+def test_every_linked_file_exists(document):
+    for target in re.findall(r"\]\((?!https?:)([^)#]+)\)", document.read_text()):
+        assert (document.parent / target).exists(), target
+
+
+@pytest.mark.parametrize("row", re.findall(r"`(\w+)`(?=[^|\n]*\| (?:Fig|Table))", (ROOT / "README.md").read_text()))
+@pytest.mark.parametrize("config", ["pcsa", "demo"])
+def test_every_row_of_the_table_is_a_row_of_the_configs(row, config):
+    assert parse_config([f"--config={ROOT / 'configs' / config}.py:{row}"]).row == row
+
+
+@pytest.mark.slow
+def test_the_whole_way_from_a_cohort_to_a_loaded_generator(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    small = [
+        "--config.data.size=16", "--config.generator.attention_sizes=(1,)", "--config.generator.skip_sizes=(4, 8, 16)",
+        "--config.data.num_folds=2", "--config.data.validation_fraction=0.4", "--config.num_epochs=2",
+        "--config.data.root=cohort",
+    ]  # fmt: skip
+    demo = f"--config={ROOT / 'configs' / 'demo.py'}"
+    assert run_command("phantom", ["--out=cohort", "--pairs=9", "--mri-only=1", "--size=16", "--jobs=1"], prog="p") == 0
+    assert run_command("train", [demo, "--workdir=run", *small], prog="train.py") == 0
+    assert run_command("evaluate", ["--workdir=run"], prog="evaluate.py") == 0
+    assert run_command("export", ["--workdir=run", "--out=generator.safetensors"], prog="p") == 0
+    folder = tmp_path / "run" / "evaluation" / "test"
+    assert {"subjects.tsv", "regions.tsv", "summary.json", "figures", "report.html"} == {
+        p.name for p in folder.iterdir()
+    }
+    assert "PHANTOM" in (folder / "report.html").read_text()
+    pet = pcsa_jax.load_generator("generator.safetensors")(np.random.default_rng(0).uniform(size=(16, 16, 16)))
+    assert pet.shape == (16, 16, 16)
+    assert 0 <= pet.min() <= pet.max() <= 1
+    # A finished run is left as it is, a file is not overwritten.
+    assert run_command("train", [demo, "--workdir=run", *small], prog="train.py") == 0
+    assert run_command("export", ["--workdir=run", "--out=generator.safetensors"], prog="p") == 1
+    assert "generator.safetensors: expected a new file, found one" in capsys.readouterr().err
