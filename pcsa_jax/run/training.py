@@ -186,7 +186,7 @@ class _Loop:
         return {"epoch": epoch, "scores": dict(scores), "train_seconds": seconds}
 
     def _record(self, epoch: int, report: Report) -> None:
-        """Fetches the scalars of the steps since the last call, checks them all and logs their mean."""
+        """Fetches the scalars of the steps since the last call, checks them all and logs the last."""
         if not self._pending:
             return
         rows = [
@@ -195,9 +195,8 @@ class _Loop:
         self._pending = []
         for step, row in rows:
             self._check_finite(step, row)
-        # One step of one volume says little; a logged row is the mean since the last.
-        row = {name: float(np.mean([values[name] for _, values in rows])) for name in rows[-1][1]}
-        step = rows[-1][0]
+        # Not a mean since the last row: a resumed run has lost the steps before, and its record would differ.
+        step, row = rows[-1]
         now = time.monotonic()
         seconds, count = now - self._clock, step - self._logged
         row["volumes_per_s"] = count * self._config.batch_size / seconds
