@@ -41,17 +41,20 @@ def progress(description: str) -> Iterator[Report]:
 
 def _line_report(description: str) -> Report:
     start = last = time.monotonic()
-    first: int | None = None
+    begun: int | None = None
+    pace: tuple[float, int] | None = None
 
     def report(done: int, total: int, status: str = "") -> None:
-        nonlocal last, first
+        nonlocal last, begun, pace
         now = time.monotonic()
-        first = done if first is None else first
+        begun = done if begun is None else begun
+        # The pace is measured after the first piece of work, which may hold a long compilation.
+        pace = (now, done) if pace is None and done > begun else pace
         if done < total and now - last < LOG_INTERVAL_S:
             return
         last = now
-        left = (now - start) * (total - done) / (done - first) if done > first else None
-        eta = "" if left is None or done == total else f", {format_duration(left)} left"
+        known = pace is not None and begun < pace[1] < done < total
+        eta = f", {format_duration((now - pace[0]) * (total - done) / (done - pace[1]))} left" if known else ""
         console.print(f"{description} {done}/{total}, {format_duration(now - start)} so far{eta} {status}".rstrip())
 
     return report
