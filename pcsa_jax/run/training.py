@@ -151,6 +151,7 @@ class _Loop:
     def _steps(self, state: GANState, start: int, interruption: Interruption, report: Report) -> Outcome:
         plan, config = self._plan, self._config
         self._clock, self._logged, self._started = time.monotonic(), start, time.monotonic()
+        self._first_step = start + 1
         report(start, plan.num_steps, "compiling")
         for step in range(start + 1, plan.num_steps + 1):
             epoch, index = divmod(step - 1, plan.steps_per_epoch)
@@ -201,7 +202,7 @@ class _Loop:
         seconds, count = now - self._clock, step - self._logged
         row["volumes_per_s"] = count * self._config.batch_size / seconds
         self._log.write(step, epoch, row)
-        if count == 1 and self._logged == step - 1 and step % self._plan.steps_per_epoch == 1:
+        if step == self._first_step:
             console.print(f"First step after {format_duration(seconds)} (compilation included)")
         self._clock, self._logged = now, step
         report(step, self._plan.num_steps, f"epoch {epoch + 1} loss {row['generator/total']:.4f}")
