@@ -13,9 +13,6 @@ from pcsa_jax.model.resampling import max_pool, upsample
 OUTPUTS = {"none": lambda x: x, "sigmoid": nn.sigmoid, "relu": nn.relu}
 """Activations of the last layer; the paper does not settle it (``docs/decisions.md``)."""
 
-DOWNSAMPLING = 16
-"""Input voxels per bottleneck voxel along an axis: two pooled stages, one strided convolution, one more pooling."""
-
 Branches = Sequence[tuple[int, int]]
 
 

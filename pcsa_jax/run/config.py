@@ -224,17 +224,18 @@ def read_config(path: Path) -> ConfigDict:
     if not path.is_file():
         raise UserError(f"{path.parent}: expected a run with a config.json, found none. Train one with train.py first.")
     try:
-        config = ConfigDict(_tupled(json.loads(path.read_text(encoding="utf-8"))))
+        config = ConfigDict(tupled(json.loads(path.read_text(encoding="utf-8"))))
     except (ValueError, TypeError, AttributeError) as error:
         raise UserError(f"{path}: expected a config in JSON, found {error}. Restore the file.") from error
     check_config(config)
     return config.lock()
 
 
-def _tupled(value: Any) -> Any:
+def tupled(value: Any) -> Any:
+    """Lists as tuples, recursively: what JSON cannot tell apart, as the networks' constructors take it."""
     if isinstance(value, dict):
-        return {name: _tupled(item) for name, item in value.items()}
-    return tuple(_tupled(item) for item in value) if isinstance(value, list) else value
+        return {name: tupled(item) for name, item in value.items()}
+    return tuple(tupled(item) for item in value) if isinstance(value, list) else value
 
 
 def check_resumable(stored: ConfigDict, requested: ConfigDict, workdir: str | os.PathLike) -> list[str]:

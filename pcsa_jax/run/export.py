@@ -19,7 +19,7 @@ from pcsa_jax.data.normalisation import intensity_range
 from pcsa_jax.errors import UserError
 from pcsa_jax.model.generator import Generator
 from pcsa_jax.model.step import generate
-from pcsa_jax.run.config import resolved
+from pcsa_jax.run.config import resolved, tupled
 from pcsa_jax.run.environment import describe_environment
 from pcsa_jax.run.trained import TrainedRun
 
@@ -75,7 +75,7 @@ class LoadedGenerator:
     def __init__(self, card: Mapping[str, Any], params: Any):
         self.card = dict(card)
         self.grid = Grid(card["grid"]["shape"][0])
-        module = Generator(**_tupled(card["generator"]))
+        module = Generator(**tupled(card["generator"]))
         self._generate = jax.jit(partial(generate, module))
         self._params = jax.tree.map(jnp.asarray, params)
 
@@ -160,9 +160,3 @@ def _content_hash(tensors: Mapping[str, np.ndarray]) -> str:
         digest.update(f"{name} {tensors[name].dtype} {tensors[name].shape}".encode())
         digest.update(np.ascontiguousarray(tensors[name]).tobytes())
     return digest.hexdigest()
-
-
-def _tupled(value: Any) -> Any:
-    if isinstance(value, Mapping):
-        return {name: _tupled(item) for name, item in value.items()}
-    return tuple(_tupled(item) for item in value) if isinstance(value, list) else value

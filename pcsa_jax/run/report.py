@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from pcsa_jax.data.files import write_text
 from pcsa_jax.data.regions import CONTROL_REGIONS
+from pcsa_jax.run.progress import format_duration
 from pcsa_jax.run.summary import METRICS, PREDICTOR_LABELS, TRIVIAL
 
 if TYPE_CHECKING:
@@ -116,12 +117,8 @@ def flatten(mapping: Mapping[str, Any], prefix: str = "") -> list[tuple[str, str
 
 
 def duration(seconds: float | None) -> str:
-    """Seconds as hours, minutes and seconds."""
-    if seconds is None:
-        return "not recorded"
-    minutes, rest = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours} h {minutes:02d} min" if hours else f"{minutes} min {rest:02d} s"
+    """Seconds in words; a run that did not record its time says so."""
+    return "not recorded" if seconds is None else format_duration(seconds)
 
 
 @dataclasses.dataclass(frozen=True)
