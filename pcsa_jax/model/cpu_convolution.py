@@ -1,0 +1,268 @@
+"""Exact rewrites of the 3-D convolution into what XLA:CPU computes fast: 2-D convolutions and matrix products.
+
+XLA:CPU has a fast 2-D convolution, a slow 3-D one and slower filter gradients. Along x a convolution is therefore
+a sum over slabs (one slab = the y-z plane at one x), in the plane it is XLA's 2-D convolution, and the sum over slabs is
+tiled with fewer products than taps (:class:`Tiling`). The same tiling gives the filter gradient, as 2-D convolutions
+of the input's channels with the cotangent as the window. One or two channels are too few for a matrix product and have
+rewrites of their own. ``docs/decisions.md`` has the measured table behind every choice made here.
+
+All arithmetic is float32: the CPU has no faster type, and the tiling would lose half the digits of a bfloat16.
+"""
+
+from collections.abc import Sequence
+from functools import cache
+from typing import NamedTuple
+
+import jax.numpy as jnp
+import numpy as np
+from jax import lax
+from jaxtyping import Array, Float
+
+FEW = 2
+"""Up to this many channels count as few."""
+
+POINTS = (0, 1, -1, 2, -0.5, 0.5, -2)
+"""Where the tiling evaluates its polynomials, in this order, and last at infinity; small numbers keep the rounding
+error of a tile of 4 near 1e-6 of the largest value."""
+
+
+class Tiling(NamedTuple):
+    """Minimal filtering: ``outputs`` neighbouring values of a ``taps``-tap filter from ``outputs + taps - 1`` products.
+
+    ``output = combine @ ((kernel @ taps) * (input @ window))`` for a window of ``outputs + taps - 1`` inputs, so that
+    4 outputs of 3 taps take 6 products instead of 12, of 5 taps 8 instead of 20.
+
+    Source: Winograd 1980, "Arithmetic Complexity of Computations"; Lavin and Gray 2016 (arXiv 1509.09308), section 4.
+
+    Attributes:
+      combine: (outputs, products).
+      kernel: (products, taps).
+      input: (products, window).
+    """
+
+    combine: np.ndarray
+    kernel: np.ndarray
+    input: np.ndarray
+
+
+@cache
+def tiling(outputs: int, taps: int) -> Tiling:
+    """The tiling by Toom-Cook interpolation at :data:`POINTS`; for one output, one product a tap.
+
+    The product of two polynomials is interpolated from its values at the points; the transpose of that map is the
+    filter.
+    """
+    if outputs == 1:
+        return Tiling(np.ones((1, taps)), np.eye(taps), np.eye(taps))
+    window = outputs + taps - 1
+    points = np.asarray(POINTS[: window - 1], float)
+
+    def values(degree: int) -> np.ndarray:
+        """Polynomials of ``degree`` coefficients at the points; at infinity the leading coefficient remains."""
+        return np.vstack([np.vander(points, degree, increasing=True), np.eye(degree)[-1]])
+
+    return Tiling(values(outputs).T, values(taps), np.linalg.inv(values(window)).T)
+
+
+def _tiling_for(size: int, taps: int) -> Tiling:
+    """Tiles of 4 where the volume holds one and the points suffice."""
+    return tiling(4 if size >= 4 and 1 < taps <= len(POINTS) - 2 else 1, taps)
+
+
+def convolution(x: Float[Array, "b x y z c"], kernel: Float[Array, "k1 k2 k3 c f"]) -> Float[Array, "b x y z f"]:
+    """Cross-correlation with stride 1 and zero padding ("SAME"); kernel edges are odd."""
+    channels, features = kernel.shape[3:]
+    if channels <= FEW and kernel.shape[0] <= 5:
+        return _sum_of_shifts(x, kernel)
+    if channels == 1:
+        return _spread_along_x(x, kernel)
+    if features <= FEW:
+        return _spread_over_taps(x, kernel)
+    return _tiled(x, kernel)
+
+
+def kernel_gradient(
+    x: Float[Array, "b x y z c"], cotangent: Float[Array, "b x y z f"], edges: tuple[int, int, int]
+) -> Float[Array, "k1 k2 k3 c f"]:
+    """Gradient of :func:`convolution` with respect to the kernel."""
+    if x.shape[-1] > cotangent.shape[-1]:
+        # A convolution with exchanged roles: what reads x one step ahead meets the cotangent one step behind.
+        mirrored = kernel_gradient(cotangent, x, edges)
+        return jnp.swapaxes(mirrored[::-1, ::-1, ::-1], 3, 4)
+    if x.shape[-1] > FEW:
+        return _tiled_kernel_gradient(x, cotangent, edges)
+    if max(edges) <= 3:
+        return _tap_rows_kernel_gradient(x, cotangent, edges)
+    return _shifted_kernel_gradient(x, cotangent, edges)
+
+
+def strided_convolution(x: Float[Array, "b x y z c"], kernel: Float[Array, "k1 k2 k3 c f"], stride: int) -> Array:
+    """Cross-correlation with a stride and "SAME" padding: a strided one reads a voxel few times, so patches are small.
+
+    Linear in both arguments; its transposes are the gradients.
+    """
+    patches = _strided_patches(x, kernel.shape[:3], stride)
+    return patches @ kernel.reshape(-1, kernel.shape[-1])
+
+
+def _pad(x: Array, edges: Sequence[int], first_axis: int = 1) -> Array:
+    """Half an edge of zeros on both sides of the axes from ``first_axis``."""
+    padding = [(0, 0)] * x.ndim
+    padding[first_axis : first_axis + len(edges)] = [(edge // 2, edge // 2) for edge in edges]
+    return jnp.pad(x, padding)
+
+
+def _combined(coefficients: np.ndarray, terms: Sequence[Array]) -> list[Array]:
+    """Rows of ``coefficients`` times ``terms``, without the zeros."""
+    return [
+        sum((float(c) * term if c != 1 else term) for c, term in zip(row, terms, strict=True) if abs(c) > 1e-12)
+        for row in coefficients
+    ]
+
+
+def _input_tiles(x: Array, tiles: Tiling, taps: int) -> list[Array]:
+    """The tiling's inputs: a list of slabs ``(b*tiles, y, z, c)``, one entry a product."""
+    outputs, window = len(tiles.combine), tiles.input.shape[1]
+    count, (nx, *plane) = -(-x.shape[1] // outputs), x.shape[1:]
+    behind = (count - 1) * outputs + window - nx - taps // 2
+    padded = jnp.pad(x, ((0, 0), (taps // 2, behind), *((0, 0),) * 3))
+    shifted = [
+        lax.slice_in_dim(padded, i, i + (count - 1) * outputs + 1, outputs, axis=1).reshape(-1, *plane)
+        for i in range(window)
+    ]
+    return _combined(tiles.input, shifted)
+
+
+def _plane_convolution(slabs: Array, kernel: Array) -> Array:
+    return lax.conv_general_dilated(slabs, kernel, (1, 1), "SAME", dimension_numbers=("NHWC", "HWIO", "NHWC"))
+
+
+def _tiled(x: Array, kernel: Array) -> Array:
+    (batch, nx, ny, nz, _), (taps, *_, features) = x.shape, kernel.shape
+    tiles = _tiling_for(nx, taps)
+    kernels = _combined(tiles.kernel, list(kernel))
+    products = map(_plane_convolution, _input_tiles(x, tiles, taps), kernels)
+    outputs = _combined(tiles.combine, list(products))
+    y = jnp.stack([slabs.reshape(batch, -1, ny, nz, features) for slabs in outputs], axis=2)
+    return y.reshape(batch, -1, ny, nz, features)[:, :nx]
+
+
+def _tiled_kernel_gradient(x: Array, cotangent: Array, edges: tuple[int, int, int]) -> Array:
+    taps, *plane_edges = edges
+    tiles = _tiling_for(x.shape[1], taps)
+    outputs = len(tiles.combine)
+    padded = jnp.pad(cotangent, ((0, 0), (0, -x.shape[1] % outputs), *((0, 0),) * 3))
+    slabs = [padded[:, i::outputs].reshape(-1, *cotangent.shape[2:]) for i in range(outputs)]
+    products = [
+        _plane_correlation(inputs, cotangents, plane_edges)
+        for inputs, cotangents in zip(_input_tiles(x, tiles, taps), _combined(tiles.combine.T, slabs), strict=True)
+    ]
+    return jnp.stack(_combined(tiles.kernel.T, products))
+
+
+def _plane_correlation(slabs: Array, cotangents: Array, edges: Sequence[int]) -> Array:
+    """Kernel gradient ``(k2, k3, c, f)`` of a 2-D convolution: channels are the batch, slabs the channels."""
+    padding = [(edge // 2, edge // 2) for edge in edges]
+    return lax.conv_general_dilated(
+        slabs, cotangents, (1, 1), padding, dimension_numbers=("CHWN", "IHWO", "HWNC")
+    )  # fmt: skip
+
+
+def _shift(padded: Array, offsets: Sequence[int], shape: Sequence[int]) -> Array:
+    """A window of ``shape`` voxels of volumes ``b x y z ...``."""
+    for axis, (offset, size) in enumerate(zip(offsets, shape, strict=True), start=1):
+        padded = lax.slice_in_dim(padded, offset, offset + size, axis=axis)
+    return padded
+
+
+def _sum_of_shifts(x: Array, kernel: Array) -> Array:
+    """Few input channels: scaled shifts added up, which XLA fuses into one pass for each tap along x.
+
+    One pass for all of them would take twice as long: the barrier keeps XLA from merging them.
+    """
+    shape, (ex, ey, ez, channels, _), padded = x.shape[1:4], kernel.shape, _pad(x, kernel.shape[:3])
+    total = None
+    for i in range(ex):
+        part = sum(
+            _shift(padded, (i, j, k), shape)[..., c : c + 1] * kernel[i, j, k, c]
+            for j in range(ey)
+            for k in range(ez)
+            for c in range(channels)
+        )
+        total = part if total is None else lax.optimization_barrier(total) + part
+    return total
+
+
+def _spread_along_x(x: Array, kernel: Array) -> Array:
+    """One input channel, large kernel: one 2-D convolution yields all taps along x, then shifted and added."""
+    (edge, *_, features), (batch, nx, ny, nz, _) = kernel.shape, x.shape
+    slabs = _pad(x, (edge,)).reshape(-1, ny, nz, 1)
+    taps = _plane_convolution(slabs, jnp.moveaxis(kernel, 0, 3).reshape(*kernel.shape[1:4], edge * features))
+    taps = taps.reshape(batch, -1, ny, nz, edge, features)
+    return sum(taps[:, i : i + nx, :, :, i] for i in range(edge))
+
+
+def _slabs_at_once(nx: int) -> int:
+    """Slabs in one turn of a loop: two fill the cores and fit their caches."""
+    return 2 if nx % 2 == 0 else 1
+
+
+def _spread_over_taps(x: Array, kernel: Array) -> Array:
+    """Few output channels: one product gives every tap's contribution, slabs by slabs, then shifted and added."""
+    (batch, nx, ny, nz, channels), (ex, ey, ez, _, features) = x.shape, kernel.shape
+    matrix = jnp.transpose(kernel, (4, 0, 1, 2, 3)).reshape(-1, channels)
+    count = _slabs_at_once(nx)
+
+    def spread(slabs: Array) -> Array:
+        taps = _pad((matrix @ slabs.T).reshape(features, ex, ey, ez, count, ny, nz), (ey, ez), first_axis=5)
+        return sum(taps[:, :, j, k, :, j : j + ny, k : k + nz] for j in range(ey) for k in range(ez))
+
+    planes = lax.map(spread, x.reshape(-1, count * ny * nz, channels))
+    planes = jnp.moveaxis(planes, 3, 1).reshape(batch, nx, features, ex, ny, nz)
+    planes = _pad(planes, (ex,))
+    return jnp.moveaxis(sum(planes[:, i : i + nx, :, i] for i in range(ex)), 2, -1)
+
+
+def _tap_rows_kernel_gradient(x: Array, cotangent: Array, edges: tuple[int, int, int]) -> Array:
+    """Few input channels, small kernel: each tap's shifted slabs are one long row of a matrix product."""
+    (batch, nx, ny, nz, channels), (ex, ey, ez), features = x.shape, edges, cotangent.shape[-1]
+    count = _slabs_at_once(nx)
+    padded = _pad(jnp.moveaxis(x, -1, 1), edges, first_axis=2)
+
+    def add_slabs(total: Array, index: Array) -> tuple[Array, None]:
+        volume, first = index // (nx // count), index % (nx // count) * count
+        window = (1, channels, count + ex - 1, *padded.shape[3:])
+        slabs = lax.dynamic_slice(padded, (volume, 0, first, 0, 0), window)[0]
+        rows = jnp.stack([slabs[..., k : k + nz] for k in range(ez)])
+        rows = jnp.stack([rows[:, :, :, j : j + ny] for j in range(ey)])
+        rows = jnp.stack([rows[:, :, :, i : i + count] for i in range(ex)])
+        columns = lax.dynamic_slice(cotangent, (volume, first, 0, 0, 0), (1, count, ny, nz, features))
+        return total + rows.reshape(len(total), -1) @ columns.reshape(-1, features), None
+
+    total = jnp.zeros((ex * ey * ez * channels, features))
+    total, _ = lax.scan(add_slabs, total, jnp.arange(batch * nx // count))
+    return total.reshape(ex, ey, ez, channels, features)
+
+
+def _shifted_kernel_gradient(x: Array, cotangent: Array, edges: tuple[int, int, int]) -> Array:
+    """Few input channels, large kernel: one 2-D convolution of all shifts along x, with the cotangent as its window."""
+    (_, nx, ny, nz, channels), (ex, *plane_edges), features = x.shape, edges, cotangent.shape[-1]
+    padded = _pad(x, (ex,))
+    shifts = jnp.stack([padded[:, i : i + nx] for i in range(ex)], axis=-1).reshape(-1, ny, nz, channels * ex)
+    found = _plane_correlation(shifts, cotangent.reshape(-1, ny, nz, features), plane_edges)
+    return jnp.moveaxis(found.reshape(*plane_edges, channels, ex, features), 3, 0)
+
+
+def _strided_patches(x: Array, edges: tuple[int, int, int], stride: int) -> Array:
+    """Patches ``(b, x2, y2, z2, k1*k2*k3*c)`` at every ``stride``-th voxel of the "SAME" padding."""
+    (ex, ey, ez), counts = edges, [-(-size // stride) for size in x.shape[1:4]]
+    padding = lax.padtype_to_pads(x.shape[1:4], edges, (stride,) * 3, "SAME")
+    padded = jnp.pad(x, ((0, 0), *padding, (0, 0)))
+
+    def tap(*offsets: int) -> Array:
+        stops = [offset + (count - 1) * stride + 1 for offset, count in zip(offsets, counts, strict=True)]
+        return lax.slice(
+            padded, (0, *offsets, 0), (x.shape[0], *stops, x.shape[-1]), (1, stride, stride, stride, 1)
+        )  # fmt: skip
+
+    return jnp.concatenate([tap(i, j, k) for i in range(ex) for j in range(ey) for k in range(ez)], axis=-1)
