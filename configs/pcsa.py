@@ -30,6 +30,7 @@ def get_config(row: str = "pcsa") -> ConfigDict:
     config.seed = 0  # of parameters, data order and split
     config.precision = "float32"  # arithmetic of the networks: float32 | bfloat16
     config.batch_size = 16  # volumes a step; 4.2
+    config.micro_batches = 1  # parts that a batch goes through the networks in, if it does not fit at once
     config.num_epochs = 1000  # passes over the training subjects; 4.2
     config.data = ConfigDict({
         "root": "",  # cohort folder; empty: the built-in cohort (a phantom)
@@ -39,6 +40,7 @@ def get_config(row: str = "pcsa") -> ConfigDict:
         "num_folds": 5,  # folds by participant, stratified by diagnosis; open
         "validation_fraction": 0.125,  # of the participants outside the test fold; open
         "normalisation": "minmax",  # minmax (Eq. 13) | percentile
+        "resident_gib": 4.0,  # GiB; larger cohorts stream from disk: 2048 pairs at 64^3 fit
     })  # fmt: skip
     config.generator = ConfigDict({
         "stages": (((7, 4), (5, 8), (3, 12)), ((5, 36), (3, 60))),  # (kernel size, channels) of each branch; 3.2

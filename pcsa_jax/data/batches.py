@@ -1,5 +1,7 @@
 """The order of training subjects as a function of (seed, epoch) alone, so that a resume needs only the step."""
 
+from collections.abc import Iterator
+
 import numpy as np
 
 from pcsa_jax.errors import UserError
@@ -21,3 +23,23 @@ def epoch_batches(num_subjects: int, *, batch_size: int, seed: int, epoch: int) 
     order = np.random.default_rng([seed, epoch]).permutation(num_subjects)
     count = num_subjects // batch_size
     return order[: count * batch_size].reshape(count, batch_size)
+
+
+def batch_order(
+    num_subjects: int, *, batch_size: int, seed: int, start: int, stop: int
+) -> Iterator[tuple[int, np.ndarray]]:
+    """Yields (step, rows of its batch) for the steps after ``start`` up to ``stop``; steps count from 1."""
+    epoch, batches = -1, np.empty((0, batch_size), int)
+    per_epoch = num_subjects // batch_size
+    for step in range(start + 1, stop + 1):
+        if (step - 1) // per_epoch != epoch:
+            epoch = (step - 1) // per_epoch
+            batches = epoch_batches(num_subjects, batch_size=batch_size, seed=seed, epoch=epoch)
+        yield step, batches[(step - 1) % per_epoch]
+
+
+def padded(rows: np.ndarray, multiple: int) -> tuple[np.ndarray, np.ndarray]:
+    """``rows`` filled up with row 0 to a multiple of ``multiple``, and float32 weights: 1 a subject, 0 a filler."""
+    filler = np.zeros(-len(rows) % multiple, rows.dtype)
+    weight = np.concatenate([np.ones(len(rows), np.float32), np.zeros(len(filler), np.float32)])
+    return np.concatenate([rows, filler]), weight

@@ -75,8 +75,8 @@ def load_pairs(
 
     def load_row(row: int) -> IntensityRange:
         subject = subjects[row]
-        mri[row] = _load(subject, "mri", grid, normalisation)[0]
-        pet[row], pet_range = _load(subject, "pet", grid, normalisation)
+        mri[row] = load_volume(subject, "mri", grid, normalisation)[0]
+        pet[row], pet_range = load_volume(subject, "pet", grid, normalisation)
         if predictable is not None:
             name = f"{subject.name}: predictable PET"
             volume = read_volume(subject.predictable, subject=name)
@@ -100,7 +100,17 @@ def load_pairs(
     )
 
 
-def _load(subject: Subject, modality: str, grid: Grid, normalisation: str) -> tuple[np.ndarray, IntensityRange]:
+def load_volume(subject: Subject, modality: str, grid: Grid, normalisation: str) -> tuple[np.ndarray, IntensityRange]:
+    """One volume, checked and brought to [0, 1], and the intensities that became 0 and 1.
+
+    Args:
+      subject: the visit.
+      modality: "mri" or "pet".
+      grid, normalisation: as for :func:`load_pairs`, with the grid itself.
+
+    Raises:
+      UserError: if the file is missing, damaged, on another grid or without contrast.
+    """
     name = f"{subject.name}: {modality.upper()}"
     path = getattr(subject, modality)
     if path is None:

@@ -1,6 +1,6 @@
 """One training step: update D on a detached fake, then G against the updated D."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 import flax.linen as nn
@@ -16,10 +16,16 @@ Scalars = dict[str, Float[Array, ""]]
 
 
 class Batch(NamedTuple):
-    """Paired volumes of the same subjects, each ``b x y z 1`` in [0, 1]."""
+    """Paired volumes of the same subjects, in [0, 1].
+
+    Attributes:
+      mri, pet: the volumes.
+      weight: 1 for a subject; 0 for a row that only fills the batch up, which then counts for nothing.
+    """
 
     mri: Float[Array, "b x y z 1"]
     pet: Float[Array, "b x y z 1"]
+    weight: Float[Array, " b"]
 
 
 class JointLoss(NamedTuple):
@@ -55,6 +61,53 @@ def generate(module: nn.Module, params: Any, mri: Float[Array, "b x y z 1"]) -> 
     return jnp.clip(module.apply({"params": params}, mri).astype(jnp.float32), 0, 1)
 
 
+class _Objective(NamedTuple):
+    """Both networks' losses as this device's share of the means over the whole batch.
+
+    Attributes:
+      modules, loss, dtype: as in :func:`train_step`.
+      total: the sum of the whole batch's weights, over all devices.
+    """
+
+    modules: Nets[nn.Module]
+    loss: JointLoss
+    dtype: jnp.dtype
+    total: Float[Array, ""]
+
+    def _mean(self, values: Float[Array, " b *patches"], batch: Batch) -> Float[Array, ""]:
+        per_volume = values.reshape(values.shape[0], -1).mean(axis=1)
+        return (batch.weight * per_volume).sum() / self.total
+
+    def _discriminate(self, params: Any, mri: Array, volumes: Array) -> Array:
+        return self.modules.discriminator.apply({"params": params}, mri.astype(self.dtype), volumes.astype(self.dtype))
+
+    def forward(self, params: Any, batch: Batch) -> tuple[Array, Callable[[Array], tuple[Any]]]:
+        """The fake, and the function that pulls its gradient back to ``params``, the generator's."""
+        mri = batch.mri.astype(self.dtype)
+        return jax.vjp(lambda params: self.modules.generator.apply({"params": params}, mri), params)
+
+    def of_discriminator(self, params: Any, fake: Array, batch: Batch) -> tuple[Array, Scalars]:
+        # D has no layer that mixes volumes, so both halves go through it as one batch: one program, larger products.
+        mri, volumes = jnp.concatenate([batch.mri, batch.mri]), jnp.concatenate([batch.pet, fake.astype(jnp.float32)])
+        logits = self._discriminate(params, mri, volumes)
+        real_logits, fake_logits = jnp.split(logits, 2)
+        value = self._mean(self.loss.adversarial.discriminator(real_logits, fake_logits), batch)
+        return value, {
+            "discriminator/loss": value,
+            "discriminator/real_accuracy": self._mean(real_logits > 0, batch),
+            "discriminator/fake_accuracy": self._mean(fake_logits < 0, batch),
+        }
+
+    def of_generator(self, fake: Array, params: Any, batch: Batch) -> tuple[Array, Scalars]:
+        """Eq. 12; ``params`` are the discriminator's."""
+        values = {name: self._mean(term(fake, batch.pet), batch) for name, term in self.loss.terms.items()}
+        if "adversarial" in self.loss.weights:
+            logits = self._discriminate(params, batch.mri, fake)
+            values["adversarial"] = self._mean(self.loss.adversarial.generator(logits), batch)
+        total = sum(self.loss.weights[name] * value for name, value in values.items())
+        return total, {f"generator/{name}": value for name, value in values.items()} | {"generator/total": total}
+
+
 def train_step(
     state: GANState,
     batch: Batch,
@@ -63,55 +116,64 @@ def train_step(
     optimizers: Nets[optax.GradientTransformation],
     loss: JointLoss,
     dtype: jnp.dtype = jnp.float32,
+    micro_batches: int = 1,
+    axis_name: str | None = None,
 ) -> tuple[GANState, Scalars]:
     """Updates D on ``stop_gradient(fake)``, then G against the updated D.
 
-    Without an adversarial weight D takes no part and stays as it is.
+    Without an adversarial weight D takes no part and stays as it is. Neither the number of devices nor that of
+    micro-batches changes the result beyond rounding: every mean is over the subjects of the whole batch.
 
     Args:
       state: the state before the step; its buffers may be donated.
-      batch: paired volumes.
+      batch: paired volumes; with ``axis_name`` this device's share of them.
       modules, optimizers, loss: what to train, with what, on what; static under ``jit``.
       dtype: precision of the networks' arithmetic; parameters, losses and updates stay in float32.
+      micro_batches: parts of the batch that go through the networks one after the other, each network's gradient being
+        summed before its update: less memory for a second forward pass of G. A divisor of the number of rows.
+      axis_name: the mapped axis over the devices that share the batch; None without one.
 
     Returns:
-      The next state and a flat dict of scalars, ``net/term``.
+      The next state and a flat dict of scalars, ``net/term``, the same on every device.
     """
-    mri, pet = batch.mri.astype(dtype), batch.pet.astype(dtype)
     params, opt_state = state.params, state.opt_state
-    adversarial = "adversarial" in loss.weights
+    objective = _Objective(modules, loss, dtype, _summed(batch.weight.sum(), axis_name))
+    # Both updates see the fake of the same generator: where its activations fit, one forward pass serves them.
+    whole = objective.forward(state.params.generator, batch) if micro_batches == 1 else None
 
-    def discriminate(discriminator_params: Any, mri: Array, volumes: Array) -> Array:
-        return modules.discriminator.apply({"params": discriminator_params}, mri, volumes)
+    def discriminator_gradient(part: Batch) -> tuple[Any, Scalars]:
+        fake, _ = whole or objective.forward(state.params.generator, part)
+        return jax.grad(objective.of_discriminator, has_aux=True)(
+            params.discriminator, jax.lax.stop_gradient(fake), part
+        )
 
-    def discriminator_loss(discriminator_params: Any, fake: Array) -> tuple[Array, Scalars]:
-        # D has no layer that mixes volumes, so both halves go through it as one batch: one program, larger products.
-        logits = discriminate(discriminator_params, jnp.concatenate([mri, mri]), jnp.concatenate([pet, fake]))
-        real_logits, fake_logits = jnp.split(logits, 2)
-        value = loss.adversarial.discriminator(real_logits, fake_logits).mean()
-        return value, {
-            "discriminator/loss": value,
-            "discriminator/real_accuracy": (real_logits > 0).mean(),
-            "discriminator/fake_accuracy": (fake_logits < 0).mean(),
-        }
+    def generator_gradient(part: Batch) -> tuple[Any, Scalars]:
+        fake, pullback = whole or objective.forward(state.params.generator, part)
+        gradient, found = jax.grad(objective.of_generator, has_aux=True)(fake, params.discriminator, part)
+        return *pullback(gradient), found
 
-    def generator_loss(fake: Array, discriminator_params: Any) -> tuple[Array, Scalars]:
-        values = {name: term(fake, batch.pet).mean() for name, term in loss.terms.items()}
-        if adversarial:
-            values["adversarial"] = loss.adversarial.generator(discriminate(discriminator_params, mri, fake)).mean()
-        total = sum(loss.weights[name] * value for name, value in values.items())
-        return total, {f"generator/{name}": value for name, value in values.items()} | {"generator/total": total}
-
-    # Both updates see the fake of the same generator: one forward pass serves them.
-    fake, pullback = jax.vjp(lambda params: modules.generator.apply({"params": params}, mri), params.generator)
     scalars: Scalars = {}
-    if adversarial:
-        gradient, found = jax.grad(discriminator_loss, has_aux=True)(params.discriminator, jax.lax.stop_gradient(fake))
+    if "adversarial" in loss.weights:
+        gradient, found = _summed(_accumulated(discriminator_gradient, batch, micro_batches), axis_name)
         params, opt_state, norm = _descend("discriminator", gradient, params, opt_state, optimizers)
         scalars |= found | norm
-    fake_gradient, found = jax.grad(generator_loss, has_aux=True)(fake, params.discriminator)
-    params, opt_state, norm = _descend("generator", *pullback(fake_gradient), params, opt_state, optimizers)
+    gradient, found = _summed(_accumulated(generator_gradient, batch, micro_batches), axis_name)
+    params, opt_state, norm = _descend("generator", gradient, params, opt_state, optimizers)
     return GANState(state.step + 1, params, opt_state), scalars | found | norm
+
+
+def _summed(tree: Any, axis_name: str | None) -> Any:
+    """The sum over the devices of a mapped axis."""
+    return tree if axis_name is None else jax.lax.psum(tree, axis_name)
+
+
+def _accumulated(function: Callable[[Batch], Any], batch: Batch, micro_batches: int) -> Any:
+    """The sum of ``function`` over the parts of ``batch``, one after the other."""
+    if micro_batches == 1:
+        return function(batch)
+    parts = jax.tree.map(lambda rows: rows.reshape(micro_batches, -1, *rows.shape[1:]), batch)
+    zero = jax.tree.map(jnp.zeros_like, jax.eval_shape(function, jax.tree.map(lambda rows: rows[0], parts)))
+    return jax.lax.scan(lambda total, part: (jax.tree.map(jnp.add, total, function(part)), None), zero, parts)[0]
 
 
 def _descend(

@@ -2,21 +2,21 @@
 
 import json
 from collections import Counter
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 
+from pcsa_jax.data.batches import padded
 from pcsa_jax.data.grid import Grid
 from pcsa_jax.data.pairs import Pairs, load_pairs
 from pcsa_jax.data.splits import SPLITS, check_splits, read_splits
-from pcsa_jax.model.step import generate
 from pcsa_jax.run.builtin import check_phantom, open_cohort
+from pcsa_jax.run.devices import Devices
 from pcsa_jax.run.environment import read_environment
 from pcsa_jax.run.evaluation import ReportContext, evaluate_predictions
+from pcsa_jax.run.programs import compile_generation
 from pcsa_jax.run.progress import console, progress
 from pcsa_jax.run.trained import TrainedRun
 from pcsa_jax.run.workdir import Workdir
@@ -62,12 +62,14 @@ def assess_run(run: TrainedRun, workdir: Workdir, *, split: str, out: Path) -> d
 
 def synthesise(run: TrainedRun, pairs: Pairs) -> np.ndarray:
     """The generated PET of every row, float32 (n, x, y, z) in [0, 1]."""
-    module, dtype = run.experiment.modules.generator, run.experiment.dtype
-    forward = jax.jit(partial(generate, module))
-    params = jax.device_put(run.params)
+    devices = Devices.of(jax.local_devices())
+    generate = compile_generation(run.experiment, devices)
+    params = devices.replicate(run.params)
     synthetic = np.empty_like(pairs.pet)
     with progress("Generating") as report:
-        for row in range(len(pairs)):
-            synthetic[row] = forward(params, jnp.asarray(pairs.mri[row][None, ..., None], dtype))[0, ..., 0]
-            report(row + 1, len(pairs))
+        for start in range(0, len(pairs), len(devices)):
+            rows = np.arange(start, min(start + len(devices), len(pairs)))
+            mri = devices.share(pairs.mri[padded(rows, len(devices))[0], ..., None])
+            synthetic[rows] = np.asarray(generate(params, mri))[: len(rows), ..., 0]
+            report(rows[-1] + 1, len(pairs))
     return synthetic

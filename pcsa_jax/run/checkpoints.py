@@ -56,12 +56,22 @@ class Checkpoints:
     def __init__(self, folder: Path, target: GANState):
         self._folder = folder
         self._target = jax.tree.map(lambda leaf: np.zeros(leaf.shape, leaf.dtype), target)
+        process = jax.process_index()
         policy = checkpoint_managers.AnyPreservationPolicy([
             checkpoint_managers.LatestN(NUM_LATEST),
             checkpoint_managers.BestN(get_metric_fn=_score, n=1),
         ])  # fmt: skip
-        options = ocp.CheckpointManagerOptions(preservation_policy=policy, best_fn=_score, best_mode="max")
+        options = ocp.CheckpointManagerOptions(
+            preservation_policy=policy, best_fn=_score, best_mode="max",
+            # Orbax would wait for every process; ours hold the same state, so the one that opens this is enough.
+            multiprocessing_options=ocp.options.MultiprocessingOptions(
+                primary_host=process, active_processes={process}, barrier_sync_key_prefix=f"process{process}"
+            ),
+            create=False,
+        )  # fmt: skip
         try:
+            # Orbax does not make it where only some of several processes take part.
+            folder.mkdir(parents=True, exist_ok=True)
             self._manager = ocp.CheckpointManager(folder.absolute(), options=options, item_names=("state", "meta"))
         except (OSError, ValueError) as error:
             reason = " ".join(str(error).split())[:200]

@@ -80,6 +80,7 @@ CHECKS: dict[str, Check] = {
     "seed": _whole(0),
     "precision": _choice("float32", "bfloat16"),
     "batch_size": _whole(1),
+    "micro_batches": _whole(1),
     "num_epochs": _whole(1),
     "data.root": ("a path or nothing", lambda value: isinstance(value, str)),
     "data.pairs": _whole(1),
@@ -88,6 +89,7 @@ CHECKS: dict[str, Check] = {
     "data.num_folds": _whole(2),
     "data.validation_fraction": ("a number > 0 and < 1", lambda value: isinstance(value, float) and 0 < value < 1),
     "data.normalisation": _choice(*NORMALISATIONS),
+    "data.resident_gib": _number(0),
     "generator.stages": ("two tuples of (odd kernel size, channels) pairs", _is_stages),
     "generator.bottleneck_features": _whole(1),
     "generator.residual_blocks": _whole(0),
@@ -119,6 +121,7 @@ CHECKS: dict[str, Check] = {
 
 CHANGEABLE = frozenset({
     "num_epochs", "log_every_steps", "evaluate_every_epochs", "checkpoint_every_epochs", "data.root",
+    "data.resident_gib", "micro_batches",
     "generator_optimizer.learning_rate", "discriminator_optimizer.learning_rate",
 })  # fmt: skip
 """Fields that may differ when a run is resumed; the cohort itself is checked by its splits."""
@@ -201,6 +204,10 @@ def _check_combinations(config: ConfigDict) -> None:
             )
     if data.fold >= data.num_folds:
         raise UserError(f"config.data.fold: expected less than data.num_folds ({data.num_folds}), found {data.fold}.")
+    if config.micro_batches > config.batch_size:
+        raise UserError(
+            f"config.micro_batches: expected at most batch_size ({config.batch_size}), found {config.micro_batches}."
+        )
     if not any(config.loss.values()):
         raise UserError("config.loss: expected at least one weight > 0, found none.")
 

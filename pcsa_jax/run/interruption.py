@@ -24,7 +24,7 @@ def watch_signals() -> Iterator[Interruption]:
         interruption.signal_number = number
         for other in watched:
             signal.signal(other, signal.SIG_DFL)
-        console.print(f"{signal.Signals(number).name}: saving after this step; a second signal ends at once")
+        console.print(f"{signal.Signals(number).name}: will save and stop; a second signal ends at once")
 
     for number in watched:
         signal.signal(number, note)

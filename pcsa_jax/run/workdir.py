@@ -39,6 +39,10 @@ class Workdir:
     def checkpoints(self) -> Path:
         return self.root / "checkpoints"
 
+    @property
+    def arrays(self) -> Path:
+        return self.root / "arrays"
+
     def evaluation(self, split: str) -> Path:
         return self.root / "evaluation" / split
 
@@ -53,7 +57,7 @@ class Workdir:
         try:
             self.root.mkdir(parents=True, exist_ok=True)
             # A start that was cut off leaves these behind; the config is written last and makes it a run.
-            own = {".lock", self.splits.name, self.environment.name}
+            own = {".lock", self.splits.name, self.environment.name, self.arrays.name, f".{self.arrays.name}.tmp"}
             others = [path.name for path in self.root.iterdir() if path.name not in own]
         except OSError as error:
             raise UserError(

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pcsa_jax.data.batches import epoch_batches
+from pcsa_jax.data.batches import batch_order, epoch_batches, padded
 from pcsa_jax.errors import UserError
 
 
@@ -39,3 +39,25 @@ def test_too_few_subjects_are_told():
     assert str(caught.value) == (
         "batch_size: expected at most the 3 training subjects, found 4. Set --config.batch_size lower."
     )
+
+
+@pytest.mark.parametrize("start", [0, 1, 4, 5, 11])
+def test_the_order_of_steps_goes_on_from_any_step(start):
+    whole = list(batch_order(11, batch_size=4, seed=3, start=0, stop=12))
+    assert [step for step, _ in whole] == list(range(1, 13))
+    for step, rows in whole:
+        epoch, index = divmod(step - 1, 2)
+        np.testing.assert_array_equal(rows, epoch_batches(11, batch_size=4, seed=3, epoch=epoch)[index])
+    for (step, rows), (other, expected) in zip(
+        batch_order(11, batch_size=4, seed=3, start=start, stop=12), whole[start:], strict=True
+    ):
+        assert step == other
+        np.testing.assert_array_equal(rows, expected)
+
+
+@pytest.mark.parametrize(("multiple", "length"), [(1, 3), (2, 4), (3, 3), (8, 8)])
+def test_fillers_have_no_weight(multiple, length):
+    rows, weight = padded(np.array([5, 2, 7], np.int32), multiple)
+    assert rows.dtype == np.int32 and weight.dtype == np.float32
+    assert rows.tolist() == [5, 2, 7] + [0] * (length - 3)
+    assert weight.tolist() == [1, 1, 1] + [0] * (length - 3)

@@ -73,7 +73,7 @@ STEP = jax.jit(partial(train_step, modules=MODULES, optimizers=SGD, loss=loss())
 def batch():
     rng = np.random.default_rng(0)
     mri, noise = (rng.random((2, SIZE, SIZE, SIZE, 1), np.float32) for _ in range(2))
-    return Batch(jnp.asarray(mri), jnp.asarray(0.5 * mri + 0.2 * noise))
+    return Batch(jnp.asarray(mri), jnp.asarray(0.5 * mri + 0.2 * noise), jnp.ones(2))
 
 
 @pytest.fixture(scope="module")
@@ -141,6 +141,34 @@ def test_sharing_one_forward_pass_changes_nothing(stepped, batch):
         assert max(moved) > 1e-4
         for found, leaf in zip(new, wanted, strict=True):
             np.testing.assert_allclose(found, leaf, atol=2e-3 * max(moved))
+
+
+def filled(batch, count):
+    """``batch`` with ``count`` more rows of other volumes, which have no weight."""
+    rng = np.random.default_rng(1)
+    mri, pet = (jnp.concatenate([v, rng.random((count, *v.shape[1:]), np.float32)]) for v in batch[:2])
+    return Batch(mri, pet, jnp.concatenate([batch.weight, jnp.zeros(count)]))
+
+
+@pytest.mark.parametrize(
+    ("modules", "fillers", "micro_batches"), [(TOYS, 0, 2), (TOYS, 2, 1), (TOYS, 1, 3), (TOYS, 2, 2), (MODULES, 2, 2)]
+)
+def test_neither_fillers_nor_micro_batches_change_the_step(batch, stepped, modules, fillers, micro_batches):
+    step = partial(train_step, modules=modules, optimizers=SGD, loss=loss())
+    before = stepped[0] if modules is MODULES else new_state(modules=TOYS)
+    expected = stepped[1:] if modules is MODULES else jax.jit(step)(before, batch)
+    found = jax.jit(partial(step, micro_batches=micro_batches))(before, filled(batch, fillers))
+    assert jax.tree.structure(found) == jax.tree.structure(expected)
+    for left, right in zip(jax.tree.leaves(found), jax.tree.leaves(expected), strict=True):
+        np.testing.assert_allclose(left, right, rtol=1e-5, atol=1e-6)
+
+
+def test_a_filler_with_a_weight_would_count(batch):
+    step = jax.jit(partial(train_step, modules=TOYS, optimizers=SGD, loss=loss()))
+    more = filled(batch, 2)
+    found = [step(new_state(modules=TOYS), b)[0] for b in (more, more._replace(weight=jnp.ones(4)))]
+    assert differ(found[0].params.generator, found[1].params.generator)
+    assert differ(found[0].params.discriminator, found[1].params.discriminator)
 
 
 @pytest.mark.parametrize("net", ["generator", "discriminator"])

@@ -33,6 +33,7 @@ WRONG = {
     "seed": [-1, 0.5, True],
     "precision": ["float16"],
     "batch_size": [0, 1.5],
+    "micro_batches": [0, 2.0],
     "num_epochs": [0],
     "data.root": [None],
     "data.pairs": [0],
@@ -41,6 +42,7 @@ WRONG = {
     "data.num_folds": [1],
     "data.validation_fraction": [0.0, 1.0, math.nan],
     "data.normalisation": ["zscore"],
+    "data.resident_gib": [-1.0, math.nan],
     "generator.stages": [(), (((3, 2),),), (((4, 2),), ((3, 2),)), (((3, 0),), ((3, 2),)), ((), ((3, 2),))],
     "generator.bottleneck_features": [0],
     "generator.residual_blocks": [-1],
@@ -191,6 +193,10 @@ def test_a_value_of_the_wrong_type(word, message):
         (
             ["--config.generator.attention_sizes=(4,8)"],
             "attention_sizes: expected edges among (4, 16, 32) (the decoder's inputs at 64^3), found 8.",
+        ),
+        (
+            ["--config.batch_size=3", "--config.micro_batches=4"],
+            "config.micro_batches: expected at most batch_size (3), found 4.",
         ),
         (["--config.data.fold=5"], "config.data.fold: expected less than data.num_folds (5), found 5."),
         (

@@ -48,7 +48,7 @@ def rows(workdir, of="generator/total"):
 
 
 def without_clock(row):
-    return {name: value for name, value in row.items() if name != "volumes_per_s"}
+    return {name: value for name, value in row.items() if name not in ("volumes_per_s", "data_wait_fraction")}
 
 
 def content(folder):
@@ -103,6 +103,7 @@ def test_a_run_leaves_its_files(tiny_config, uninterrupted):
     assert [row["step"] for row in rows(workdir)] == [1, 2, 4, 6, 8, 10, 12]
     assert [row["epoch"] for row in rows(workdir)] == [0, 0, 1, 1, 2, 3, 3]
     assert all(row["volumes_per_s"] > 0 for row in rows(workdir))
+    assert all(0 <= row["data_wait_fraction"] < 1 for row in rows(workdir))
     steps, latest = final_state(config, workdir)
     assert steps == [6, 12]
     assert latest.meta["epoch"] == 3 and latest.meta["train_seconds"] > 0

@@ -1,0 +1,108 @@
+"""The normalised volumes of a cohort that is larger than the memory, as two arrays in files."""
+
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import BinaryIO
+
+import numpy as np
+
+from pcsa_jax.data.cohort import Subject
+from pcsa_jax.data.files import write_text
+from pcsa_jax.data.grid import Grid
+from pcsa_jax.data.pairs import load_volume
+from pcsa_jax.errors import UserError
+
+MODALITIES = ("mri", "pet")
+AT_ONCE = 32
+"""Subjects that are in memory while a store is written."""
+
+
+def source_digest(subjects: Sequence[Subject], *, size: int, normalisation: str) -> str:
+    """SHA-256 over what a store is made from: the files' places, sizes and times of change, and how they are read."""
+    entries: list[object] = [size, normalisation]
+    for subject in subjects:
+        for path in (subject.mri, subject.pet):
+            found = path.stat() if path is not None and path.exists() else None
+            # The folder above the subject's may be mounted elsewhere next time.
+            place = "/".join(path.parts[-4:]) if path is not None else ""
+            entries.append([subject.name, place, found and found.st_size, found and found.st_mtime_ns])
+    return hashlib.sha256(json.dumps(entries).encode()).hexdigest()
+
+
+def write_store(
+    folder: Path,
+    subjects: Sequence[Subject],
+    *,
+    size: int,
+    normalisation: str,
+    progress: Callable[[int, int], None] = lambda done, total: None,
+) -> None:
+    """Writes the store of ``subjects`` to ``folder``, whole or not at all; one that is there and fits is left alone.
+
+    Args: see :func:`~pcsa_jax.data.pairs.load_pairs`; here only a few subjects are in memory at a time.
+
+    Raises:
+      UserError: for the first subject whose files cannot be used, or if the disk is full.
+    """
+    digest = source_digest(subjects, size=size, normalisation=normalisation)
+    if _digest(folder) == digest:
+        return
+    temporary = folder.with_name(f".{folder.name}.tmp")
+    try:
+        for stale in (temporary, folder):
+            shutil.rmtree(stale, ignore_errors=True)
+        temporary.mkdir(parents=True)
+        _write_arrays(temporary, subjects, Grid(size), normalisation, progress)
+        write_text(temporary / "source.sha256", digest + "\n")
+        os.replace(temporary, folder)
+    except OSError as error:
+        needed = 2 * 4 * size**3 * len(subjects) / 2**30
+        raise UserError(
+            f"{folder}: expected room for {needed:.1f} GiB of volumes, found {error.strerror}. Free some space, choose "
+            "another --workdir, or raise data.resident_gib if the cohort fits into memory."
+        ) from error
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+
+
+def open_store(folder: Path) -> tuple[np.ndarray, np.ndarray]:
+    """MRI and PET of a store, float32 (n, x, y, z) in [0, 1], mapped from its files: a row is read when it is used."""
+    mri, pet = (np.load(folder / f"{name}.npy", mmap_mode="r", allow_pickle=False) for name in MODALITIES)
+    return mri, pet
+
+
+def _digest(folder: Path) -> str:
+    path = folder / "source.sha256"
+    return path.read_text(encoding="utf-8").strip() if path.is_file() else ""
+
+
+def _write_arrays(
+    folder: Path,
+    subjects: Sequence[Subject],
+    grid: Grid,
+    normalisation: str,
+    progress: Callable[[int, int], None],
+) -> None:
+    def load(subject: Subject) -> list[np.ndarray]:
+        return [load_volume(subject, modality, grid, normalisation)[0] for modality in MODALITIES]
+
+    shape = (len(subjects), *grid.shape)
+    # Written as a stream: a full disk is an error then, where a mapped file would end the process with a signal.
+    with (folder / "mri.npy").open("wb") as mri, (folder / "pet.npy").open("wb") as pet, ThreadPoolExecutor() as pool:
+        streams = (mri, pet)
+        for stream in streams:
+            _write_header(stream, shape)
+        for start in range(0, len(subjects), AT_ONCE):
+            for done, volumes in enumerate(pool.map(load, subjects[start : start + AT_ONCE]), start=start + 1):
+                for stream, volume in zip(streams, volumes, strict=True):
+                    stream.write(np.ascontiguousarray(volume, "<f4").tobytes())
+                progress(done, len(subjects))
+
+
+def _write_header(stream: BinaryIO, shape: tuple[int, ...]) -> None:
+    np.lib.format.write_array_header_1_0(stream, {"descr": "<f4", "fortran_order": False, "shape": shape})

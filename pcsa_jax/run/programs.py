@@ -1,0 +1,57 @@
+"""What runs on the devices: the training step and the validation scores, each one program for any number of devices."""
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+from pcsa_jax.model.metrics import mae, psnr
+from pcsa_jax.model.ssim import ssim
+from pcsa_jax.model.state import GANState
+from pcsa_jax.model.step import Batch, generate, train_step
+from pcsa_jax.run.devices import AXIS, REPLICATED, SHARED, Devices
+from pcsa_jax.run.experiment import Experiment
+
+
+def compile_step(
+    experiment: Experiment, devices: Devices, *, micro_batches: int
+) -> Callable[[GANState, Batch], tuple[GANState, dict[str, jax.Array]]]:
+    """:func:`~pcsa_jax.model.step.train_step` over ``devices``; the state's memory is given up to the next."""
+    step = partial(
+        train_step, modules=experiment.modules, optimizers=experiment.optimizers, loss=experiment.loss,
+        dtype=experiment.dtype, micro_batches=micro_batches, axis_name=AXIS,
+    )  # fmt: skip
+    return devices.compile(step, inputs=(REPLICATED, SHARED), outputs=REPLICATED, donated=(0,))
+
+
+def compile_validation(
+    experiment: Experiment, devices: Devices
+) -> Callable[[Any, Batch, jax.Array], dict[str, jax.Array]]:
+    """(generator's parameters, batch, mask of the brain) -> sums over the batch's subjects of their scores."""
+
+    def sums(params: Any, batch: Batch, mask: jax.Array) -> dict[str, jax.Array]:
+        scores = validation_scores(params, batch, mask, experiment=experiment)
+        # Not a product: a filler's PSNR may be infinite.
+        return jax.lax.psum({n: jnp.where(batch.weight > 0, v, 0).sum() for n, v in scores.items()}, AXIS)
+
+    return devices.compile(sums, inputs=(REPLICATED, SHARED, REPLICATED), outputs=REPLICATED)
+
+
+def validation_scores(params: Any, batch: Batch, mask: jax.Array, *, experiment: Experiment) -> dict[str, jax.Array]:
+    """Scores in the brain, one value a volume."""
+    fake = generate(experiment.modules.generator, params, batch.mri.astype(experiment.dtype))
+    return {
+        "mae_brain": mae(fake, batch.pet, mask=mask),
+        "psnr_brain_db": psnr(fake, batch.pet, data_range=1.0, mask=mask),
+        "ssim_brain": ssim(fake, batch.pet, data_range=1.0, mask=mask),
+    }
+
+
+def compile_generation(experiment: Experiment, devices: Devices) -> Callable[[Any, jax.Array], jax.Array]:
+    """(generator's parameters, MRI) -> synthetic PET, ``b x y z 1``; each device makes its share of the volumes."""
+    forward = partial(generate, experiment.modules.generator)
+    return devices.compile(
+        lambda params, mri: forward(params, mri.astype(experiment.dtype)), inputs=(REPLICATED, SHARED), outputs=SHARED
+    )

@@ -1,0 +1,99 @@
+"""From a config's cohort to the volumes that training reads: in memory, or in files if they are too many."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from ml_collections import ConfigDict
+
+from pcsa_jax.data.cohort import Cohort, Subject
+from pcsa_jax.data.pairs import load_pairs
+from pcsa_jax.data.splits import SPLITS, check_splits, make_splits, read_splits
+from pcsa_jax.data.store import open_store, write_store
+from pcsa_jax.run.builtin import check_phantom, open_cohort
+from pcsa_jax.run.environment import read_environment
+from pcsa_jax.run.feed import Volumes
+from pcsa_jax.run.processes import on_main, together
+from pcsa_jax.run.progress import console, progress
+from pcsa_jax.run.workdir import Workdir
+
+
+class TrainingData(NamedTuple):
+    """What a training reads.
+
+    Attributes:
+      train, validation: the volumes of those parts of the cohort.
+      is_resident: they fit the limit and may be copied to the devices; else they are mapped from files.
+      splits: everyone's part.
+    """
+
+    train: Volumes
+    validation: Volumes
+    is_resident: bool
+    splits: dict[str, str]
+
+
+def load_training_data(config: ConfigDict, workdir: Workdir, *, is_resume: bool) -> TrainingData:
+    """The training and validation volumes; those of the test subjects are not opened.
+
+    Every process reads the volumes by itself; what has to be written first (the built-in cohort, the arrays of a large
+    one) process 0 writes, while the others wait.
+
+    Raises:
+      UserError: if the cohort cannot be read or is not the one that was split.
+    """
+    data = config.data
+    on_main(lambda: open_cohort(data).name)  # writes the built-in one
+    cohort = together(lambda: open_cohort(data))
+    splits = on_main(lambda: _splits(config, workdir, cohort, is_resume))
+    train, validation = (
+        [subject for subject in cohort.pairs if splits[subject.participant_id] == split] for split in SPLITS[:2]
+    )
+    is_resident = 2 * 4 * data.size**3 * len(train + validation) <= data.resident_gib * 2**30
+    if is_resident:
+        parts = [_read(data, *part) for part in zip(SPLITS[:2], (train, validation), strict=True)]
+    else:
+        parts = _map(data, workdir, train, validation)
+    return TrainingData(*parts, is_resident, splits)
+
+
+def _splits(config: ConfigDict, workdir: Workdir, cohort: Cohort, is_resume: bool) -> dict[str, str]:
+    diagnoses = {subject.participant_id: subject.diagnosis for subject in cohort.pairs}
+    if cohort.without_mri:
+        names = ", ".join(cohort.without_mri[:5]) + (", ..." if len(cohort.without_mri) > 5 else "")
+        console.print(f"Left out: {len(cohort.without_mri)} participants without a GM map ({names})")
+    without_pet = len({subject.participant_id for subject in cohort.subjects} - diagnoses.keys())
+    if without_pet:
+        console.print(f"Left out: {without_pet} participants without a PET")
+    if is_resume:
+        check_phantom(config.data, read_environment(workdir.environment), workdir.root)
+        splits = read_splits(workdir.splits)
+        check_splits(splits, list(diagnoses), source=workdir.splits)
+        return splits
+    data = config.data
+    return make_splits(
+        diagnoses, fold=data.fold, num_folds=data.num_folds, validation_fraction=data.validation_fraction,
+        seed=config.seed,
+    )  # fmt: skip
+
+
+def _read(data: ConfigDict, split: str, subjects: Sequence[Subject]) -> Volumes:
+    with progress(f"Reading {split}") as report:
+        pairs = together(
+            lambda: load_pairs(subjects, size=data.size, normalisation=data.normalisation, progress=report)
+        )
+    return Volumes(pairs.mri, pairs.pet)
+
+
+def _map(data: ConfigDict, workdir: Workdir, train: list[Subject], validation: list[Subject]) -> list[Volumes]:
+    """Both parts as rows of one store in the run's folder, which is written if it does not hold them already."""
+    subjects = train + validation
+    console.print(f"More than data.resident_gib = {data.resident_gib:g} GiB: volumes are read from {workdir.arrays}")
+    with progress("Writing arrays") as report:
+        on_main(
+            lambda: write_store(
+                workdir.arrays, subjects, size=data.size, normalisation=data.normalisation, progress=report
+            )
+        )
+    volumes = Volumes(*open_store(workdir.arrays))
+    count = len(train)
+    return [Volumes(*(v[:count] for v in volumes)), Volumes(*(v[count:] for v in volumes))]
