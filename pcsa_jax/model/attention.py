@@ -35,11 +35,12 @@ class ChannelAttention(nn.Module):
     def __call__(self, x: Float[Array, "b x y z c"]) -> Float[Array, "b x y z c"]:
         channels = x.shape[-1]
         hidden = max(1, channels // self.reduction)
-        scores = jnp.zeros((), x.dtype)
+        # In float32 whatever the precision of x: a few numbers a volume that scale all others.
+        scores = jnp.zeros((), jnp.float32)
         for name, pooled in (("mean", x.mean(axis=(1, 2, 3))), ("max", x.max(axis=(1, 2, 3)))):
-            squeezed = nn.relu(nn.Dense(hidden, dtype=x.dtype, name=f"{name}_hidden")(pooled))
-            scores = scores + nn.Dense(channels, dtype=x.dtype, name=f"{name}_scores")(squeezed)
-        return x * CHANNEL_WEIGHTS[self.weights](scores)[:, None, None, None, :]
+            squeezed = nn.relu(nn.Dense(hidden, dtype=jnp.float32, name=f"{name}_hidden")(pooled))
+            scores = scores + nn.Dense(channels, dtype=jnp.float32, name=f"{name}_scores")(squeezed)
+        return x * CHANNEL_WEIGHTS[self.weights](scores)[:, None, None, None, :].astype(x.dtype)
 
 
 class SelfAttention(nn.Module):

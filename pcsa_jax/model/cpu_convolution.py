@@ -1,7 +1,7 @@
 """Exact rewrites of the 3-D convolution into what XLA:CPU computes fast: 2-D convolutions and matrix products.
 
 XLA:CPU has a fast 2-D convolution, a slow 3-D one and slower filter gradients. Along x a convolution is therefore
-a sum over slabs (one slab = the y-z plane at one x), in the plane it is XLA's 2-D convolution, and the sum over slabs is
+a sum over slabs (one slab: the y-z plane at one x), in the plane it is XLA's 2-D convolution, and the sum over slabs is
 tiled with fewer products than taps (:class:`Tiling`). The same tiling gives the filter gradient, as 2-D convolutions
 of the input's channels with the cotangent as the window. One or two channels are too few for a matrix product and have
 rewrites of their own. ``docs/decisions.md`` has the measured table behind every choice made here.
@@ -29,7 +29,7 @@ error of a tile of 4 near 1e-6 of the largest value."""
 class Tiling(NamedTuple):
     """Minimal filtering: ``outputs`` neighbouring values of a ``taps``-tap filter from ``outputs + taps - 1`` products.
 
-    ``output = combine @ ((kernel @ taps) * (input @ window))`` for a window of ``outputs + taps - 1`` inputs, so that
+    ``output = combine @ ((kernel @ taps) * (window @ inputs))`` with ``outputs + taps - 1`` inputs, so that
     4 outputs of 3 taps take 6 products instead of 12, of 5 taps 8 instead of 20.
 
     Source: Winograd 1980, "Arithmetic Complexity of Computations"; Lavin and Gray 2016 (arXiv 1509.09308), section 4.
@@ -37,12 +37,12 @@ class Tiling(NamedTuple):
     Attributes:
       combine: (outputs, products).
       kernel: (products, taps).
-      input: (products, window).
+      window: (products, outputs + taps - 1).
     """
 
     combine: np.ndarray
     kernel: np.ndarray
-    input: np.ndarray
+    window: np.ndarray
 
 
 @cache
@@ -122,7 +122,7 @@ def _combined(coefficients: np.ndarray, terms: Sequence[Array]) -> list[Array]:
 
 def _input_tiles(x: Array, tiles: Tiling, taps: int) -> list[Array]:
     """The tiling's inputs: a list of slabs ``(b*tiles, y, z, c)``, one entry a product."""
-    outputs, window = len(tiles.combine), tiles.input.shape[1]
+    outputs, window = len(tiles.combine), tiles.window.shape[1]
     count, (nx, *plane) = -(-x.shape[1] // outputs), x.shape[1:]
     behind = (count - 1) * outputs + window - nx - taps // 2
     padded = jnp.pad(x, ((0, 0), (taps // 2, behind), *((0, 0),) * 3))
@@ -130,7 +130,7 @@ def _input_tiles(x: Array, tiles: Tiling, taps: int) -> list[Array]:
         lax.slice_in_dim(padded, i, i + (count - 1) * outputs + 1, outputs, axis=1).reshape(-1, *plane)
         for i in range(window)
     ]
-    return _combined(tiles.input, shifted)
+    return _combined(tiles.window, shifted)
 
 
 def _plane_convolution(slabs: Array, kernel: Array) -> Array:
@@ -176,21 +176,24 @@ def _shift(padded: Array, offsets: Sequence[int], shape: Sequence[int]) -> Array
 
 
 def _sum_of_shifts(x: Array, kernel: Array) -> Array:
-    """Few input channels: scaled shifts added up, which XLA fuses into one pass for each tap along x.
+    """Few input channels: scaled shifts added up, one pass for each tap along x.
 
-    One pass for all of them would take twice as long: the barrier keeps XLA from merging them.
+    The loop also keeps XLA from repeating the sum inside every operation that uses it.
     """
-    shape, (ex, ey, ez, channels, _), padded = x.shape[1:4], kernel.shape, _pad(x, kernel.shape[:3])
-    total = None
-    for i in range(ex):
+    (batch, *shape, channels), (ex, ey, ez, _, features), padded = x.shape, kernel.shape, _pad(x, kernel.shape[:3])
+
+    def add_tap(total: Array, tap: tuple[Array, Array]) -> tuple[Array, None]:
+        index, weights = tap
+        slabs = lax.dynamic_slice_in_dim(padded, index, shape[0], axis=1)
         part = sum(
-            _shift(padded, (i, j, k), shape)[..., c : c + 1] * kernel[i, j, k, c]
+            _shift(slabs, (0, j, k), shape)[..., c : c + 1] * weights[j, k, c]
             for j in range(ey)
             for k in range(ez)
             for c in range(channels)
         )
-        total = part if total is None else lax.optimization_barrier(total) + part
-    return total
+        return total + part, None
+
+    return lax.scan(add_tap, jnp.zeros((batch, *shape, features)), (jnp.arange(ex), kernel))[0]
 
 
 def _spread_along_x(x: Array, kernel: Array) -> Array:

@@ -36,5 +36,4 @@ class Discriminator(nn.Module):
                 # Channels change, so the residual connection is a 1x1x1 projection.
                 hidden = hidden + nn.Dense(features, use_bias=False, dtype=x.dtype, name=f"shortcut{index}")(x)
             x = max_pool(hidden)
-        logits = nn.Dense(1, dtype=x.dtype, name="logit")(x.reshape(x.shape[0], -1))
-        return logits[:, 0].astype(jnp.float32)
+        return nn.Dense(1, dtype=jnp.float32, name="logit")(x.reshape(x.shape[0], -1))[:, 0]

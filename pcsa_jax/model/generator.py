@@ -84,9 +84,7 @@ class Deconvolution(nn.Module):
             x = nn.relu(x)
         else:
             x = upsample(x, self.factor)
-        if skip is not None:
-            x = jnp.concatenate([x, skip], axis=-1)
-        return Conv(self.features, name="conv")(x)
+        return Conv(self.features, name="conv")(*([x] if skip is None else [x, skip]))
 
 
 class Generator(nn.Module):
@@ -140,6 +138,10 @@ class Generator(nn.Module):
             last = skip is encoded[0]
             features = 1 if last else skip.shape[-1]
             layer = Deconvolution(features, 2 if index else 4, self.transposed, name=f"deconvolution{index}")
-            x = layer(x, skip if max(skip.shape[1:4]) in self.skip_sizes else None)
+            skip = skip if max(skip.shape[1:4]) in self.skip_sizes else None
+            if last:
+                # In float32: a bfloat16 PET would have steps of 1/256.
+                x, skip = x.astype(jnp.float32), None if skip is None else skip.astype(jnp.float32)
+            x = layer(x, skip)
             x = x if last else nn.relu(x)
         return OUTPUTS[self.output](x)

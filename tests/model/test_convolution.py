@@ -4,8 +4,11 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from jax import lax
 
+from pcsa_jax.model import cpu_convolution
 from pcsa_jax.model.convolution import Conv, convolve
 
 
@@ -23,6 +26,10 @@ CASES = [
     (6, 6, 3, 1, (2, 2, 2)),
     (5, 1, 3, 1, (6, 3, 5)),
     (3, 4, 1, 1, (3, 4, 5)),
+    (3, 5, 7, 1, (5, 4, 3)),
+    (3, 5, 5, 1, (8, 4, 3)),
+    (1, 3, 7, 1, (4, 9, 3)),
+    (2, 3, 7, 1, (6, 3, 4)),
     (4, 6, 3, 2, (8, 6, 4)),
     (4, 6, 3, 2, (7, 6, 5)),
 ]
@@ -30,6 +37,10 @@ CASES = [
 
 @pytest.mark.parametrize(("channels", "features", "edge", "stride", "shape"), CASES)
 def test_value_and_gradients_equal_xla(channels, features, edge, stride, shape):
+    check_against_xla(channels, features, edge, stride, shape)
+
+
+def check_against_xla(channels, features, edge, stride, shape):
     rng = np.random.default_rng(0)
     x = jnp.asarray(rng.normal(size=(2, *shape, channels)), jnp.float32)
     kernel = jnp.asarray(rng.normal(size=(edge, edge, edge, channels, features)), jnp.float32)
@@ -40,6 +51,37 @@ def test_value_and_gradients_equal_xla(channels, features, edge, stride, shape):
     cotangent = jnp.asarray(rng.normal(size=expected.shape), jnp.float32)
     for found, wanted in zip(pullback(cotangent), expected_pullback(cotangent), strict=True):
         np.testing.assert_allclose(found, wanted, atol=1e-5 * np.abs(wanted).max())
+
+
+@pytest.mark.parametrize("outputs", [1, 2, 4])
+@pytest.mark.parametrize("taps", [3, 5])
+def test_a_tiling_is_a_filter(outputs, taps):
+    tiles = cpu_convolution.tiling(outputs, taps)
+    rng = np.random.default_rng(outputs)
+    kernel, inputs = rng.normal(size=taps), rng.normal(size=outputs + taps - 1)
+    found = tiles.combine @ ((tiles.kernel @ kernel) * (tiles.window @ inputs))
+    np.testing.assert_allclose(found, np.correlate(inputs, kernel, "valid"), atol=1e-12)
+    assert len(tiles.kernel) == outputs + taps - 1
+
+
+@given(
+    channels=st.integers(1, 6), features=st.integers(1, 6), edge=st.sampled_from([3, 5]),
+    stride=st.sampled_from([1, 2]),
+    shape=st.tuples(*[st.integers(1, 9)] * 3),
+)  # fmt: skip
+@settings(max_examples=4, deadline=None)
+def test_any_shape_equals_xla(channels, features, edge, stride, shape):
+    check_against_xla(channels, features, edge, stride, shape)
+
+
+def test_several_volumes_count_as_their_concatenation():
+    rng = np.random.default_rng(2)
+    x, more = (jnp.asarray(rng.normal(size=(2, 4, 5, 6, channels)), jnp.float32) for channels in (3, 4))
+    module = Conv(5)
+    params = module.init(jax.random.key(0), x, more)
+    params = jax.tree.map(lambda leaf: jnp.asarray(rng.normal(size=leaf.shape), jnp.float32), params)
+    whole = module.apply(params, jnp.concatenate([x, more], axis=-1))
+    np.testing.assert_allclose(module.apply(params, x, more), whole, atol=1e-4)
 
 
 def test_kernel_may_have_unequal_edges():

@@ -69,3 +69,13 @@ def test_shapes_and_types_are_those_of_init(default):
 def test_a_parameter_without_a_rule_is_refused():
     with pytest.raises(ValueError, match=r"initial_params: no rule for parameter \['scale'\]"):
         initial_params(nn.LayerNorm(use_bias=False), 0, jax.ShapeDtypeStruct((1, 4), jnp.float32))
+
+
+def test_drawing_parameters_compiles_nothing_for_each_of_them(caplog):
+    # Widths that no other test has: what was compiled before would not be compiled again.
+    module = Generator(stages=(((3, 3), (5, 5)), ((3, 7),)), bottleneck_features=11, attention_sizes=(1,))
+    with jax.log_compiles():
+        params = initial_params(module, 0, VOLUME)
+    compiled = [record.getMessage() for record in caplog.records if "XLA compilation" in record.getMessage()]
+    assert len(jax.tree.leaves(params)) > 30
+    assert len(compiled) <= 2, compiled  # at most the key that flax asks for

@@ -44,6 +44,17 @@ def test_an_odd_edge_is_refused(shape):
     assert str(shape) in str(caught.value)
 
 
+@pytest.mark.parametrize("factor", [2, 3, 4])
+def test_upsample_equals_jax_in_value_and_gradient(factor):
+    x = volumes((2, 3, 1, 5, 2))
+    shape = (2, *(factor * edge for edge in x.shape[1:4]), 2)
+    found, pullback = jax.vjp(lambda x: upsample(x, factor), x)
+    expected, expected_pullback = jax.vjp(lambda x: jax.image.resize(x, shape, "trilinear"), x)
+    np.testing.assert_allclose(found, expected, atol=1e-5)
+    cotangent = volumes(shape)
+    np.testing.assert_allclose(pullback(cotangent)[0], expected_pullback(cotangent)[0], atol=1e-4)
+
+
 @pytest.mark.parametrize("factor", [2, 4])
 def test_upsample_keeps_constants_up_to_the_border(factor):
     found = upsample(jnp.full((1, 2, 3, 4, 2), 0.7), factor)
