@@ -9,7 +9,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+import benchmarks.__main__ as benchmarks_main
 import pcsa_jax
+from benchmarks import gpu, page
 from pcsa_jax.run.commands import COMMANDS, config_words, run_command
 from pcsa_jax.run.config import parse_config
 
@@ -29,6 +31,15 @@ def command_lines():
                     yield words[3], words[4:]
 
 
+def benchmark_lines():
+    """The words of every ``python -m benchmarks`` line in a code block."""
+    for document in [*DOCUMENTS, ROOT / "benchmarks" / "README.md"]:
+        for block in re.findall(r"```\w*\n(.*?)```", document.read_text(), flags=re.DOTALL):
+            for line in block.splitlines():
+                if line.startswith("python -m benchmarks"):
+                    yield shlex.split(line, comments=True)[3:]
+
+
 LINES = list(command_lines())
 
 
@@ -46,6 +57,14 @@ def test_every_command_line_is_understood(command, words, monkeypatch):
     if "config" in arguments:
         arguments.overrides = rest
         parse_config(config_words(arguments))
+
+
+@pytest.mark.parametrize("words", list(benchmark_lines()), ids=" ".join)
+def test_every_benchmark_line_is_understood(words):
+    own = {"gpu": gpu, "page": page}
+    name = words[0] if words and words[0] in own else None
+    parser = own[name].make_parser() if name else benchmarks_main.make_parser()
+    parser.parse_args(words[1:] if name else words)
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)

@@ -10,6 +10,7 @@ import numpy as np
 from scipy import ndimage
 
 from pcsa_jax.data.grid import Grid
+from pcsa_jax.data.mni152 import load_brain
 
 REGION_NAMES = {
     "posterior_cingulate_precuneus": ("Cingulate_Post", "Precuneus"),
@@ -31,14 +32,17 @@ SAMPLE_SPACING_MM = 1.0
 """Distance between the points at which a grid voxel asks the atlas what it contains."""
 
 
-def _fractions(labels: np.ndarray, affine: np.ndarray, wanted: tuple[int, ...], grid: Grid) -> np.ndarray:
-    """Fraction of each grid voxel that lies in any of the ``wanted`` labels, in [0, 1]."""
-    inside = np.isin(labels, wanted).astype(np.uint8)
-    samples = max(1, round(grid.voxel_size_mm / SAMPLE_SPACING_MM))
-    fine = Grid(grid.size * samples)
+def _sample(labels: np.ndarray, affine: np.ndarray, grid: Grid) -> np.ndarray:
+    """The nearest label at points about ``SAMPLE_SPACING_MM`` apart, several along each edge of a grid voxel."""
+    fine = Grid(grid.size * max(1, round(grid.voxel_size_mm / SAMPLE_SPACING_MM)))
     to_atlas = np.linalg.inv(affine) @ fine.affine
-    found = ndimage.affine_transform(inside, to_atlas[:3, :3], to_atlas[:3, 3], output_shape=fine.shape, order=0)
-    blocks = found.reshape(grid.size, samples, grid.size, samples, grid.size, samples)
+    return ndimage.affine_transform(labels, to_atlas[:3, :3], to_atlas[:3, 3], output_shape=fine.shape, order=0)
+
+
+def _fractions(inside: np.ndarray, grid: Grid) -> np.ndarray:
+    """Fraction of the points of each grid voxel that are ``inside``, in [0, 1]."""
+    samples = inside.shape[0] // grid.size
+    blocks = inside.reshape(grid.size, samples, grid.size, samples, grid.size, samples)
     return blocks.mean(axis=(1, 3, 5), dtype=np.float32)
 
 
@@ -51,10 +55,8 @@ def brain_mask(grid: Grid) -> np.ndarray:
     Returns:
       Read-only bool array x y z.
     """
-    from nilearn import datasets  # a second to import
-
-    image = datasets.load_mni152_brain_mask(resolution=1)
-    mask = _fractions(np.asarray(image.dataobj).astype(bool), image.affine, (1,), grid) >= 0.5
+    brain, affine = load_brain()
+    mask = _fractions(_sample(brain.astype(np.uint8), affine, grid), grid) >= 0.5
     mask.flags.writeable = False
     return mask
 
@@ -79,11 +81,11 @@ def _atlas() -> tuple[np.ndarray, np.ndarray, dict[str, int]]:
 @functools.lru_cache(maxsize=8)
 def _region_masks(grid: Grid) -> dict[str, np.ndarray]:
     labels, affine, label_of_name = _atlas()
-    brain = brain_mask(grid)
+    brain, sampled = brain_mask(grid), _sample(labels, affine, grid)
     masks = {}
     for region, names in REGION_NAMES.items():
         wanted = tuple(label_of_name[f"{name}_{side}"] for name in names for side in "LR")
-        fractions = _fractions(labels, affine, wanted, grid) * brain
+        fractions = _fractions(np.isin(sampled, wanted), grid) * brain
         # Half of the fullest voxel, not half of a voxel: no voxel of a coarse grid is half full of hippocampus.
         masks[region] = fractions >= 0.5 * max(fractions.max(), 1e-6)
         masks[region].flags.writeable = False

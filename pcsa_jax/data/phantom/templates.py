@@ -9,6 +9,7 @@ import nibabel as nib
 import numpy as np
 from scipy import ndimage
 
+from pcsa_jax.data.mni152 import load_brain, load_map
 from pcsa_jax.data.phantom.regions import Regions, load_regions
 
 VOXEL_SIZE_MM = 2.0
@@ -60,9 +61,9 @@ class Templates:
     flow_volume_ml: np.ndarray
 
 
-def _downsample(image: nib.Nifti1Image) -> np.ndarray:
+def _downsample(volume: np.ndarray) -> np.ndarray:
     """Every second voxel of a 1 mm map, after the blur that keeps it from aliasing."""
-    return ndimage.gaussian_filter(image.get_fdata(dtype=np.float32), 0.8)[::2, ::2, ::2]
+    return ndimage.gaussian_filter(volume, 0.8)[::2, ::2, ::2]
 
 
 def _atlas_on(affine: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
@@ -133,12 +134,11 @@ def load_templates() -> Templates:
     Source: MNI152NLin2009aSym T1, grey- and white-matter maps (Fonov et al., NeuroImage 2011); Desikan-Killiany
     labels of FreeSurfer's ``cvs_avg35_inMNI152`` (Desikan et al., NeuroImage 2006).
     """
-    from nilearn import datasets  # a second to import, not needed where the maps are handed over
-
-    grey, white = datasets.load_mni152_gm_template(resolution=1), datasets.load_mni152_wm_template(resolution=1)
-    brain = _downsample(datasets.load_mni152_brain_mask(resolution=1))
-    affine = grey.affine @ np.diag([VOXEL_SIZE_MM] * 3 + [1.0])
-    grey_matter, white_matter = np.clip(_downsample(grey), 0, 1), np.clip(_downsample(white), 0, 1)
+    grey, affine_1mm = load_map("grey_matter")
+    brain = _downsample(load_brain()[0].astype(np.float32))
+    affine = affine_1mm @ np.diag([VOXEL_SIZE_MM] * 3 + [1.0])
+    grey_matter = np.clip(_downsample(grey), 0, 1)
+    white_matter = np.clip(_downsample(load_map("white_matter")[0]), 0, 1)
     total = grey_matter + white_matter
     scale = 1 / np.maximum(total, 1)
     grey_matter, white_matter = grey_matter * scale, white_matter * scale

@@ -24,11 +24,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     from pcsa_jax.run.assessment import assess_run
+    from pcsa_jax.run.compilation import keep_compiled_programs
     from pcsa_jax.run.evaluation import summary_table
     from pcsa_jax.run.progress import console
     from pcsa_jax.run.trained import open_run
     from pcsa_jax.run.workdir import Workdir
 
+    keep_compiled_programs()
     workdir = Workdir(arguments.workdir)
     trained = open_run(arguments.workdir, checkpoint=arguments.checkpoint)
     out = arguments.out or workdir.evaluation(arguments.split)
