@@ -9,8 +9,9 @@ rewrites of their own. ``docs/decisions.md`` has the measured table behind every
 All arithmetic is float32: the CPU has no faster type, and the tiling would lose half the digits of a bfloat16.
 """
 
+import math
 from collections.abc import Sequence
-from functools import cache
+from functools import cache, partial
 from typing import NamedTuple
 
 import jax.numpy as jnp
@@ -20,6 +21,9 @@ from jaxtyping import Array, Float
 
 FEW = 2
 """Up to this many channels count as few."""
+
+LARGE = 32**3
+"""Volumes of so many voxels go through one at a time."""
 
 POINTS = (0, 1, -1, 2, -0.5, 0.5, -2)
 """Where the tiling evaluates its polynomials, in this order, and last at infinity; small numbers keep the rounding
@@ -74,11 +78,17 @@ def convolution(x: Float[Array, "b x y z c"], kernel: Float[Array, "k1 k2 k3 c f
     channels, features = kernel.shape[3:]
     if channels <= FEW and kernel.shape[0] <= 5:
         return _sum_of_shifts(x, kernel)
-    if channels == 1:
-        return _spread_along_x(x, kernel)
-    if features <= FEW:
+    if features <= FEW and channels > 1:
         return _spread_over_taps(x, kernel)
-    return _tiled(x, kernel)
+    rewrite = _spread_along_x if channels == 1 else _tiled
+    if _one_at_a_time(x):
+        return lax.map(lambda volume: rewrite(volume[None], kernel)[0], x)
+    return rewrite(x, kernel)
+
+
+def _one_at_a_time(x: Array) -> bool:
+    """Whether two volumes would drive each other out of the caches."""
+    return x.shape[0] > 1 and math.prod(x.shape[1:4]) >= LARGE
 
 
 def kernel_gradient(
@@ -89,11 +99,16 @@ def kernel_gradient(
         # A convolution with exchanged roles: what reads x one step ahead meets the cotangent one step behind.
         mirrored = kernel_gradient(cotangent, x, edges)
         return jnp.swapaxes(mirrored[::-1, ::-1, ::-1], 3, 4)
-    if x.shape[-1] > FEW:
-        return _tiled_kernel_gradient(x, cotangent, edges)
-    if max(edges) <= 3:
+    if x.shape[-1] <= FEW and max(edges) <= 3:
         return _tap_rows_kernel_gradient(x, cotangent, edges)
-    return _shifted_kernel_gradient(x, cotangent, edges)
+    rewrite = partial(_shifted_kernel_gradient if x.shape[-1] <= FEW else _tiled_kernel_gradient, edges=edges)
+    if not _one_at_a_time(x):
+        return rewrite(x, cotangent)
+
+    def add_volume(total: Array, pair: tuple[Array, Array]) -> tuple[Array, None]:
+        return total + rewrite(*(volume[None] for volume in pair)), None
+
+    return lax.scan(add_volume, jnp.zeros((*edges, x.shape[-1], cotangent.shape[-1])), (x, cotangent))[0]
 
 
 def strided_convolution(x: Float[Array, "b x y z c"], kernel: Float[Array, "k1 k2 k3 c f"], stride: int) -> Array:
@@ -163,9 +178,10 @@ def _tiled_kernel_gradient(x: Array, cotangent: Array, edges: tuple[int, int, in
 def _plane_correlation(slabs: Array, cotangents: Array, edges: Sequence[int]) -> Array:
     """Kernel gradient ``(k2, k3, c, f)`` of a 2-D convolution: channels are the batch, slabs the channels."""
     padding = [(edge // 2, edge // 2) for edge in edges]
-    return lax.conv_general_dilated(
-        slabs, cotangents, (1, 1), padding, dimension_numbers=("CHWN", "IHWO", "HWNC")
-    )  # fmt: skip
+    # Written out: left to XLA, the transposes are missing inside loops, and the convolution is slow.
+    channels, window = jnp.transpose(slabs, (3, 1, 2, 0)), jnp.transpose(cotangents, (1, 2, 0, 3))
+    found = lax.conv_general_dilated(channels, window, (1, 1), padding, dimension_numbers=("NHWC", "HWIO", "NHWC"))
+    return jnp.transpose(found, (1, 2, 0, 3))
 
 
 def _shift(padded: Array, offsets: Sequence[int], shape: Sequence[int]) -> Array:
