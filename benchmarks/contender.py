@@ -109,6 +109,8 @@ def main() -> None:
     # Whatever the frameworks print must not get between the answers.
     answers = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)
+    # Line by line, so that an error that ends this process comes last.
+    sys.stdout.reconfigure(line_buffering=True)
     target, options = sys.argv[1:]
     module, function = target.split(":")
     program = getattr(importlib.import_module(module), function)(**json.loads(options))
