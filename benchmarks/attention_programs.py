@@ -10,33 +10,26 @@ import jax.numpy as jnp
 from benchmarks.contender import Program
 from benchmarks.ours import compiled, step_arguments, step_function
 from benchmarks.workload import config_of
-from pcsa_jax.model import generator as generator_module
-from pcsa_jax.model.attention import SelfAttention
+from pcsa_jax.model import attention
 from pcsa_jax.run.experiment import build
 
 
-class DenseAttention(nn.Module):
-    """The same layer with the whole score matrix in memory."""
+def _attend_densely(query: jax.Array, key: jax.Array, value: jax.Array, *, block: int) -> jax.Array:
+    """The whole score matrix in memory, whatever ``block`` says."""
+    scores = nn.softmax(jnp.einsum("btw,bsw->bts", query, key) / math.sqrt(query.shape[-1]), axis=-1)
+    return jnp.einsum("bts,bsc->btc", scores, value)
 
-    reduction: int = 8
 
-    @nn.compact
-    def __call__(self, x: jax.Array) -> jax.Array:
-        batch, *_, channels = x.shape
-        width = max(1, channels // self.reduction)
-        tokens = x.reshape(batch, -1, channels)
-        query, key, value = (
-            nn.Dense(features, use_bias=False, dtype=x.dtype, name=name)(tokens)
-            for name, features in (("query", width), ("key", width), ("value", channels))
-        )
-        gain = self.param("gain", nn.initializers.zeros_init(), ()).astype(x.dtype)
-        scores = nn.softmax(jnp.einsum("btw,bsw->bts", query, key) / math.sqrt(width), axis=-1)
-        return x + gain * jnp.einsum("bts,bsc->btc", scores, value).reshape(x.shape)
+def _choose(*, dense: bool) -> None:
+    """The form of attention that this process measures: each contender is a process of its own."""
+    if dense:
+        attention.attend = _attend_densely
 
 
 def _gradient(*, batch: int, edge: int, channels: int, dense: bool) -> tuple[Any, Any, Any]:
     """The gradient function of the layer, its parameters and its input."""
-    module = DenseAttention() if dense else SelfAttention()
+    _choose(dense=dense)
+    module = attention.SelfAttention()
     x = jax.random.normal(jax.random.key(0), (batch, edge, edge, edge, channels))
     params = module.init(jax.random.key(1), x[:, :2, :2, :2])["params"] | {"gain": jnp.ones(())}
     return jax.value_and_grad(lambda p, x: jnp.square(module.apply({"params": p}, x)).sum(), argnums=(0, 1)), params, x
@@ -58,8 +51,7 @@ def layer_memory(*, batch: int, edge: int, channels: int, dense: bool) -> Progra
 
 def step_memory(*, row: str, batch: int, size: int, dense: bool) -> Program:
     """Everything that the training step holds on the device, compiled and not run."""
-    if dense:
-        generator_module.SelfAttention = DenseAttention
+    _choose(dense=dense)
     experiment = build(config_of(row, size=size), num_steps=1000)
     program, facts = compiled(step_function(experiment), *step_arguments(experiment, batch), donate_argnums=0)
     return Program(lambda: None, facts | {"gb": program_gb(program)})
