@@ -61,9 +61,9 @@ def write_store(
         write_text(temporary / "source.sha256", digest + "\n")
         os.replace(temporary, folder)
     except OSError as error:
-        needed = 2 * 4 * size**3 * len(subjects) / 2**30
+        needed = 2 * 4 * size**3 * len(subjects) / 2**20
         raise UserError(
-            f"{folder}: expected room for {needed:.1f} GiB of volumes, found {error.strerror}. Free some space, choose "
+            f"{folder}: expected room for {needed:.0f} MiB of volumes, found {error.strerror}. Free some space, choose "
             "another --workdir, or raise data.resident_gib if the cohort fits into memory."
         ) from error
     finally:
