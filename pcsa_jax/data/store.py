@@ -63,7 +63,7 @@ def write_store(
     except OSError as error:
         needed = 2 * 4 * size**3 * len(subjects) / 2**20
         raise UserError(
-            f"{folder}: expected room for {needed:.0f} MiB of volumes, found {error.strerror}. Free some space, choose "
+            f"{folder}: expected room for {needed:.1f} MiB of volumes, found {error.strerror}. Free some space, choose "
             "another --workdir, or raise data.resident_gib if the cohort fits into memory."
         ) from error
     finally:

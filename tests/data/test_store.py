@@ -70,7 +70,7 @@ def test_a_full_disk_is_told(subjects, tmp_path, monkeypatch):
     with pytest.raises(UserError) as caught:
         write_store(tmp_path / "arrays", subjects, **HOW)
     assert str(caught.value) == (
-        f"{tmp_path / 'arrays'}: expected room for 0.0 GiB of volumes, found No space left on device. Free some space, "
+        f"{tmp_path / 'arrays'}: expected room for 0.4 MiB of volumes, found No space left on device. Free some space, "
         "choose another --workdir, or raise data.resident_gib if the cohort fits into memory."
     )
     assert not list(tmp_path.glob("*arrays*"))
