@@ -1,0 +1,27 @@
+"""What is wrong with a file of a cohort, told once: as a row of a table or as one line."""
+
+import dataclasses
+from pathlib import Path
+
+
+@dataclasses.dataclass(frozen=True)
+class Problem:
+    """One fault of one file (or table), in the words that a user reads.
+
+    Attributes:
+      participant_id: "sub-X", or "" where the fault is the whole cohort's.
+      session_id: "ses-Y", or "".
+      file: the file at fault.
+      found: what was expected and what was found, without a full stop.
+      remedy: what to do, without a full stop.
+    """
+
+    participant_id: str
+    session_id: str
+    file: Path
+    found: str
+    remedy: str
+
+    def __str__(self) -> str:
+        name = f"{self.participant_id} {self.session_id}".strip()
+        return f"{name + ': ' if name else ''}{self.file}: {self.found}. {self.remedy}."
