@@ -56,6 +56,8 @@ class Contender:
         # Compile times are to be real, and no contender is to take the accelerator's memory before it needs it.
         inherited = {name: value for name, value in os.environ.items() if name != "JAX_COMPILATION_CACHE_DIR"}
         inherited["XLA_PYTHON_CLIENT_PREALLOCATE"] = "false"
+        # Its notice would stand last, in the place of the error.
+        inherited["JAX_TRACEBACK_FILTERING"] = "off"
         self._process = subprocess.Popen(
             [sys.executable, "-m", "benchmarks.contender", target, json.dumps(options)], cwd=ROOT, bufsize=0,
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._errors, env=inherited,

@@ -25,7 +25,8 @@ class NativeConv(nn.Module):
     stride: int = 1
 
     @nn.compact
-    def __call__(self, x: jax.Array) -> jax.Array:
+    def __call__(self, x: jax.Array, *more: jax.Array) -> jax.Array:
+        x = jnp.concatenate((x, *more), axis=-1)
         shape = (self.kernel_size,) * 3 + (x.shape[-1], self.features)
         kernel = self.param("kernel", nn.initializers.he_normal(), shape).astype(x.dtype)
         bias = self.param("bias", nn.initializers.zeros_init(), (self.features,)).astype(x.dtype)
