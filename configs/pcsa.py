@@ -33,13 +33,15 @@ def get_config(row: str = "pcsa") -> ConfigDict:
     config.micro_batches = 1  # parts that a batch goes through the networks in, if it does not fit at once
     config.num_epochs = 1000  # passes over the training subjects; 4.2
     config.data = ConfigDict({
-        "root": "",  # cohort folder; empty: the built-in cohort (a phantom)
+        "root": "",  # cohort folder or manifest; empty: the built-in cohort (a phantom)
+        "participants": "",  # participants.tsv or its BIDS folder, if the cohort (a CAPS) has none
         "pairs": 356,  # subjects of the built-in cohort; 4.1
         "size": 64,  # voxels along each axis, a multiple of 16; 4.1
         "fold": 0,  # which fold is tested
         "num_folds": 5,  # folds by participant, stratified by diagnosis; open
         "validation_fraction": 0.125,  # of the participants outside the test fold; open
-        "normalisation": "minmax",  # minmax (Eq. 13) | percentile
+        "normalisation": "minmax",  # of the PET: minmax (Eq. 13) | percentile | suvr (absolute)
+        "reference_region": "pons",  # of suvr: pons | cerebellum; open
         "resident_gib": 4.0,  # GiB; larger cohorts stream from disk: 2048 pairs at 64^3 fit
     })  # fmt: skip
     config.generator = ConfigDict({

@@ -1,173 +1,91 @@
-"""Finding the subjects of a cohort on disk (BIDS derivatives)."""
+"""Finding the subjects of a cohort on disk, in whatever layout it is."""
 
-import csv
-import dataclasses
-import io
-import json
-import re
 from pathlib import Path
 
-from pcsa_jax.data.files import read_text
-from pcsa_jax.data.layout import PARTICIPANT_COLUMNS, PHANTOM_GENERATOR
+from pcsa_jax.data.layouts import bids_derivatives, caps, manifest
+from pcsa_jax.data.layouts.sidecars import describe_root
+from pcsa_jax.data.problems import Problem
+from pcsa_jax.data.subjects import Cohort, Findings, Subject, Survey, describe_left_out
 from pcsa_jax.errors import UserError
 
-DIAGNOSES = ("AD", "CN")
-PARTICIPANT_ID = re.compile(r"sub-[A-Za-z0-9]+")
-MRI_GLOBS = ("anat/*_label-GM_probseg.nii*", "ses-*/anat/*_label-GM_probseg.nii*")
-PET_SUFFIX = re.compile(r"_pet\.nii(\.gz)?$")
+__all__ = ["Cohort", "Subject", "Survey", "read_cohort", "survey"]
+
+LAYOUTS = (manifest, caps, bids_derivatives)
+"""In this order: a manifest was written to be read; a CAPS has folders that BIDS derivatives have not."""
 
 
-@dataclasses.dataclass(frozen=True)
-class Subject:
-    """One visit of one participant.
+def survey(path: Path, *, participants: Path | None = None) -> Survey:
+    """Finds every visit of a cohort and every problem of its tables and names; volumes are not opened.
 
-    Attributes:
-      participant_id: "sub-X".
-      session_id: "ses-Y", or "" without sessions.
-      diagnosis: "AD" or "CN".
-      mri: path of the GM map.
-      pet: path of the FDG-PET; None for MRI-only subjects.
-      predictable: the phantom's PET without its unpredictable part; None in real cohorts.
-    """
-
-    participant_id: str
-    session_id: str
-    diagnosis: str
-    mri: Path
-    pet: Path | None
-    predictable: Path | None
-
-    @property
-    def name(self) -> str:
-        return f"{self.participant_id} {self.session_id}".strip()
-
-
-@dataclasses.dataclass(frozen=True)
-class Cohort:
-    """The subjects of one folder, in the order of their names.
-
-    Attributes:
-      root: the folder.
-      name: ``Name`` of its ``dataset_description.json``.
-      is_phantom: True for the built-in cohort, as its ``GeneratedBy`` says.
-      without_mri: participants that ``participants.tsv`` lists and no GM map belongs to.
-    """
-
-    root: Path
-    name: str
-    is_phantom: bool
-    subjects: tuple[Subject, ...]
-    without_mri: tuple[str, ...] = ()
-
-    @property
-    def pairs(self) -> tuple[Subject, ...]:
-        """The subjects with both modalities."""
-        return tuple(subject for subject in self.subjects if subject.pet is not None)
-
-
-def read_cohort(root: Path) -> Cohort:
-    """Finds every subject below ``root`` that ``participants.tsv`` lists; volumes are not opened.
+    Args:
+      path: a folder, or a manifest (.tsv).
+      participants: where participants.tsv is if not in ``path``: the file, or the BIDS folder that holds it.
 
     Raises:
-      UserError: if the folder, its tables or its GM maps are missing or contradict each other.
+      UserError: if there is nothing at ``path`` or ``participants``.
     """
-    root = Path(root)
-    if not root.is_dir():
-        raise UserError(
-            f"cohort {root}: expected a folder, found none. Check --config.data.root, or leave it empty for the "
-            "built-in cohort."
-        )
-    description = _read_description(root)
-    diagnoses = _read_diagnoses(root)
-    subjects = tuple(
-        subject for participant_id in sorted(diagnoses) for subject in _visits(root, participant_id, diagnoses)
+    path = Path(path)
+    for place, what in ((path, "a folder or a manifest (.tsv)"), (participants, "participants.tsv or its folder")):
+        if place is not None and not (Path(place).is_dir() or Path(place).is_file()):
+            raise UserError(f"cohort {place}: expected {what}, found none. Check the path.")
+    claims = [(layout, reason) for layout in LAYOUTS if (reason := layout.claim(path))]
+    if not claims and any((path / name).is_file() for name in ("dataset_description.json", "participants.tsv")):
+        claims = [(bids_derivatives, "it holds the tables of one")]
+    if not claims:
+        return _nothing(path)
+    layout, reason = claims[0]
+    findings = Findings()
+    if claims[1:]:
+        others = ", ".join(f"{other.NAME} ({why})" for other, why in claims[1:])
+        findings.notes.append(f"Read as {layout.NAME} ({reason}), which comes before {others}")
+    root = path if path.is_dir() else path.parent
+    name, is_phantom = describe_root(root, findings, is_required=layout is bids_derivatives)
+    subjects, without_mri = layout.read(path, Path(participants) if participants else None, findings)
+    findings.notes.extend(describe_left_out(subjects))
+    return Survey(
+        root=path,
+        name=name,
+        layout=layout.NAME,
+        reason=reason,
+        is_phantom=is_phantom,
+        subjects=tuple(subjects),
+        without_mri=without_mri,
+        problems=tuple(findings.problems),
+        notes=tuple(findings.notes),
     )
-    if not subjects:
-        raise UserError(
-            f"cohort {root}: expected GM maps named sub-*/[ses-*/]anat/*_label-GM_probseg.nii.gz, found none. "
-            "README.md, 'Your own data', shows the layout."
-        )
-    generators = description.get("GeneratedBy") or [{}]
+
+
+def _nothing(path: Path) -> Survey:
+    """The survey of a folder that holds no cohort."""
+    found = "other files" if any(path.iterdir()) else "an empty folder"
+    problem = Problem(
+        "", "", path,
+        f"expected a cohort (sub-* folders, subjects/sub-* folders of a Clinica CAPS, or manifest.tsv), found {found}",
+        "README.md, 'Your own data', shows the layouts",
+    )  # fmt: skip
+    return Survey(path, path.resolve().name, "", "", False, (), (), (problem,), ())
+
+
+def read_cohort(root: Path, *, participants: Path | None = None) -> Cohort:
+    """The cohort at ``root``, if nothing is wrong with its tables and names; volumes are not opened.
+
+    Args: see :func:`survey`.
+
+    Raises:
+      UserError: with the first problem and the number of the others.
+    """
+    found = survey(root, participants=participants)
+    if found.problems:
+        others = len(found.problems) - 1
+        more = f" ... and {others} more: python -m pcsa_jax check {root} lists them all." if others else ""
+        raise UserError(f"{found.problems[0]}{more}")
     return Cohort(
-        root=root,
-        name=description.get("Name", root.name),
-        is_phantom=generators[0].get("Name") == PHANTOM_GENERATOR,
-        subjects=subjects,
-        without_mri=tuple(sorted(diagnoses.keys() - {subject.participant_id for subject in subjects})),
+        root=found.root,
+        name=found.name,
+        is_phantom=found.is_phantom,
+        subjects=found.subjects,
+        without_mri=found.without_mri,
+        layout=found.layout,
+        reason=found.reason,
+        notes=found.notes,
     )
-
-
-def _read_description(root: Path) -> dict:
-    path = root / "dataset_description.json"
-    if not path.is_file():
-        found = "an empty folder" if not any(root.iterdir()) else "none"
-        raise UserError(
-            f"cohort {root}: expected dataset_description.json (BIDS derivatives), found {found}. "
-            "README.md, 'Your own data', shows the layout."
-        )
-    try:
-        description = json.loads(read_text(path))
-    except ValueError as error:
-        raise UserError(f"{path}: expected JSON, found {error}. Mend the file.") from error
-    if not isinstance(description, dict):
-        raise UserError(f"{path}: expected a JSON object, found {type(description).__name__}. Mend the file.")
-    return description
-
-
-def _read_diagnoses(root: Path) -> dict[str, str]:
-    """participant_id -> diagnosis, from ``participants.tsv``."""
-    path = root / "participants.tsv"
-    if not path.is_file():
-        columns = ", ".join(PARTICIPANT_COLUMNS)
-        raise UserError(f"cohort {root}: expected participants.tsv ({columns}), found none. Write one line a person.")
-    reader = csv.DictReader(io.StringIO(read_text(path)), delimiter="\t")
-    missing = {"participant_id", "diagnosis"} - set(reader.fieldnames or ())
-    if missing:
-        raise UserError(
-            f"{path}: expected the columns participant_id and diagnosis, found {reader.fieldnames}. "
-            f"Add {', '.join(sorted(missing))} (tab-separated)."
-        )
-    rows = list(reader)
-    diagnoses: dict[str, str] = {}
-    for line, row in enumerate(rows, start=2):
-        participant_id, diagnosis = (row["participant_id"] or "").strip(), (row["diagnosis"] or "").strip()
-        if not PARTICIPANT_ID.fullmatch(participant_id):
-            raise UserError(
-                f"{path} line {line}: expected a participant_id like sub-0001, found {participant_id!r}. Rename it."
-            )
-        if diagnosis not in DIAGNOSES:
-            raise UserError(
-                f"{path} line {line}: {participant_id} has diagnosis {diagnosis!r}, expected one of "
-                f"{', '.join(DIAGNOSES)}. Correct or remove the line."
-            )
-        if participant_id in diagnoses:
-            raise UserError(f"{path} line {line}: {participant_id} is listed twice, expected once. Remove one line.")
-        diagnoses[participant_id] = diagnosis
-    return diagnoses
-
-
-def _visits(root: Path, participant_id: str, diagnoses: dict[str, str]) -> list[Subject]:
-    folder = root / participant_id
-    visits: dict[str, Subject] = {}
-    for mri in sorted(path for pattern in MRI_GLOBS for path in folder.glob(pattern)):
-        visit = mri.parent.parent
-        session_id = visit.name if visit != folder else ""
-        if session_id in visits:
-            raise UserError(
-                f"{participant_id} {session_id}".strip()
-                + f": expected one GM map, found {visits[session_id].mri.name} and {mri.name}. Keep one."
-            )
-        pet, predictable = _find_pet(visit, f"{participant_id} {session_id}".strip())
-        visits[session_id] = Subject(participant_id, session_id, diagnoses[participant_id], mri, pet, predictable)
-    return list(visits.values())
-
-
-def _find_pet(visit: Path, name: str) -> tuple[Path | None, Path | None]:
-    """The visit's measured PET and, in the phantom, its predictable part."""
-    found = sorted(path for path in visit.glob("pet/*_trc-18FFDG_*") if PET_SUFFIX.search(path.name))
-    predictable = [path for path in found if "_desc-predictable_" in path.name]
-    measured = [path for path in found if "_desc-" not in path.name]
-    if len(measured) > 1 or len(predictable) > 1:
-        names = ", ".join(path.name for path in found)
-        raise UserError(f"{name}: expected one FDG-PET volume, found {names}. Keep one.")
-    return (measured[0] if measured else None), (predictable[0] if predictable else None)

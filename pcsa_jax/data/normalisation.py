@@ -1,4 +1,9 @@
-"""Bringing a volume's intensities to [0, 1]."""
+"""Bringing a volume's intensities to [0, 1].
+
+``minmax`` and ``percentile`` take their range from the volume itself: what comes out is relative to it, no amount of
+uptake that can be compared between people, and under ``minmax`` one hot voxel changes every value. ``suvr`` divides by
+the uptake of a reference region and keeps one range for all: what comes out is an absolute SUVR over ``MAX_SUVR``.
+"""
 
 from collections.abc import Callable
 from typing import NamedTuple
@@ -6,6 +11,15 @@ from typing import NamedTuple
 import numpy as np
 
 from pcsa_jax.errors import UserError
+
+MAX_SUVR = 3.0
+"""The SUVR that becomes 1 under ``suvr``.
+
+The highest voxel of a mean FDG-PET of healthy adults has 2.3 times the pons' uptake after smoothing to 8 mm.
+"""
+
+MIN_REFERENCE_FILLED = 0.9
+"""Part of the reference region in which a PET must have uptake: the rest may lie outside of its brain mask."""
 
 
 class IntensityRange(NamedTuple):
@@ -22,36 +36,72 @@ class IntensityRange(NamedTuple):
         """The inverse of :meth:`normalise` on volumes that it did not clip."""
         return (volume * (self.high - self.low) + self.low).astype(np.float32)
 
+    def count_clipped(self, volume: np.ndarray) -> int:
+        """Voxels that :meth:`normalise` clips."""
+        return int(np.count_nonzero(volume < self.low) + np.count_nonzero(volume > self.high))
 
-def _minmax(volume: np.ndarray) -> IntensityRange:
+
+def _minmax(volume: np.ndarray, reference: np.ndarray | None, subject: str) -> IntensityRange:
     """Source: Eq. 13."""
     return IntensityRange(float(volume.min()), float(volume.max()))
 
 
-def _percentile(volume: np.ndarray) -> IntensityRange:
+def _percentile(volume: np.ndarray, reference: np.ndarray | None, subject: str) -> IntensityRange:
     """0 and the 99.9th percentile: one hot voxel cannot rescale the brain."""
     return IntensityRange(0.0, float(np.percentile(volume, 99.9)))
 
 
-NORMALISATIONS: dict[str, Callable[[np.ndarray], IntensityRange]] = {"minmax": _minmax, "percentile": _percentile}
+def _suvr(volume: np.ndarray, reference: np.ndarray | None, subject: str) -> IntensityRange:
+    """0 and ``MAX_SUVR`` times the mean uptake of the reference region.
+
+    Deviation: the paper normalises each PET by its own minimum and maximum (Eq. 13).
+    """
+    if reference is None:
+        raise ValueError("suvr: expected the weights of a reference region, found none.")
+    weight = reference.sum(dtype=np.float64)
+    filled = float((reference * (volume > 0)).sum(dtype=np.float64) / weight)
+    uptake = float((reference * volume).sum(dtype=np.float64) / weight)
+    if not uptake > 0 or filled < MIN_REFERENCE_FILLED:
+        raise UserError(
+            f"{subject}: expected uptake in the reference region, found {filled:.0%} of it above 0 (mean "
+            f"{uptake:.3g}). Exclude the scan, or set another --config.data.reference_region or data.normalisation."
+        )
+    return IntensityRange(0.0, MAX_SUVR * uptake)
+
+
+NORMALISATIONS: dict[str, Callable[[np.ndarray, np.ndarray | None, str], IntensityRange]] = {
+    "minmax": _minmax,
+    "percentile": _percentile,
+    "suvr": _suvr,
+}
 """Name -> the intensity range of one volume. ``minmax`` is the paper's (Eq. 13)."""
 
 
-def intensity_range(volume: np.ndarray, normalisation: str, subject: str) -> IntensityRange:
+def intensity_range(
+    volume: np.ndarray, normalisation: str, subject: str, *, reference: np.ndarray | None = None
+) -> IntensityRange:
     """The range of ``volume`` under ``normalisation``.
 
     Args:
       volume: finite intensities in the file's unit.
       normalisation: key of :data:`NORMALISATIONS`.
       subject: what the volume is, for the message.
+      reference: for ``suvr``, the part of each voxel that lies in the reference region
+        (:func:`~pcsa_jax.data.regions.reference_weights`).
 
     Raises:
-      UserError: if the range is empty (a constant volume).
+      UserError: if the range is empty (a constant volume), or the reference region is.
     """
-    found = NORMALISATIONS[normalisation](volume)
+    low, high = float(volume.min()), float(volume.max())
+    if not high > low:
+        raise UserError(
+            f"{subject}: expected a volume with contrast, found the constant {low:g} ({normalisation} range is "
+            "empty). Exclude the scan or make the file again."
+        )
+    found = NORMALISATIONS[normalisation](volume, reference, subject)
     if not found.high > found.low:
         raise UserError(
-            f"{subject}: expected a volume with contrast, found the constant {found.low:g} ({normalisation} range is "
-            "empty). Exclude the scan or make the file again."
+            f"{subject}: expected values above 0, found {low:g} to {high:g} ({normalisation} range is empty). Exclude "
+            "the scan or make the file again."
         )
     return found

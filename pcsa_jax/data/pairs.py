@@ -3,14 +3,35 @@
 import dataclasses
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from typing import NamedTuple
 
 import numpy as np
 
-from pcsa_jax.data.cohort import Subject
 from pcsa_jax.data.grid import Grid
+from pcsa_jax.data.harmonisation import harmonise
+from pcsa_jax.data.inputs import Input, check_one_grid
 from pcsa_jax.data.normalisation import IntensityRange, intensity_range
-from pcsa_jax.data.volumes import check_grid, read_volume
+from pcsa_jax.data.regions import reference_weights
+from pcsa_jax.data.subjects import Subject
+from pcsa_jax.data.volumes import read_volume
 from pcsa_jax.errors import UserError
+
+
+class Normalisation(NamedTuple):
+    """How PET intensities become [0, 1].
+
+    Attributes:
+      name: key of :data:`~pcsa_jax.data.normalisation.NORMALISATIONS`.
+      reference_region: of :data:`~pcsa_jax.data.regions.REFERENCE_REGIONS`, for ``suvr``.
+    """
+
+    name: str
+    reference_region: str = "pons"
+
+    def range_of(self, pet: np.ndarray, grid: Grid, subject: str) -> IntensityRange:
+        """The intensities of a PET on ``grid`` that become 0 and 1."""
+        reference = reference_weights(grid, self.reference_region) if self.name == "suvr" else None
+        return intensity_range(pet, self.name, subject, reference=reference)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -22,8 +43,9 @@ class Pairs:
       mri: GM maps, float32 (n, x, y, z) in [0, 1].
       pet: real FDG-PET, the same.
       predictable: the phantom's PET without its unpredictable part, in the real PET's intensity range, clipped to
-        [0, 1]; None if any row lacks it.
+        [0, 1]; None if it was not asked for or any row lacks it.
       pet_ranges: the intensities (file units) that became 0 and 1 in ``pet``.
+      inputs: the file and treatment of each volume, two a row.
     """
 
     participant_ids: tuple[str, ...]
@@ -33,6 +55,7 @@ class Pairs:
     pet: np.ndarray
     predictable: np.ndarray | None
     pet_ranges: tuple[IntensityRange, ...]
+    inputs: tuple[Input, ...] = ()
 
     def __len__(self) -> int:
         return len(self.participant_ids)
@@ -46,7 +69,22 @@ class Pairs:
             pet=self.pet[index],
             predictable=None if self.predictable is None else self.predictable[index],
             pet_ranges=tuple(self.pet_ranges[i] for i in index),
+            inputs=tuple(self.inputs[2 * i + k] for i in index for k in range(2)) if self.inputs else (),
         )
+
+
+class Loaded(NamedTuple):
+    """One volume, ready for a network.
+
+    Attributes:
+      data: float32 x y z in [0, 1].
+      intensities: what became 0 and 1, in the file's unit.
+      source: the file and what was done to it.
+    """
+
+    data: np.ndarray
+    intensities: IntensityRange
+    source: Input
 
 
 def load_pairs(
@@ -54,69 +92,86 @@ def load_pairs(
     *,
     size: int,
     normalisation: str,
+    reference_region: str = "pons",
+    predictable: bool = False,
     progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> Pairs:
-    """Reads, checks and normalises both modalities of every subject.
+    """Reads, checks, harmonises and normalises both modalities of every subject.
 
     Args:
       subjects: visits that have a PET.
-      size: voxels along each axis of the cohort's grid.
+      size: voxels along each axis of the grid that the volumes are brought to.
       normalisation: key of :data:`~pcsa_jax.data.normalisation.NORMALISATIONS`.
+      reference_region: of :data:`~pcsa_jax.data.regions.REFERENCE_REGIONS`, for ``suvr``.
+      predictable: also read the phantom's predictable parts.
       progress: called with (subjects read, subjects in all).
 
     Raises:
-      UserError: for the first subject whose files are missing, damaged, on another grid or without contrast.
+      UserError: for the first subject whose files are missing, damaged, not in MNI152 space or without contrast; or if
+        the volumes of a modality lie on different grids.
     """
-    grid = Grid(size)
+    grid, how = Grid(size), Normalisation(normalisation, reference_region)
     # One allocation for all: lists of arrays would need the memory twice while they are stacked.
     mri, pet = (np.empty((len(subjects), *grid.shape), np.float32) for _ in range(2))
-    has_predictable = bool(subjects) and all(subject.predictable for subject in subjects)
-    predictable = np.empty_like(pet) if has_predictable else None
+    wanted = predictable and bool(subjects) and all(subject.predictable for subject in subjects)
+    expected = np.empty_like(pet) if wanted else None
 
-    def load_row(row: int) -> IntensityRange:
+    def load_row(row: int) -> tuple[Loaded, Loaded]:
         subject = subjects[row]
-        mri[row] = load_volume(subject, "mri", grid, normalisation)[0]
-        pet[row], pet_range = load_volume(subject, "pet", grid, normalisation)
-        if predictable is not None:
-            name = f"{subject.name}: predictable PET"
-            volume = read_volume(subject.predictable, subject=name)
-            check_grid(volume, shape=grid.shape, affine=grid.affine, subject=name)
-            predictable[row] = pet_range.normalise(volume.data)
-        return pet_range
+        loaded = load_volume(subject, "mri", grid, how), load_volume(subject, "pet", grid, how)
+        mri[row], pet[row] = loaded[0].data, loaded[1].data
+        if expected is not None:
+            expected[row] = loaded[1].intensities.normalise(_load_predictable(subject, grid))
+        # The arrays hold the volumes: what is kept of each is its record.
+        return loaded[0]._replace(data=np.empty(0)), loaded[1]._replace(data=np.empty(0))
 
-    ranges = []
+    rows = []
     with ThreadPoolExecutor() as pool:
-        for done, pet_range in enumerate(pool.map(load_row, range(len(subjects))), start=1):
-            ranges.append(pet_range)
+        for done, loaded in enumerate(pool.map(load_row, range(len(subjects))), start=1):
+            rows.append(loaded)
             progress(done, len(subjects))
+    inputs = tuple(volume.source for row in rows for volume in row)
+    check_one_grid(inputs)
     return Pairs(
         participant_ids=tuple(subject.participant_id for subject in subjects),
         session_ids=tuple(subject.session_id for subject in subjects),
         diagnoses=tuple(subject.diagnosis for subject in subjects),
         mri=mri,
         pet=pet,
-        predictable=predictable,
-        pet_ranges=tuple(ranges),
+        predictable=expected,
+        pet_ranges=tuple(pet.intensities for _, pet in rows),
+        inputs=inputs,
     )
 
 
-def load_volume(subject: Subject, modality: str, grid: Grid, normalisation: str) -> tuple[np.ndarray, IntensityRange]:
-    """One volume, checked and brought to [0, 1], and the intensities that became 0 and 1.
+def load_volume(subject: Subject, modality: str, grid: Grid, normalisation: Normalisation) -> Loaded:
+    """One volume, checked, brought to ``grid`` and to [0, 1].
 
     Args:
       subject: the visit.
       modality: "mri" or "pet".
-      grid, normalisation: as for :func:`load_pairs`, with the grid itself.
+      grid: that the volume is brought to.
+      normalisation: of the PET. The GM map is a probability, so it is min-max normalised always (Eq. 13).
 
     Raises:
-      UserError: if the file is missing, damaged, on another grid or without contrast.
+      UserError: if the file is missing, damaged, not in MNI152 space or without contrast.
     """
     name = f"{subject.name}: {modality.upper()}"
     path = getattr(subject, modality)
     if path is None:
         raise UserError(f"{name}: expected a PET beside the MRI, found none. Train on subjects with both.")
     volume = read_volume(path, subject=name)
-    check_grid(volume, shape=grid.shape, affine=grid.affine, subject=name)
-    # The GM map is a probability, so it is min-max normalised whatever the PET's normalisation (Eq. 13).
-    found = intensity_range(volume.data, "minmax" if modality == "mri" else normalisation, name)
-    return found.normalise(volume.data), found
+    found = harmonise(volume, grid, fwhm_mm=getattr(subject, f"{modality}_fwhm_mm"), subject=name)
+    own = Normalisation("minmax") if modality == "mri" else normalisation
+    intensities = own.range_of(found.data, grid, name)
+    source = Input(
+        subject.participant_id, subject.session_id, modality, path, volume.data.shape, volume.affine, found.steps,
+        *intensities, intensities.count_clipped(found.data),
+    )  # fmt: skip
+    return Loaded(intensities.normalise(found.data), intensities, source)
+
+
+def _load_predictable(subject: Subject, grid: Grid) -> np.ndarray:
+    name = f"{subject.name}: predictable PET"
+    volume = read_volume(subject.predictable, subject=name)
+    return harmonise(volume, grid, fwhm_mm=subject.pet_fwhm_mm, subject=name).data

@@ -99,3 +99,40 @@ def region_masks(grid: Grid) -> dict[str, np.ndarray]:
       Region -> read-only bool array x y z, inside the brain mask and not empty.
     """
     return dict(_region_masks(grid))
+
+
+PONS_CENTRE_MM, PONS_RADII_MM = (0.0, -28.0, -32.0), (10.0, 8.0, 9.0)
+"""An ellipsoid (MNI152 coordinates, RAS) well inside the pons, whose uptake Alzheimer's disease spares.
+
+The brain stem is about 36 mm wide and 30 mm deep there; the margin keeps the CSF around it out of an image of 8 mm
+resolution. AAL has no brain stem. All of it lies in FreeSurfer's brain stem (Desikan-Killiany atlas in MNI152).
+"""
+
+REFERENCE_REGIONS = ("pons", "cerebellum")
+"""What uptake can be divided by: FDG's usual reference, and AAL's cerebellum with the vermis."""
+
+
+@functools.lru_cache(maxsize=8)
+def reference_weights(grid: Grid, region: str) -> np.ndarray:
+    """The part of each voxel that lies in a reference region, so that a mean over it means the same on every grid.
+
+    Args:
+      grid: of the volumes.
+      region: one of :data:`REFERENCE_REGIONS`.
+
+    Returns:
+      Read-only float32 array x y z in [0, 1].
+    """
+    if region == "pons":
+        fine = Grid(grid.size * max(1, round(grid.voxel_size_mm / SAMPLE_SPACING_MM)))
+        axes = [fine.affine[axis, axis] * np.arange(fine.size) + fine.affine[axis, 3] for axis in range(3)]
+        scaled = zip(axes, PONS_CENTRE_MM, PONS_RADII_MM, strict=True)
+        x, y, z = (((mm - centre) / radius) ** 2 for mm, centre, radius in scaled)
+        inside = x[:, None, None] + y[:, None] + z <= 1
+    else:
+        labels, affine, label_of_name = _atlas()
+        wanted = [label for name, label in label_of_name.items() if name.startswith(("Cerebelum", "Vermis"))]
+        inside = np.isin(_sample(labels, affine, grid), wanted)
+    weights = _fractions(inside, grid)
+    weights.flags.writeable = False
+    return weights

@@ -11,10 +11,12 @@ from typing import BinaryIO
 
 import numpy as np
 
-from pcsa_jax.data.cohort import Subject
 from pcsa_jax.data.files import write_text
 from pcsa_jax.data.grid import Grid
-from pcsa_jax.data.pairs import load_volume
+from pcsa_jax.data.harmonisation import TARGET_FWHM_MM
+from pcsa_jax.data.inputs import Input, check_one_grid, inputs_table
+from pcsa_jax.data.pairs import Loaded, Normalisation, load_volume
+from pcsa_jax.data.subjects import Subject
 from pcsa_jax.errors import UserError
 
 MODALITIES = ("mri", "pet")
@@ -22,15 +24,19 @@ AT_ONCE = 32
 """Subjects that are in memory while a store is written."""
 
 
-def source_digest(subjects: Sequence[Subject], *, size: int, normalisation: str) -> str:
+INPUTS = "inputs.tsv"
+"""What was done to each volume of a store, beside its arrays."""
+
+
+def source_digest(subjects: Sequence[Subject], *, size: int, normalisation: Normalisation) -> str:
     """SHA-256 over what a store is made from: the files' places, sizes and times of change, and how they are read."""
-    entries: list[object] = [size, normalisation]
+    entries: list[object] = [size, *normalisation, TARGET_FWHM_MM]
     for subject in subjects:
-        for path in (subject.mri, subject.pet):
+        for path, fwhm_mm in ((subject.mri, subject.mri_fwhm_mm), (subject.pet, subject.pet_fwhm_mm)):
             found = path.stat() if path is not None and path.exists() else None
             # The folder above the subject's may be mounted elsewhere next time.
             place = "/".join(path.parts[-4:]) if path is not None else ""
-            entries.append([subject.name, place, found and found.st_size, found and found.st_mtime_ns])
+            entries.append([subject.name, place, fwhm_mm, found and found.st_size, found and found.st_mtime_ns])
     return hashlib.sha256(json.dumps(entries).encode()).hexdigest()
 
 
@@ -40,6 +46,7 @@ def write_store(
     *,
     size: int,
     normalisation: str,
+    reference_region: str = "pons",
     progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> None:
     """Writes the store of ``subjects`` to ``folder``, whole or not at all; one that is there and fits is left alone.
@@ -49,7 +56,8 @@ def write_store(
     Raises:
       UserError: for the first subject whose files cannot be used, or if the disk is full.
     """
-    digest = source_digest(subjects, size=size, normalisation=normalisation)
+    how = Normalisation(normalisation, reference_region)
+    digest = source_digest(subjects, size=size, normalisation=how)
     if _digest(folder) == digest:
         return
     temporary = folder.with_name(f".{folder.name}.tmp")
@@ -57,7 +65,9 @@ def write_store(
         for stale in (temporary, folder):
             shutil.rmtree(stale, ignore_errors=True)
         temporary.mkdir(parents=True)
-        _write_arrays(temporary, subjects, Grid(size), normalisation, progress)
+        inputs = _write_arrays(temporary, subjects, Grid(size), how, progress)
+        check_one_grid(inputs)
+        write_text(temporary / INPUTS, inputs_table(inputs))
         write_text(temporary / "source.sha256", digest + "\n")
         os.replace(temporary, folder)
     except OSError as error:
@@ -85,12 +95,13 @@ def _write_arrays(
     folder: Path,
     subjects: Sequence[Subject],
     grid: Grid,
-    normalisation: str,
+    normalisation: Normalisation,
     progress: Callable[[int, int], None],
-) -> None:
-    def load(subject: Subject) -> list[np.ndarray]:
-        return [load_volume(subject, modality, grid, normalisation)[0] for modality in MODALITIES]
+) -> list[Input]:
+    def load(subject: Subject) -> list[Loaded]:
+        return [load_volume(subject, modality, grid, normalisation) for modality in MODALITIES]
 
+    inputs = []
     shape = (len(subjects), *grid.shape)
     # Written as a stream: a full disk is an error then, where a mapped file would end the process with a signal.
     with (folder / "mri.npy").open("wb") as mri, (folder / "pet.npy").open("wb") as pet, ThreadPoolExecutor() as pool:
@@ -100,8 +111,10 @@ def _write_arrays(
         for start in range(0, len(subjects), AT_ONCE):
             for done, volumes in enumerate(pool.map(load, subjects[start : start + AT_ONCE]), start=start + 1):
                 for stream, volume in zip(streams, volumes, strict=True):
-                    stream.write(np.ascontiguousarray(volume, "<f4").tobytes())
+                    stream.write(np.ascontiguousarray(volume.data, "<f4").tobytes())
+                    inputs.append(volume.source)
                 progress(done, len(subjects))
+    return inputs
 
 
 def _write_header(stream: BinaryIO, shape: tuple[int, ...]) -> None:

@@ -28,7 +28,7 @@ def open_cohort(data: ConfigDict) -> Cohort:
       UserError: if the cohort cannot be read or written.
     """
     if data.root:
-        return read_cohort(Path(data.root))
+        return _read_own(data)
     root = cache_folder() / f"phantom-v{PHANTOM_VERSION}-seed{PHANTOM_SEED}-{data.size}-{data.pairs}pairs"
     if not root.exists():
         console.print(f"Writing the built-in cohort (a phantom: {data.pairs} pairs at {data.size}^3) to {root}")
@@ -59,5 +59,9 @@ def describe_cohort(data: ConfigDict) -> tuple[str, bool]:
     """Name of the cohort of a config's ``data`` group and whether it is a phantom, without writing the built-in one."""
     if not data.root:
         return f"built-in phantom v{PHANTOM_VERSION}, {data.pairs} pairs", True
-    cohort = read_cohort(Path(data.root))
+    cohort = _read_own(data)
     return cohort.name, cohort.is_phantom
+
+
+def _read_own(data: ConfigDict) -> Cohort:
+    return read_cohort(Path(data.root), participants=Path(data.participants) if data.participants else None)

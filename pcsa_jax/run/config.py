@@ -13,6 +13,7 @@ from ml_collections import ConfigDict, config_flags
 
 from pcsa_jax.data.files import write_json
 from pcsa_jax.data.normalisation import NORMALISATIONS
+from pcsa_jax.data.regions import REFERENCE_REGIONS
 from pcsa_jax.errors import UserError
 
 Check = tuple[str, Callable[[Any], bool]]
@@ -83,12 +84,14 @@ CHECKS: dict[str, Check] = {
     "micro_batches": _whole(1),
     "num_epochs": _whole(1),
     "data.root": ("a path or nothing", lambda value: isinstance(value, str)),
+    "data.participants": ("a path or nothing", lambda value: isinstance(value, str)),
     "data.pairs": _whole(1),
     "data.size": ("a multiple of 16, at least 16", lambda value: _whole(16)[1](value) and value % 16 == 0),
     "data.fold": _whole(0),
     "data.num_folds": _whole(2),
     "data.validation_fraction": ("a number > 0 and < 1", lambda value: isinstance(value, float) and 0 < value < 1),
     "data.normalisation": _choice(*NORMALISATIONS),
+    "data.reference_region": _choice(*REFERENCE_REGIONS),
     "data.resident_gib": _number(0),
     "generator.stages": ("two tuples of (odd kernel size, channels) pairs", _is_stages),
     "generator.bottleneck_features": _whole(1),
@@ -121,7 +124,7 @@ CHECKS: dict[str, Check] = {
 
 CHANGEABLE = frozenset({
     "num_epochs", "log_every_steps", "evaluate_every_epochs", "checkpoint_every_epochs", "data.root",
-    "data.resident_gib", "micro_batches",
+    "data.participants", "data.resident_gib", "micro_batches",
     "generator_optimizer.learning_rate", "discriminator_optimizer.learning_rate",
 })  # fmt: skip
 """Fields that may differ when a run is resumed; the cohort itself is checked by its splits."""

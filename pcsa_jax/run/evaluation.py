@@ -55,6 +55,8 @@ class ReportContext:
       metrics_jsonl: of the run, for the training curves; None if there is none.
       wall_time_s: of the training; None if not known.
       problems: one line for each subject that could not be evaluated, and why.
+      preparation: one sentence on how many of the volumes were resampled or smoothed.
+      uptake: one sentence on what the uptake values are.
     """
 
     cohort: str
@@ -68,6 +70,8 @@ class ReportContext:
     metrics_jsonl: Path | None = None
     wall_time_s: float | None = None
     problems: tuple[str, ...] = ()
+    preparation: str = ""
+    uptake: str = "Uptake is on each volume's own 0–1 scale; it is not an SUVR."
 
 
 def evaluate_predictions(

@@ -5,7 +5,7 @@ import contextlib
 import jax
 from ml_collections import ConfigDict
 
-from pcsa_jax.data.files import write_json
+from pcsa_jax.data.files import write_json, write_text
 from pcsa_jax.data.splits import write_splits
 from pcsa_jax.run.config import check_resumable, read_config, write_config
 from pcsa_jax.run.devices import Devices
@@ -61,6 +61,7 @@ def _write_start(
     """Writes the files that make the folder a run, the config last."""
     if not is_resume:
         write_splits(workdir.splits, data.splits)
+        write_text(workdir.inputs, data.inputs)
         write_json(workdir.environment, describe_environment())
     if not is_resume or changes:
         write_config(workdir.config, config)

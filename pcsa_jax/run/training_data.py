@@ -1,14 +1,15 @@
 """From a config's cohort to the volumes that training reads: in memory, or in files if they are too many."""
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from ml_collections import ConfigDict
 
-from pcsa_jax.data.cohort import Cohort, Subject
-from pcsa_jax.data.pairs import load_pairs
+from pcsa_jax.data.inputs import check_one_grid, describe_preparation, inputs_table
+from pcsa_jax.data.pairs import Pairs, load_pairs
 from pcsa_jax.data.splits import SPLITS, check_splits, make_splits, read_splits
-from pcsa_jax.data.store import open_store, write_store
+from pcsa_jax.data.store import INPUTS, open_store, write_store
+from pcsa_jax.data.subjects import Cohort, Subject
 from pcsa_jax.run.builtin import check_phantom, open_cohort
 from pcsa_jax.run.environment import read_environment
 from pcsa_jax.run.feed import Volumes
@@ -24,12 +25,14 @@ class TrainingData(NamedTuple):
       train, validation: the volumes of those parts of the cohort.
       is_resident: they fit the limit and may be copied to the devices; else they are mapped from files.
       splits: everyone's part.
+      inputs: content of ``inputs.tsv``: which files were read, and what was done to them.
     """
 
     train: Volumes
     validation: Volumes
     is_resident: bool
     splits: dict[str, str]
+    inputs: str
 
 
 def load_training_data(config: ConfigDict, workdir: Workdir, *, is_resume: bool) -> TrainingData:
@@ -50,20 +53,25 @@ def load_training_data(config: ConfigDict, workdir: Workdir, *, is_resume: bool)
     )
     is_resident = 2 * 4 * data.size**3 * len(train + validation) <= data.resident_gib * 2**30
     if is_resident:
-        parts = [_read(data, *part) for part in zip(SPLITS[:2], (train, validation), strict=True)]
+        pairs = [_read(data, *part) for part in zip(SPLITS[:2], (train, validation), strict=True)]
+        sources = [source for part in pairs for source in part.inputs]
+        together(lambda: check_one_grid(sources))
+        parts, inputs = [Volumes(part.mri, part.pet) for part in pairs], inputs_table(sources)
     else:
         parts = _map(data, workdir, train, validation)
-    return TrainingData(*parts, is_resident, splits)
+        inputs = (workdir.arrays / INPUTS).read_text(encoding="utf-8")
+    console.print(describe_preparation(inputs), markup=False)
+    if "smoothed with" in inputs:
+        console.print("If they were smooth already, say so: SmoothingFWHM in a sidecar, mri_fwhm_mm in a manifest")
+    return TrainingData(*parts, is_resident, splits, inputs)
 
 
 def _splits(config: ConfigDict, workdir: Workdir, cohort: Cohort, is_resume: bool) -> dict[str, str]:
-    diagnoses = {subject.participant_id: subject.diagnosis for subject in cohort.pairs}
-    if cohort.without_mri:
-        names = ", ".join(cohort.without_mri[:5]) + (", ..." if len(cohort.without_mri) > 5 else "")
-        console.print(f"Left out: {len(cohort.without_mri)} participants without a GM map ({names})")
-    without_pet = len({subject.participant_id for subject in cohort.subjects} - diagnoses.keys())
-    if without_pet:
-        console.print(f"Left out: {without_pet} participants without a PET")
+    diagnoses = cohort.diagnoses
+    if config.data.root:
+        console.print(f"{cohort.root}: read as {cohort.layout} ({cohort.reason})", markup=False)
+    for note in cohort.notes:
+        console.print(note, markup=False)
     if is_resume:
         check_phantom(config.data, read_environment(workdir.environment), workdir.root)
         splits = read_splits(workdir.splits)
@@ -76,12 +84,14 @@ def _splits(config: ConfigDict, workdir: Workdir, cohort: Cohort, is_resume: boo
     )  # fmt: skip
 
 
-def _read(data: ConfigDict, split: str, subjects: Sequence[Subject]) -> Volumes:
+def _read(data: ConfigDict, split: str, subjects: Sequence[Subject]) -> Pairs:
     with progress(f"Reading {split}") as report:
-        pairs = together(
-            lambda: load_pairs(subjects, size=data.size, normalisation=data.normalisation, progress=report)
-        )
-    return Volumes(pairs.mri, pairs.pet)
+        return together(lambda: load_pairs(subjects, **reading(data), progress=report))
+
+
+def reading(data: ConfigDict) -> dict[str, Any]:
+    """How a config's ``data`` group has volumes read, as :func:`~pcsa_jax.data.pairs.load_pairs` takes it."""
+    return {"size": data.size, "normalisation": data.normalisation, "reference_region": data.reference_region}
 
 
 def _map(data: ConfigDict, workdir: Workdir, train: list[Subject], validation: list[Subject]) -> list[Volumes]:
@@ -89,11 +99,7 @@ def _map(data: ConfigDict, workdir: Workdir, train: list[Subject], validation: l
     subjects = train + validation
     console.print(f"More than data.resident_gib = {data.resident_gib:g} GiB: volumes are read from {workdir.arrays}")
     with progress("Writing arrays") as report:
-        on_main(
-            lambda: write_store(
-                workdir.arrays, subjects, size=data.size, normalisation=data.normalisation, progress=report
-            )
-        )
+        on_main(lambda: write_store(workdir.arrays, subjects, **reading(data), progress=report))
     volumes = Volumes(*open_store(workdir.arrays))
     count = len(train)
     return [Volumes(*(v[:count] for v in volumes)), Volumes(*(v[count:] for v in volumes))]

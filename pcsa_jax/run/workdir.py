@@ -28,6 +28,10 @@ class Workdir:
         return self.root / "splits.tsv"
 
     @property
+    def inputs(self) -> Path:
+        return self.root / "inputs.tsv"
+
+    @property
     def metrics(self) -> Path:
         return self.root / "metrics.jsonl"
 
@@ -57,7 +61,8 @@ class Workdir:
         try:
             self.root.mkdir(parents=True, exist_ok=True)
             # A start that was cut off leaves these behind; the config is written last and makes it a run.
-            own = {".lock", self.splits.name, self.environment.name, self.arrays.name, f".{self.arrays.name}.tmp"}
+            own = {".lock", f".{self.arrays.name}.tmp"}
+            own |= {path.name for path in (self.splits, self.inputs, self.environment, self.arrays)}
             others = [path.name for path in self.root.iterdir() if path.name not in own]
         except OSError as error:
             raise UserError(

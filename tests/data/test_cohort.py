@@ -5,7 +5,7 @@ import json
 import pytest
 
 from pcsa_jax.data import layout
-from pcsa_jax.data.cohort import read_cohort
+from pcsa_jax.data.cohort import read_cohort, survey
 from pcsa_jax.errors import UserError
 
 TABLE = "participants.tsv"
@@ -87,17 +87,35 @@ def test_a_table_from_a_spreadsheet_is_accepted(by_hand):
     assert [(s.participant_id, s.diagnosis) for s in found.subjects] == [("sub-01", "AD"), ("sub-02", "CN")]
 
 
+@pytest.mark.parametrize(
+    "table",
+    [
+        "participant_id\tdiagnosis\n01\tAD\nsub-02\tCN\n",
+        "participant_id\tdiagnosis\r01\tAD\rsub-02\tCN\r",
+        "participant_id \t diagnosis\n 01 \tAD  \n\n  \nsub-02\t CN\t\t\n",
+        '"participant_id"\t"diagnosis_sc"\n"01"\t"AD"\n"sub-02"\t"CN"',
+        "\ufeffage\tdiagnosis_bl\tparticipant_id\r\n70\tAD\t01\r\n\tCN\tsub-02\r\n",
+    ],
+)
+def test_careless_tables_are_read(by_hand, table):
+    found = read_cohort(by_hand([mri("sub-01"), mri("sub-02")], table))
+    assert [(s.participant_id, s.diagnosis) for s in found.subjects] == [("sub-01", "AD"), ("sub-02", "CN")]
+    assert found.notes[0] == "participants.tsv: 1 id without 'sub-' or 'ses-' (01), read with it"
+
+
 def test_no_folder(tmp_path):
     assert refusal(tmp_path / "none") == (
-        f"cohort {tmp_path / 'none'}: expected a folder, found none. Check --config.data.root, or leave it empty for "
-        "the built-in cohort."
+        f"cohort {tmp_path / 'none'}: expected a folder or a manifest (.tsv), found none. Check the path."
     )
 
 
-def test_an_empty_folder(tmp_path):
+@pytest.mark.parametrize(("name", "found"), [(None, "an empty folder"), ("thesis.tex", "other files")])
+def test_a_folder_that_holds_no_cohort(tmp_path, name, found):
+    if name:
+        (tmp_path / name).touch()
     assert refusal(tmp_path) == (
-        f"cohort {tmp_path}: expected dataset_description.json (BIDS derivatives), found an empty folder. README.md, "
-        "'Your own data', shows the layout."
+        f"{tmp_path}: expected a cohort (sub-* folders, subjects/sub-* folders of a Clinica CAPS, or manifest.tsv), "
+        f"found {found}. README.md, 'Your own data', shows the layouts."
     )
 
 
@@ -111,13 +129,82 @@ def test_no_table(by_hand):
     root = by_hand([mri("sub-01")])
     (root / TABLE).unlink()
     assert refusal(root) == (
-        f"cohort {root}: expected participants.tsv (participant_id, diagnosis, age, sex), found none. Write one line a "
-        "person."
+        f"{root}: expected participants.tsv (participant_id, diagnosis: AD, CN, MCI, ... or n/a), found none. Write "
+        "one line a person, tab-separated."
     )
 
 
 def test_no_volumes(by_hand):
-    assert "expected GM maps named sub-*/[ses-*/]anat/*_label-GM_probseg.nii.gz, found none." in refusal(by_hand([]))
+    root = by_hand([])
+    assert refusal(root) == (
+        f"{root}: expected GM maps named sub-*/[ses-*/]anat/*_space-MNI152*_label-GM_probseg.nii.gz, found none. "
+        "README.md, 'Your own data', shows the layouts."
+    )
+
+
+def test_raw_scans_are_sent_to_preprocess(by_hand):
+    root = by_hand(["sub-01/anat/sub-01_T1w.nii.gz", "sub-01/pet/sub-01_trc-18FFDG_pet.nii.gz"])
+    found = survey(root)
+    assert "Write it in MNI152 space too" in str(found.problems[0])
+    root = by_hand(["sub-01/ses-1/anat/sub-01_ses-1_T1w.nii.gz"])
+    (root / "sub-01/pet/sub-01_trc-18FFDG_pet.nii.gz").unlink()
+    assert refusal(root).endswith("found only T1w scans. Run python -m pcsa_jax preprocess first.")
+
+
+def test_every_problem_is_collected_and_the_first_is_raised(by_hand):
+    table = "participant_id\tdiagnosis\nsub-01\tAlz\nsub-02\tad\nsub-03\tCN\n"
+    root = by_hand([mri("sub-01"), "sub-03/anat/sub-03_label-GM_probseg.nii.gz"], table)
+    found = survey(root)
+    assert [(problem.participant_id, problem.file.name) for problem in found.problems] == [
+        ("", TABLE), ("", TABLE), ("sub-03", "sub-03_label-GM_probseg.nii.gz"),
+    ]  # fmt: skip
+    assert [subject.participant_id for subject in found.subjects] == ["sub-01"], "its volumes can still be checked"
+    assert refusal(root).endswith(
+        f"Correct or remove the line. ... and 2 more: python -m pcsa_jax check {root} lists them all."
+    )
+
+
+@pytest.mark.parametrize("diagnosis", ["MCI", "EMCI", "LMCI", "SMC", "n/a", ""])
+def test_other_diagnoses_are_read_but_are_no_pairs(by_hand, diagnosis):
+    files = [call(person) for call in (mri, pet) for person in ("sub-01", "sub-02")]
+    found = read_cohort(by_hand(files, f"participant_id\tdiagnosis\nsub-01\tAD\nsub-02\t{diagnosis}\n"))
+    assert [subject.participant_id for subject in found.subjects] == ["sub-01", "sub-02"]
+    assert [subject.participant_id for subject in found.pairs] == ["sub-01"]
+    assert found.diagnoses == {"sub-01": "AD"}
+    name = diagnosis if diagnosis not in ("n/a", "") else "without a diagnosis"
+    assert found.notes == (f"Not trained on: 1 visit neither AD nor CN (1 {name})",)
+
+
+def test_the_first_diagnosis_of_a_converter_stratifies(by_hand):
+    root = by_hand([call("sub-01", session) for call in (mri, pet) for session in ("ses-M00", "ses-M36")])
+    (root / "sub-01" / "sub-01_sessions.tsv").write_text("session_id\tdiagnosis\nses-M00\tCN\nM36\tAD\n")
+    found = read_cohort(root)
+    assert [subject.diagnosis for subject in found.pairs] == ["CN", "AD"]
+    assert found.diagnoses == {"sub-01": "CN"}
+
+
+def test_the_taken_layout_is_said_where_two_could_be(by_hand):
+    root = by_hand([mri("sub-01"), "subjects/sub-01/ses-1/x"])
+    (root / "manifest.tsv").write_text(f"participant_id\tdiagnosis\tmri\nsub-01\tAD\t{mri('sub-01')}\n")
+    found = survey(root)
+    assert (found.layout, found.reason) == ("manifest", "it holds manifest.tsv")
+    assert found.notes[0] == (
+        "Read as manifest (it holds manifest.tsv), which comes before Clinica CAPS (it holds subjects/sub-* folders), "
+        "BIDS derivatives (it holds sub-* folders)"
+    )
+    (root / "manifest.tsv").unlink()
+    assert survey(root).layout == "Clinica CAPS"
+
+
+def test_tables_elsewhere(by_hand, tmp_path):
+    root = by_hand([mri("sub-01")])
+    bids = tmp_path / "bids"
+    bids.mkdir()
+    (root / TABLE).rename(bids / TABLE)
+    for participants in (bids, bids / TABLE):
+        assert [s.diagnosis for s in read_cohort(root, participants=participants).subjects] == ["AD"]
+    with pytest.raises(UserError, match="none: expected participants.tsv or its folder, found none. Check the path"):
+        read_cohort(root, participants=tmp_path / "none")
 
 
 @pytest.mark.parametrize(
@@ -130,19 +217,27 @@ def test_a_damaged_description(by_hand, description, message):
 @pytest.mark.parametrize(
     ("table", "message"),
     [
-        ("", "expected the columns participant_id and diagnosis, found None. Add diagnosis, participant_id"),
-        ("participant_id\tage\nsub-01\t70\n", "found ['participant_id', 'age']. Add diagnosis (tab-separated)."),
-        ("participant_id,diagnosis\nsub-01,AD\n", "found ['participant_id,diagnosis']. Add diagnosis, participant_id"),
-        ("participant_id\tdiagnosis\nsub-01\n", "line 2: sub-01 has diagnosis '', expected one of AD, CN."),
-        ("participant_id\tdiagnosis\nsub-01\tAD\nsub-02\tMCI\n", "line 3: sub-02 has diagnosis 'MCI', expected one of"),
-        ("participant_id\tdiagnosis\nsub-01\tAD\nsub-01\tAD\n", "line 3: sub-01 is listed twice, expected once."),
-        ("participant_id\tdiagnosis\n01\tAD\n", "line 2: expected a participant_id like sub-0001, found '01'."),
+        ("", "expected the columns participant_id and diagnosis, found nothing. Write them (tab-separated)."),
         (
-            "participant_id\tdiagnosis\nsub-../../x\tAD\n",
-            "expected a participant_id like sub-0001, found 'sub-../../x'",
+            "participant_id\tage\nsub-01\t70\n",
+            "expected a column diagnosis here or in the sessions tables, found participant_id, age. Add it",
         ),
-        ("participant_id\tdiagnosis\n/etc\tAD\n", "expected a participant_id like sub-0001, found '/etc'"),
-        ("participant_id\tdiagnosis\nsub-*\tAD\n", "expected a participant_id like sub-0001, found 'sub-*'"),
+        ("participant_id,diagnosis\nsub-01,AD\n", "found participant_id,diagnosis. Write them (tab-separated)."),
+        (
+            "participant_id\tdiagnosis\nsub-01\tAD\nsub-02\tAlz\n",
+            "line 3: sub-02 has diagnosis 'Alz', expected one of AD, CN, MCI, EMCI, LMCI, SMC or n/a. Correct",
+        ),
+        ("participant_id\tdiagnosis\nsub-01\tad\n", "line 2: sub-01 has diagnosis 'ad', expected one of"),
+        (
+            "participant_id\tdiagnosis\nsub-01\tAD\n01\tAD\n",
+            "line 3: sub-01 is listed twice (first in line 2), expected once. Remove one line.",
+        ),
+        ("participant_id\tdiagnosis\nsub-01\tAD\tCN\n", "line 2: expected 2 fields as in the heading, found 3."),
+        ("participant_id\tdiagnosis\n002_S_0295\tAD\n", "like sub-0001 (letters and digits), found '002_S_0295'."),
+        ("participant_id\tdiagnosis\nsub-../../x\tAD\n", "found 'sub-../../x'. Rename it."),
+        ("participant_id\tdiagnosis\n/etc\tAD\n", "found '/etc'. Rename it."),
+        ("participant_id\tdiagnosis\nsub-*\tAD\n", "found 'sub-*'. Rename it."),
+        ("participant_id\tdiagnosis\n\tAD\n", "found ''. Rename it."),
     ],
 )
 def test_a_wrong_table(by_hand, table, message):
@@ -152,15 +247,16 @@ def test_a_wrong_table(by_hand, table, message):
 
 
 def test_two_pets_of_one_visit(by_hand):
-    root = by_hand([mri("sub-01"), pet("sub-01"), pet("sub-01").replace("_res-64", "_res-32")])
-    found = refusal(root)
-    assert found.startswith("sub-01: expected one FDG-PET volume, found ") and found.endswith(". Keep one.")
-    assert "res-32" in found and "res-64" in found
+    runs = [pet("sub-01").replace("_space", f"_run-{run}_space") for run in (1, 2)]
+    found = refusal(by_hand([mri("sub-01"), *runs]))
+    assert "expected one FDG-PET of space-MNI152NLin2009aSym res-64, found sub-01_trc-18FFDG_run-1_space" in found
+    assert "run-2" in found and found.endswith(". Keep one.")
 
 
 def test_two_gm_maps_of_one_visit(by_hand):
     root = by_hand([mri("sub-01", "ses-1"), mri("sub-01", "ses-1").removesuffix(".gz")])
-    assert refusal(root).startswith("sub-01 ses-1: expected one GM map, found ")
+    found = refusal(root)
+    assert found.startswith("sub-01 ses-1: ") and "expected one GM map of space-MNI152NLin2009aSym res-64" in found
 
 
 def test_the_phantom_s_name_alone_tells_a_phantom(copy_of_cohort, overwrite):
@@ -172,13 +268,14 @@ def test_the_phantom_s_name_alone_tells_a_phantom(copy_of_cohort, overwrite):
 
 
 def test_people_without_a_gm_map_are_named(by_hand):
-    found = read_cohort(by_hand(["sub-01/anat/sub-01_label-GM_probseg.nii.gz"]))
+    found = read_cohort(by_hand([mri("sub-01")]))
     assert [subject.participant_id for subject in found.subjects] == ["sub-01"]
     assert found.without_mri == ("sub-02",)
+    assert found.notes[0] == "Left out: 1 participant without a GM map (sub-02)"
 
 
 def test_a_table_in_another_encoding(by_hand):
-    root = by_hand(["sub-01/anat/sub-01_label-GM_probseg.nii.gz"])
+    root = by_hand([mri("sub-01")])
     (root / TABLE).write_bytes("participant_id\tdiagnosis\tsite\nsub-01\tAD\tZürich\n".encode("latin-1"))
     with pytest.raises(UserError, match=r"participants\.tsv: expected UTF-8 text, found another encoding"):
         read_cohort(root)

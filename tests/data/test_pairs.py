@@ -1,5 +1,8 @@
 """Pairs in memory: rows in order, intensities in [0, 1], and whose file is at fault."""
 
+import subprocess
+import sys
+
 import nibabel as nib
 import numpy as np
 import pytest
@@ -7,9 +10,11 @@ import pytest
 from pcsa_jax.data import layout
 from pcsa_jax.data.cohort import read_cohort
 from pcsa_jax.data.grid import Grid
-from pcsa_jax.data.normalisation import IntensityRange
+from pcsa_jax.data.normalisation import MAX_SUVR, IntensityRange
 from pcsa_jax.data.pairs import load_pairs
+from pcsa_jax.data.regions import reference_weights
 from pcsa_jax.errors import UserError
+from tests.conftest import ROOT
 
 SIZE = 16
 
@@ -29,7 +34,7 @@ def subjects(cohort):
 
 @pytest.fixture(scope="module")
 def pairs(subjects):
-    return load(subjects)
+    return load(subjects, predictable=True)
 
 
 def test_rows_are_the_subjects_in_their_order(subjects, pairs):
@@ -84,8 +89,15 @@ def test_progress_counts_the_subjects(subjects):
 
 def test_without_one_predictable_part_there_is_none(copy_of_cohort):
     layout.pet_path(copy_of_cohort, "sub-0002", size=SIZE, desc="predictable").unlink()
-    found = load(read_cohort(copy_of_cohort).pairs[:3])
+    found = load(read_cohort(copy_of_cohort).pairs[:3], predictable=True)
     assert found.predictable is None and len(found) == 3
+
+
+def test_the_predictable_parts_are_read_only_if_asked_for(copy_of_cohort, overwrite):
+    overwrite(layout.pet_path(copy_of_cohort, "sub-0002", size=SIZE, desc="predictable"), "not a volume")
+    assert load(read_cohort(copy_of_cohort).pairs[:3]).predictable is None
+    with pytest.raises(UserError, match="sub-0002: predictable PET: expected a readable NIfTI file"):
+        load(read_cohort(copy_of_cohort).pairs[:3], predictable=True)
 
 
 def test_a_subject_without_pet_is_told(cohort):
@@ -96,18 +108,68 @@ def test_a_subject_without_pet_is_told(cohort):
     )
 
 
-def test_another_size_is_told(subjects):
-    with pytest.raises(UserError, match=r"sub-0001: MRI: has shape \(16, 16, 16\), expected \(32, 32, 32\)"):
-        load(subjects[:1], size=32)
+def test_another_size_is_resampled_and_said(subjects):
+    found = load(subjects[:1], size=32)
+    assert found.mri.shape == (1, 32, 32, 32)
+    assert [source.steps for source in found.inputs] == [
+        ("resampled from 16x16x16 voxels of 12 x 12 x 12 mm to 32^3 voxels of 6 mm",)
+    ] * 2
 
 
-def test_a_pet_on_another_grid_is_told(copy_of_cohort):
+def test_what_was_read_is_recorded(subjects, pairs):
+    assert len(pairs.inputs) == 2 * len(pairs)
+    mri, pet = pairs.inputs[2:4]
+    assert (mri.name, mri.modality, mri.file, mri.steps) == ("sub-0002", "mri", subjects[1].mri, ())
+    assert (pet.modality, pet.file, pet.shape) == ("pet", subjects[1].pet, (SIZE,) * 3)
+    assert (pet.low, pet.high) == pairs.pet_ranges[1]
+    assert pairs.take([1]).inputs == (mri, pet)
+
+
+def test_two_grids_in_one_modality_are_told_with_their_groups(copy_of_cohort):
+    for person in ("sub-0003", "sub-0005"):
+        path = layout.pet_path(copy_of_cohort, person, size=SIZE)
+        data = stored(path)[:, 1:-1]
+        affine = Grid(SIZE).affine @ nib.affines.from_matvec(np.eye(3), [0, 1, 0])
+        path.unlink()
+        nib.save(nib.Nifti1Image(data, affine), path)
+    with pytest.raises(UserError) as caught:
+        load(read_cohort(copy_of_cohort).pairs)
+    assert str(caught.value) == (
+        "PET: expected one grid for the whole cohort, found 2: 10 of 16x16x16 voxels of 12x12x12 mm, RAS, first at "
+        "(-90, -108, -84) mm (sub-0001, sub-0002, sub-0004, sub-0006, sub-0007, ...); 2 of 16x14x16 voxels of 12x12x12 "
+        "mm, RAS, first at (-90, -96, -84) mm (sub-0003, sub-0005). Prepare all "
+        "volumes alike, or make one cohort of each group."
+    )
+
+
+def test_a_scan_in_its_own_space_is_told(copy_of_cohort):
     path = layout.pet_path(copy_of_cohort, "sub-0003", size=SIZE)
     data = stored(path)
     path.unlink()
     nib.save(nib.Nifti1Image(data, Grid(32).affine), path)
-    with pytest.raises(UserError, match="sub-0003: PET: has affine"):
+    with pytest.raises(UserError, match="sub-0003: PET: expected a volume in MNI152 space, found a field of view"):
         load(read_cohort(copy_of_cohort).pairs)
+
+
+def test_suvr_keeps_ratios_between_people_that_minmax_loses(subjects):
+    found = load(subjects[:4], normalisation="suvr")
+    weights = reference_weights(Grid(SIZE), "pons")
+    means = (found.pet * weights).sum(axis=(1, 2, 3)) / weights.sum()
+    np.testing.assert_allclose(means, 1 / MAX_SUVR, rtol=1e-5)
+    for row, subject in enumerate(subjects[:4]):
+        np.testing.assert_allclose(found.pet_ranges[row].restore(found.pet[row]), stored(subject.pet), atol=1e-5)
+    other = load(subjects[:4], normalisation="suvr", reference_region="cerebellum")
+    assert not np.allclose(other.pet, found.pet, atol=1e-3)
+    np.testing.assert_array_equal(found.mri, load(subjects[:4]).mri)
+
+
+def test_the_common_case_does_not_import_nilearn(cohort):
+    script = (
+        "import sys\nfrom pcsa_jax.data.cohort import read_cohort\nfrom pcsa_jax.data.pairs import load_pairs\n"
+        f"load_pairs(read_cohort({str(cohort)!r}).pairs, size={SIZE}, normalisation='suvr')\n"
+        "sys.exit('nilearn' in sys.modules)"
+    )
+    assert subprocess.run([sys.executable, "-c", script], cwd=ROOT).returncode == 0
 
 
 def test_a_constant_map_is_told(copy_of_cohort):
@@ -130,5 +192,5 @@ def test_a_predictable_part_of_another_shape_is_told(copy_of_cohort):
     path = layout.pet_path(copy_of_cohort, "sub-0001", size=SIZE, desc="predictable")
     path.unlink()
     nib.save(nib.Nifti1Image(np.ones((1, 1, 1), np.float32), Grid(SIZE).affine), path)
-    with pytest.raises(UserError, match=r"sub-0001: predictable PET: has shape \(1, 1, 1\), expected \(16, 16, 16\)"):
-        load(read_cohort(copy_of_cohort).pairs[:1])
+    with pytest.raises(UserError, match="sub-0001: predictable PET: expected a volume in MNI152 space"):
+        load(read_cohort(copy_of_cohort).pairs[:1], predictable=True)

@@ -1,10 +1,20 @@
 """Masks lie where anatomy says, on every grid."""
 
+import nibabel as nib
 import numpy as np
 import pytest
 
 from pcsa_jax.data.grid import Grid
-from pcsa_jax.data.regions import REGION_NAMES, brain_mask, region_masks
+from pcsa_jax.data.phantom.templates import _atlas_on
+from pcsa_jax.data.regions import (
+    PONS_CENTRE_MM,
+    PONS_RADII_MM,
+    REFERENCE_REGIONS,
+    REGION_NAMES,
+    brain_mask,
+    reference_weights,
+    region_masks,
+)
 
 SIZES = (16, 32, 64)
 
@@ -71,3 +81,24 @@ def test_masks_cannot_be_changed_by_a_caller():
         brain_mask(grid)[0, 0, 0] = True
     region_masks(grid).clear()
     assert region_masks(grid)
+
+
+@pytest.mark.parametrize("region", REFERENCE_REGIONS)
+@pytest.mark.parametrize("size", [64, 32, 16])
+def test_a_reference_region_has_the_same_volume_on_every_grid(region, size):
+    grid = Grid(size)
+    weights = reference_weights(grid, region)
+    assert weights.shape == grid.shape and not weights.flags.writeable
+    assert weights.min() == 0 and 0 < weights.max() <= 1
+    volume_ml = {"pons": 4 / 3 * np.pi * np.prod(PONS_RADII_MM) / 1000, "cerebellum": 195}[region]
+    assert weights.sum() * grid.voxel_size_mm**3 / 1000 == pytest.approx(volume_ml, rel=0.02)
+    centre = nib.affines.apply_affine(grid.affine, np.argwhere(weights)).T @ weights[weights > 0] / weights.sum()
+    expected = {"pons": PONS_CENTRE_MM, "cerebellum": (2, -61, -35)}[region]
+    np.testing.assert_allclose(centre, expected, atol=2)
+
+
+def test_the_pons_lies_in_the_brain_stem_of_another_atlas():
+    grid = Grid(64)
+    labels = _atlas_on(grid.affine, grid.shape)
+    weights = reference_weights(grid, "pons")
+    assert weights[labels == 16].sum() > 0.98 * weights.sum()

@@ -92,6 +92,13 @@ def test_problems_are_listed(tmp_path):
     assert "sub-9: PET has NaN" in html
 
 
+def test_what_was_done_to_the_volumes_and_what_their_unit_is_are_said(tmp_path):
+    done, unit = "Of 24 volumes, 12 were resampled.", "Uptake is SUVR / 3, with the pons as reference region."
+    html = render(tmp_path, context=report_context(preparation=done, uptake=unit))
+    assert f"<dt>Volumes</dt><dd>{done}</dd>" in html and unit in html and "not an SUVR" not in html
+    assert "it is not an SUVR" in render(tmp_path) and "<dt>Volumes</dt>" not in render(tmp_path)
+
+
 def test_infinite_psnr_has_its_reason(tmp_path):
     html = render(tmp_path, values={"model": [np.inf, 30.0, 31.0, 32.0]})
     assert "not finite for 1 of 4 subjects" in html

@@ -1,0 +1,161 @@
+"""Who is in a cohort: visits, the cohort that is read, and what a survey of a folder finds."""
+
+import dataclasses
+import re
+from collections import Counter
+from collections.abc import Iterable
+from pathlib import Path
+
+from pcsa_jax.data.problems import Problem
+
+DIAGNOSES = ("AD", "CN")
+"""The two groups of the paper: the visits that are trained and tested on."""
+
+OTHER_DIAGNOSES = ("MCI", "EMCI", "LMCI", "SMC")
+"""Known in ADNI's tables; such visits are read, but are no pairs to train on. So are those without a diagnosis."""
+
+PARTICIPANT_ID = re.compile(r"sub-[A-Za-z0-9]+")
+SESSION_ID = re.compile(r"ses-[A-Za-z0-9]+")
+
+
+@dataclasses.dataclass(frozen=True)
+class Subject:
+    """One visit of one participant.
+
+    Attributes:
+      participant_id: "sub-X".
+      session_id: "ses-Y", or "" without sessions.
+      diagnosis: one of ``DIAGNOSES`` or ``OTHER_DIAGNOSES``, or "" if none is known.
+      mri: path of the GM map.
+      pet: path of the FDG-PET; None for MRI-only subjects.
+      predictable: the phantom's PET without its unpredictable part; None in real cohorts.
+      mri_fwhm_mm, pet_fwhm_mm: what the volume has been smoothed with, as name, sidecar or manifest say; None if
+        nobody says (see :func:`~pcsa_jax.data.harmonisation.harmonise`).
+    """
+
+    participant_id: str
+    session_id: str
+    diagnosis: str
+    mri: Path
+    pet: Path | None
+    predictable: Path | None = None
+    mri_fwhm_mm: float | None = None
+    pet_fwhm_mm: float | None = None
+
+    @property
+    def name(self) -> str:
+        return f"{self.participant_id} {self.session_id}".strip()
+
+    @property
+    def is_pair(self) -> bool:
+        """True with both modalities and one of the two diagnoses."""
+        return self.pet is not None and self.diagnosis in DIAGNOSES
+
+
+@dataclasses.dataclass(frozen=True)
+class Cohort:
+    """The visits of one folder or manifest, in the order of their names.
+
+    Attributes:
+      root: the folder or the manifest.
+      name: ``Name`` of its ``dataset_description.json``, or of the folder.
+      is_phantom: True for the built-in cohort, as its ``GeneratedBy`` says.
+      subjects: every visit with a GM map, whatever its diagnosis, with or without PET.
+      without_mri: participants that the table lists and no GM map belongs to.
+      layout: how it was read ("BIDS derivatives", "Clinica CAPS", "manifest").
+      reason: what told the layout.
+      notes: one line each on what was chosen and what was left out.
+    """
+
+    root: Path
+    name: str
+    is_phantom: bool
+    subjects: tuple[Subject, ...]
+    without_mri: tuple[str, ...] = ()
+    layout: str = ""
+    reason: str = ""
+    notes: tuple[str, ...] = ()
+
+    @property
+    def pairs(self) -> tuple[Subject, ...]:
+        """The visits that are trained and tested on: both modalities, AD or CN."""
+        return tuple(subject for subject in self.subjects if subject.is_pair)
+
+    @property
+    def diagnoses(self) -> dict[str, str]:
+        """participant_id -> diagnosis at the first of its pairs: a split stratifies people, who may convert later."""
+        found: dict[str, str] = {}
+        for subject in self.pairs:
+            found.setdefault(subject.participant_id, subject.diagnosis)
+        return found
+
+
+@dataclasses.dataclass(frozen=True)
+class Survey:
+    """A cohort as it stands on disk, with every problem of its tables and names; no volume has been opened.
+
+    Attributes: those of :class:`Cohort`, and
+      problems: in the order in which they were met; a cohort with any cannot be trained on.
+    """
+
+    root: Path
+    name: str
+    layout: str
+    reason: str
+    is_phantom: bool
+    subjects: tuple[Subject, ...]
+    without_mri: tuple[str, ...]
+    problems: tuple[Problem, ...]
+    notes: tuple[str, ...]
+
+
+@dataclasses.dataclass(frozen=True)
+class Findings:
+    """What the readers come across on their way, collected.
+
+    Attributes:
+      problems: faults, each of which keeps a training from starting.
+      notes: choices and omissions that a user wants to know of.
+    """
+
+    problems: list[Problem] = dataclasses.field(default_factory=list)
+    notes: list[str] = dataclasses.field(default_factory=list)
+
+    def add(self, file: Path, found: str, remedy: str, *, visit: tuple[str, str] = ("", "")) -> None:
+        """Adds a problem of ``file``; ``visit`` is its (participant_id, session_id)."""
+        self.problems.append(Problem(*visit, file, found, remedy))
+
+    def check_presence(self, path: Path, *, visit: tuple[str, str]) -> None:
+        """Adds a problem if ``path`` does not lead to anything."""
+        if path.exists():
+            return
+        if path.is_symlink():
+            found = "expected a file, found a link to nothing (DataLad or git-annex: not fetched)"
+            self.add(path, found, "Fetch it (datalad get FILE) or remove the visit", visit=visit)
+        else:
+            self.add(path, "expected a file, found none", "Restore it or remove the visit", visit=visit)
+
+
+def counted(count: int, noun: str) -> str:
+    """``3 visits``."""
+    return f"{count} {noun}{'s' if count != 1 else ''}"
+
+
+def listing(names: Iterable[str]) -> str:
+    """The first names of a list that may be long."""
+    names = list(names)
+    return ", ".join(names[:5]) + (", ..." if len(names) > 5 else "")
+
+
+def describe_left_out(subjects: Iterable[Subject]) -> list[str]:
+    """Notes on the visits that are no pairs: how many, and why."""
+    subjects = list(subjects)
+    notes = []
+    without_pet = [subject.name for subject in subjects if subject.pet is None]
+    if without_pet:
+        notes.append(f"Not trained on: {counted(len(without_pet), 'visit')} without a PET ({listing(without_pet)})")
+    others = Counter(subject.diagnosis for subject in subjects if subject.diagnosis not in DIAGNOSES)
+    if others:
+        counts = ", ".join(f"{others[name]} {name or 'without a diagnosis'}" for name in sorted(others))
+        notes.append(f"Not trained on: {counted(others.total(), 'visit')} neither AD nor CN ({counts})")
+    return notes

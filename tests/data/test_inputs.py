@@ -1,0 +1,56 @@
+"""The record of what was read: a table, a sentence, and one grid a modality."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from pcsa_jax.data.grid import Grid
+from pcsa_jax.data.inputs import COLUMNS, Input, check_one_grid, describe_preparation, inputs_table
+from pcsa_jax.errors import UserError
+
+
+def source(number=1, *, modality="mri", affine=None, shape=(16, 12, 20), steps=(), session=""):
+    affine = Grid(16).affine if affine is None else affine
+    return Input(f"sub-{number:02d}", session, modality, Path("a b.nii"), shape, affine, steps, 0.0, 1.5, 3)
+
+
+def test_one_line_a_volume():
+    lines = inputs_table([source(), source(2, session="ses-1", modality="pet", steps=("one", "two"))]).splitlines()
+    assert [line.split("\t") for line in lines] == [
+        list(COLUMNS),
+        ["sub-01", "n/a", "mri", "a b.nii", "16x12x20", "12x12x12", "n/a", "0", "1.5", "3"],
+        ["sub-02", "ses-1", "pet", "a b.nii", "16x12x20", "12x12x12", "one; two", "0", "1.5", "3"],
+    ]
+
+
+def test_the_sentence_counts():
+    smoothed, resampled = "smoothed with 8 mm FWHM, from 0 to 8 mm", "resampled from x to 64^3 voxels of 3 mm"
+    turned = "axes turned from LAS to RAS"
+    inputs = [source(1), source(2, steps=(smoothed, resampled)), source(3, steps=(turned, resampled))]
+    assert describe_preparation(inputs_table(inputs)) == (
+        "Of 3 volumes, 2 were resampled, 1 were smoothed, 1 were turned to RAS axes."
+    )
+    assert describe_preparation(inputs_table(inputs[:1])) == "All 1 volumes were taken as they are on disk."
+
+
+def test_one_grid_with_rounding_and_another_for_the_other_modality():
+    affine = Grid(16).affine.copy()
+    affine[:3, 3] += 5e-4
+    check_one_grid([source(1), source(2, affine=affine), source(3, modality="pet", shape=(3, 4, 5))])
+    check_one_grid([])
+
+
+@pytest.mark.parametrize("changes", [{"shape": (16, 12, 21)}, {"affine": Grid(32).affine}])
+def test_two_grids_are_told_by_group(changes):
+    with pytest.raises(UserError) as caught:
+        check_one_grid([source(1), source(2), source(3, **changes)])
+    message = str(caught.value)
+    assert message.startswith("MRI: expected one grid for the whole cohort, found 2: 2 of 16x12x20 voxels of 12x12x12")
+    assert "(sub-01, sub-02); 1 of " in message and "(sub-03). Prepare" in message
+
+
+def test_axes_in_another_order_are_another_grid():
+    flipped = np.diag([-1.0, 1, 1, 1]) @ Grid(16).affine
+    with pytest.raises(UserError, match="LAS"):
+        check_one_grid([source(1), source(2, affine=flipped)])

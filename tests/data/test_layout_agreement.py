@@ -1,0 +1,67 @@
+"""The same visits in three layouts are the same pairs."""
+
+import numpy as np
+import pytest
+
+from pcsa_jax.data.cohort import read_cohort
+from pcsa_jax.data.grid import Grid
+from pcsa_jax.data.inputs import describe_preparation, inputs_table
+from pcsa_jax.data.pairs import load_pairs
+from pcsa_jax.data.regions import brain_mask
+from pcsa_jax.data.splits import make_splits
+from tests.data.cohort_layouts import SIZE, write_bids, write_caps, write_manifest
+
+
+@pytest.fixture(scope="module")
+def cohorts(tmp_path_factory):
+    root = tmp_path_factory.mktemp("layouts")
+    return {
+        "bids": read_cohort(write_bids(root / "bids")),
+        "manifest": read_cohort(write_manifest(root / "manifest")),
+        "caps": read_cohort(write_caps(root / "caps")),
+    }
+
+
+@pytest.fixture(scope="module")
+def pairs(cohorts):
+    return {name: load_pairs(found.pairs, size=SIZE, normalisation="suvr") for name, found in cohorts.items()}
+
+
+@pytest.mark.parametrize("other", ["manifest", "caps"])
+def test_the_same_pairs(cohorts, pairs, other):
+    for name in ("participant_ids", "session_ids", "diagnoses"):
+        assert getattr(pairs[other], name) == getattr(pairs["bids"], name)
+    subjects = [[(s.name, s.diagnosis, s.pet is None) for s in cohorts[name].subjects] for name in ("bids", other)]
+    assert subjects[0] == subjects[1]
+    assert cohorts[other].diagnoses == cohorts["bids"].diagnoses
+
+
+def test_a_manifest_gives_the_same_voxels(pairs):
+    for modality in ("mri", "pet"):
+        np.testing.assert_array_equal(getattr(pairs["manifest"], modality), getattr(pairs["bids"], modality))
+
+
+def test_a_caps_gives_the_same_voxels_but_for_the_interpolation(pairs):
+    brain = brain_mask(Grid(SIZE))
+    for modality in ("mri", "pet"):
+        ours, theirs = (getattr(pairs[name], modality)[:, brain] for name in ("bids", "caps"))
+        # A decoy differs by 0.05 or more.
+        assert np.abs(ours - theirs).mean() < 0.012
+        for one, other in zip(ours, theirs, strict=True):
+            assert np.corrcoef(one, other)[0, 1] > 0.99
+
+
+def test_what_was_done_is_said(pairs):
+    assert describe_preparation(inputs_table(pairs["bids"].inputs)) == "All 12 volumes were taken as they are on disk."
+    assert describe_preparation(inputs_table(pairs["caps"].inputs)) == (
+        "Of 12 volumes, 12 were resampled, 12 were turned to RAS axes."
+    )
+
+
+@pytest.mark.parametrize("layout", ["bids", "manifest", "caps"])
+def test_all_visits_of_a_person_are_in_one_part(cohorts, layout):
+    found = cohorts[layout]
+    splits = make_splits(found.diagnoses, fold=0, num_folds=3, validation_fraction=0.4, seed=0)
+    assert set(splits) == {subject.participant_id for subject in found.pairs} and len(splits) == 5
+    visits = [subject.session_id for subject in found.pairs if subject.participant_id == "sub-0001"]
+    assert visits == ["ses-M000", "ses-M012"], "two visits, one entry in the splits"

@@ -1,0 +1,109 @@
+"""A manifest says where everybody's volumes are; what it says is checked, line by line."""
+
+import pytest
+
+from pcsa_jax.data.cohort import read_cohort, survey
+from tests.data.cohort_layouts import write_manifest
+
+HEADING = "participant_id\tsession_id\tdiagnosis\tmri\tpet\tmri_fwhm_mm\tpet_fwhm_mm\n"
+
+
+@pytest.fixture
+def table(tmp_path):
+    """Writes a manifest beside two empty volumes and one outside of its folder."""
+
+    def write(lines, heading=HEADING):
+        folder = tmp_path / "study"
+        folder.mkdir(exist_ok=True)
+        for path in (folder / "a.nii", folder / "b.nii.gz", tmp_path / "outside.nii"):
+            path.touch()
+        (folder / "manifest.tsv").write_text(heading + lines)
+        return folder / "manifest.tsv"
+
+    return write
+
+
+def problem_of(path) -> str:
+    (problem,) = survey(path).problems
+    return str(problem)
+
+
+def test_the_stand_in_is_read_by_table_and_by_folder(tmp_path):
+    path = write_manifest(tmp_path / "study")
+    found = read_cohort(path)
+    assert (found.layout, found.reason, found.name) == ("manifest", "it is a table", "study")
+    assert read_cohort(path.parent).subjects == found.subjects
+    assert [subject.name for subject in found.pairs][:2] == ["sub-0001 ses-M000", "sub-0001 ses-M012"]
+    assert (len(found.subjects), len(found.pairs)) == (7, 6)
+    assert found.subjects[0].mri == tmp_path / "study" / "volumes" / "0a.nii.gz"
+    assert {(subject.mri_fwhm_mm, subject.pet_fwhm_mm) for subject in found.pairs} == {(8, 8)}
+
+
+def test_what_may_be_left_out(table, tmp_path):
+    found = read_cohort(table("01\tCN\ta.nii\n02\tn/a\tb.nii.gz\n", "participant_id\tdiagnosis\tmri\n"))
+    assert [(s.name, s.diagnosis, s.pet, s.mri_fwhm_mm) for s in found.subjects] == [
+        ("sub-01", "CN", None, None), ("sub-02", "", None, None),
+    ]  # fmt: skip
+    assert found.notes[0] == "manifest.tsv: 2 ids without 'sub-' or 'ses-' (01, 02), read with it"
+    found = read_cohort(table("sub-01\tM00\tAD\ta.nii\tb.nii.gz\tn/a\t6\nsub-02\tn/a\tAD\tn/a\tn/a\t\t\n"))
+    assert [(s.name, s.mri_fwhm_mm, s.pet_fwhm_mm) for s in found.subjects] == [("sub-01 ses-M00", None, 6.0)]
+    assert found.without_mri == ("sub-02",)
+    assert "Left out: sub-02 has no GM map in manifest.tsv" in found.notes
+
+
+def test_absolute_paths_are_the_user_s_choice(table, tmp_path):
+    found = read_cohort(table(f"sub-01\t\tAD\t{tmp_path / 'outside.nii'}\t./b.nii.gz\t\t\n"))
+    assert found.pairs[0].mri == tmp_path / "outside.nii"
+
+
+@pytest.mark.parametrize("given", ["../outside.nii", "x/../../outside.nii", ".."])
+def test_a_path_out_of_the_folder_is_refused(table, given):
+    message = problem_of(table(f"sub-01\t\tAD\t{given}\t\t\t\n"))
+    assert f"line 2: expected a path below {table('').parent}, found {given!r}, which leads out of it" in message
+
+
+@pytest.mark.parametrize(
+    ("lines", "message"),
+    [
+        ("sub-../x\t\tAD\ta.nii\t\t\t\n", "line 2: expected a participant_id like sub-0001"),
+        ("sub-01\t../x\tAD\ta.nii\t\t\t\n", "line 2: expected a session_id like ses-M00"),
+        ("sub-01\t\tad\ta.nii\t\t\t\n", "line 2: sub-01 has diagnosis 'ad', expected one of AD, CN, MCI"),
+        ("sub-01\t\tAD\tnone.nii\t\t\t\n", "none.nii: expected a file, found none. Restore it or remove the visit."),
+        ("sub-01\t\tAD\ta.nii\t\t8mm\t\n", "sub-01 has mri_fwhm_mm '8mm', expected a number of millimetres >= 0"),
+        ("sub-01\t\tAD\ta.nii\tb.nii.gz\t\tinf\n", "sub-01 has pet_fwhm_mm 'inf', expected a number"),
+        ("sub-01\t\tAD\ta.nii\tb.nii.gz\t\t-8\n", "sub-01 has pet_fwhm_mm '-8', expected a number"),
+        (
+            "sub-01\t\tAD\ta.nii\t\t\t\n01\tn/a\tAD\tb.nii.gz\t\t\t\n",
+            "line 3: sub-01 is listed twice (first in line 2)",
+        ),
+        ("sub-01\t\tAD\ta.nii\t\t\t\nsub-02\t\tAD\t./a.nii\t\t\t\n", "is sub-02's and sub-01's, expected one owner"),
+        ("", "expected one line a visit, found only the heading"),
+    ],
+)
+def test_a_wrong_line(table, lines, message):
+    assert message in problem_of(table(lines))
+
+
+def test_a_missing_column(table):
+    assert problem_of(table("", "participant_id\tmri\n")).endswith(
+        "expected the columns participant_id, diagnosis, mri, found participant_id, mri. Add diagnosis (tab-separated)."
+    )
+
+
+def test_a_link_to_nothing_is_told(table, tmp_path):
+    path = table("sub-01\t\tAD\tlink.nii.gz\t\t\t\n")
+    (path.parent / "link.nii.gz").symlink_to(tmp_path / "annex" / "nothing")
+    assert "found a link to nothing (DataLad or git-annex: not fetched)" in problem_of(path)
+
+
+def test_a_binary_file_is_no_manifest(tmp_path):
+    path = tmp_path / "x.tsv"
+    path.write_bytes(bytes(range(256)))
+    assert "expected UTF-8 text, found another encoding" in problem_of(path)
+
+
+def test_a_manifest_of_phantom_files_is_a_phantom(cohort, copy_of_cohort):
+    rows = [f"{s.participant_id}\t{s.diagnosis}\t{s.mri.relative_to(cohort)}\n" for s in read_cohort(cohort).subjects]
+    (copy_of_cohort / "manifest.tsv").write_text("participant_id\tdiagnosis\tmri\n" + "".join(rows))
+    found = read_cohort(copy_of_cohort)
+    assert found.layout == "manifest" and found.is_phantom
