@@ -1,27 +1,30 @@
-"""Reading one NIfTI volume and refusing what would poison a training."""
+"""Reading one NIfTI volume, whole and once, and refusing what would poison a training."""
 
 import gzip
+import io
+import stat
 import zlib
 from pathlib import Path
-from typing import NamedTuple
+from typing import BinaryIO, NamedTuple
 
-import nibabel as nib
 import numpy as np
+from nibabel.arrayproxy import ArrayProxy
 from nibabel.filebasedimages import ImageFileError
 from nibabel.spatialimages import HeaderDataError
 
+from pcsa_jax.data.headers import HEADER_BYTES, MAKE_AGAIN, READABLE, Finding, Header, read_header
 from pcsa_jax.errors import UserError
 
 AFFINE_TOLERANCE_MM = 1e-3
 """Two affines closer than this are the same grid: writers round differently."""
 
-MAX_BYTES = 2**31
-"""A volume that declares more is refused from its header alone (a decompression bomb, or not a brain on this grid)."""
+BLOCK_BYTES = 2**20
 
 READ_ERRORS = (
     ImageFileError, HeaderDataError, OSError, EOFError, ValueError, OverflowError, MemoryError, zlib.error,
+    np.linalg.LinAlgError,
 )  # fmt: skip
-"""What nibabel raises on damaged files."""
+"""What gzip, nibabel and the disk raise on damaged files."""
 
 
 class Volume(NamedTuple):
@@ -29,6 +32,41 @@ class Volume(NamedTuple):
 
     data: np.ndarray
     affine: np.ndarray
+
+
+class Examined(NamedTuple):
+    """What a file holds and what is wrong with it.
+
+    Attributes:
+      data: voxels x y z, float32, finite or not; None if they cannot be read.
+      affine: voxel to world (mm, RAS+); None if the header does not place the voxels.
+      findings: problems and notes, those of the header first.
+    """
+
+    data: np.ndarray | None
+    affine: np.ndarray | None
+    findings: tuple[Finding, ...]
+
+
+def examine_volume(path: Path) -> Examined:
+    """Reads a file to its end (where a gzip stream has its checksum) and tells all that is wrong with it.
+
+    A file that declares more than :data:`~pcsa_jax.data.headers.MAX_BYTES` is not read, and no file is decompressed
+    further than it declares.
+    """
+    try:
+        missing = _look_for(path)
+        if missing:
+            return Examined(None, None, (missing,))
+        content, header, damage = _read_content(path)
+        if damage or header.nifti is None:
+            return Examined(None, header.affine, (*header.findings, *damage))
+        with np.errstate(all="ignore"):  # a scale of 1e38 overflows: judged by the values
+            data = np.asarray(ArrayProxy(io.BytesIO(content), header.nifti), np.float32)
+    except READ_ERRORS as error:
+        return Examined(None, None, (_damage(error),))
+    data = data.reshape(data.shape[:3], order="F")
+    return Examined(data, header.affine, (*header.findings, *_check_finite(data)))
 
 
 def read_volume(path: Path, *, subject: str) -> Volume:
@@ -39,46 +77,82 @@ def read_volume(path: Path, *, subject: str) -> Volume:
       subject: who and what it is ("sub-0001: PET"), the beginning of every message.
 
     Raises:
-      UserError: if the file is missing, unreadable, not 3-D, or holds NaN or infinite voxels.
+      UserError: for the first problem that :func:`examine_volume` finds: the file is missing, unreadable, not 3-D,
+        without a certain orientation, or holds NaN or infinite voxels.
     """
-    if not path.is_file():
-        raise UserError(f"{subject}: expected a file at {path}, found none. Restore it or remove the subject.")
+    examined = examine_volume(Path(path))
+    for finding in examined.findings:
+        if not finding.is_note:
+            raise UserError(f"{subject}: {finding.found}: {path}. {finding.remedy}.")
+    return Volume(examined.data, examined.affine)
+
+
+def _look_for(path: Path) -> Finding | None:
+    """Says what is in the place of a missing file; None if a file is there."""
     try:
-        image = nib.load(path)
-        if int(np.prod(image.shape, dtype=np.float64)) * 4 > MAX_BYTES:
-            raise ValueError(f"declares {image.shape} voxels, more than {MAX_BYTES / 2**30:g} GiB")
-        if image.get_data_dtype().kind not in "iuf":
-            raise ValueError(f"holds {image.get_data_dtype()} voxels, not real numbers")
-        data = np.asarray(image.dataobj, np.float32)
-        if path.suffix == ".gz":
-            _check_stream(path)
-    except READ_ERRORS as error:
-        reason = " ".join(str(error).split())
-        raise UserError(
-            f"{subject}: expected a readable NIfTI file, found {path} ({reason}). Make it again."
-        ) from error
-    if data.ndim == 4 and data.shape[3] == 1:
-        data = data[..., 0]
-    if data.ndim != 3 or 0 in data.shape:
-        raise UserError(
-            f"{subject}: expected one 3-D volume, found shape {data.shape} in {path}. Average dynamic frames."
-        )
-    if not np.isfinite(data).all():
-        count = int((~np.isfinite(data)).sum())
-        raise UserError(
-            f"{subject}: expected finite voxels, found {count} NaN or infinite in {path}. Mend or exclude the scan."
-        )
-    return Volume(data, image.affine)
+        mode = path.stat().st_mode
+    except FileNotFoundError:
+        if path.is_symlink():
+            return Finding(
+                "expected a file, found a link to one that is not there (annexed, not fetched?)",
+                "Fetch it (datalad get, or git annex get), or mend the link",
+            )
+        return Finding("expected a file, found none", "Restore it or remove the subject")
+    if stat.S_ISDIR(mode):
+        return Finding("expected a file, found a folder", "Put the file in its place or remove the folder")
+    if not stat.S_ISREG(mode):
+        return Finding("expected a file, found a device, socket or pipe", "Put the file in its place")
+    return None
 
 
-def _check_stream(path: Path) -> None:
-    """Reads a gzip stream to its end, where its checksum is: nibabel stops at the last voxel and never looks."""
-    count = 0
-    with gzip.open(path) as stream:
-        while block := stream.read(2**20):
-            count += len(block)
-            if count > 2 * MAX_BYTES:
-                raise ValueError(f"more than {2 * MAX_BYTES / 2**30:g} GiB in the stream")
+def _read_content(path: Path) -> tuple[bytes, Header, tuple[Finding, ...]]:
+    """The decompressed bytes that the header declares, the header, and damage that shows in reading."""
+    with gzip.open(path) if path.suffix == ".gz" else path.open("rb") as stream:
+        start = stream.read(HEADER_BYTES)
+        header = read_header(start)
+        if header.num_bytes is None:
+            return b"", header, ()
+        try:
+            content, damage = _read_rest(stream, start, header.num_bytes)
+        except READ_ERRORS as error:
+            content, damage = b"", (_damage(error),)
+        return content, header, damage
+
+
+def _read_rest(stream: BinaryIO, start: bytes, num_bytes: int) -> tuple[bytes, tuple[Finding, ...]]:
+    """Reads on after ``start`` up to ``num_bytes`` bytes, and one more to see the end, where the checksum is."""
+    blocks, found = [start], len(start)
+    # In blocks: a damaged header may declare a gigabyte that is not there.
+    while found < num_bytes and (block := stream.read(min(BLOCK_BYTES, num_bytes - found))):
+        blocks.append(block)
+        found += len(block)
+    if found < num_bytes:
+        return b"", (Finding(f"{READABLE}, found {found} of its {num_bytes} bytes (truncated)", MAKE_AGAIN),)
+    if found > num_bytes or stream.read(1):
+        return b"", (
+            Finding(f"{READABLE}, found more than the {num_bytes} bytes that its header declares", MAKE_AGAIN),
+        )
+    return b"".join(blocks), ()
+
+
+def _damage(error: Exception) -> Finding:
+    if isinstance(error, PermissionError):
+        return Finding(f"{READABLE}, found no permission to read it", "Change the permissions of the file or folder")
+    reason = "not enough memory for it" if isinstance(error, MemoryError) else " ".join(str(error).split())
+    return Finding(f"{READABLE}, found a damaged one ({reason or type(error).__name__})", MAKE_AGAIN)
+
+
+def _check_finite(data: np.ndarray) -> tuple[Finding, ...]:
+    if np.isfinite(data).all():
+        return ()
+    count = int((~np.isfinite(data)).sum())
+    shown = "only" if count == data.size else f"{count} of {data.size}"
+    return (
+        Finding(
+            f"expected finite voxels, found {shown} NaN or infinite",
+            "Write 0 outside the brain if the tool left NaN there, else make it again or exclude the scan",
+        ),
+    )
 
 
 def check_grid(volume: Volume, *, shape: tuple[int, int, int], affine: np.ndarray, subject: str) -> None:

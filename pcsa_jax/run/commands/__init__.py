@@ -13,6 +13,7 @@ from pcsa_jax.errors import UserError
 
 COMMANDS = {
     "phantom": "write the built-in cohort (a phantom) to a folder",
+    "check": "read every file of a cohort to its end and list every problem",
     "describe": "print the networks of a config as a table",
     "train": "train, or resume a run (also: python train.py)",
     "evaluate": "tables, figures and report of a trained run (also: python evaluate.py)",
