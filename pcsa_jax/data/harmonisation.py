@@ -8,15 +8,12 @@ import nibabel as nib
 import numpy as np
 
 from pcsa_jax.data.grid import Grid
-from pcsa_jax.data.regions import brain_mask
+from pcsa_jax.data.mni152 import MIN_COVERAGE, coverage
 from pcsa_jax.data.volumes import AFFINE_TOLERANCE_MM, Volume
 from pcsa_jax.errors import UserError
 
 TARGET_FWHM_MM = 8.0
 """Full width at half maximum of the Gaussian that every volume has been smoothed with in the end; section 4.1."""
-
-MIN_COVERAGE = 0.9
-"""Part of the MNI152 brain that a volume's field of view must hold: one that holds less is not in MNI152 space."""
 
 
 class Harmonised(NamedTuple):
@@ -53,7 +50,7 @@ def harmonise(volume: Volume, grid: Grid, *, fwhm_mm: float | None, subject: str
         steps.append(f"axes turned from {''.join(nib.aff2axcodes(volume.affine))} to RAS")
     is_on_grid = _lies_on(image, grid)
     if not is_on_grid:
-        _check_coverage(image, grid, subject)
+        _check_coverage(image, subject)
     if fwhm_mm is None:
         fwhm_mm = TARGET_FWHM_MM if _lies_on(image, Grid(image.shape[0])) else 0.0
     missing = math.sqrt(max(0.0, TARGET_FWHM_MM**2 - fwhm_mm**2))
@@ -83,13 +80,11 @@ def _describe(image: nib.Nifti1Image) -> str:
     return f"{'x'.join(map(str, image.shape))} voxels of {' x '.join(f'{size:.3g}' for size in sizes)} mm"
 
 
-def _check_coverage(image: nib.Nifti1Image, grid: Grid, subject: str) -> None:
+def _check_coverage(image: nib.Nifti1Image, subject: str) -> None:
     """Raises UserError unless the field of view of ``image`` holds the MNI152 brain."""
-    brain = np.argwhere(brain_mask(grid))
-    in_image = nib.affines.apply_affine(np.linalg.inv(image.affine) @ grid.affine, brain)
-    coverage = ((in_image >= -0.5) & (in_image <= np.array(image.shape) - 0.5)).all(axis=1).mean()
-    if coverage < MIN_COVERAGE:
+    covered = coverage(image.shape, image.affine)
+    if covered < MIN_COVERAGE:
         raise UserError(
-            f"{subject}: expected a volume in MNI152 space, found a field of view that holds {coverage:.0%} of the "
+            f"{subject}: expected a volume in MNI152 space, found a field of view that holds {covered:.0%} of the "
             f"MNI152 brain ({_describe(image)}). Bring it there with python -m pcsa_jax preprocess."
         )

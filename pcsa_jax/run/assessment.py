@@ -1,36 +1,43 @@
 """From a trained run to its evaluation: reads the cohort, generates the PET of a split, hands both over."""
 
 import json
-from collections import Counter
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import jax
 import numpy as np
 from ml_collections import ConfigDict
 
-from pcsa_jax.data.batches import padded
 from pcsa_jax.data.grid import Grid
 from pcsa_jax.data.inputs import check_one_grid, describe_preparation, inputs_table
 from pcsa_jax.data.normalisation import MAX_SUVR
 from pcsa_jax.data.pairs import Pairs, load_pairs
 from pcsa_jax.data.splits import SPLITS, check_splits, read_splits
+from pcsa_jax.data.subjects import DIAGNOSES, Cohort, Subject, listing
+from pcsa_jax.errors import UserError
 from pcsa_jax.run.builtin import check_phantom, open_cohort
-from pcsa_jax.run.devices import Devices
 from pcsa_jax.run.environment import read_environment
 from pcsa_jax.run.evaluation import ReportContext, evaluate_predictions
-from pcsa_jax.run.programs import compile_generation
+from pcsa_jax.run.inference import Inference
 from pcsa_jax.run.progress import console, progress
 from pcsa_jax.run.trained import TrainedRun
 from pcsa_jax.run.training_data import reading
 from pcsa_jax.run.workdir import Workdir
 
+EXTERNAL = "external"
+"""Name of the evaluated part where it is another cohort than the run's."""
 
-def assess_run(run: TrainedRun, workdir: Workdir, *, split: str, out: Path) -> dict[str, Any]:
-    """Evaluates ``run`` on ``split``; returns the summary.
+
+def assess_run(
+    run: TrainedRun, workdir: Workdir, *, split: str, out: Path, external: Cohort | None = None
+) -> dict[str, Any]:
+    """Evaluates ``run`` on ``split`` of its cohort, or on all pairs of another one; returns the summary.
+
+    The trivial predictors are fitted on the run's training subjects either way.
 
     Raises:
-      UserError: if the cohort is not the one that was split, or a file is damaged.
+      UserError: if the cohort is not the one that was split, or a file is damaged; or if a participant of ``external``
+        has the id of a training subject.
     """
     data = run.config.data
     environment = read_environment(workdir.environment)
@@ -39,22 +46,25 @@ def assess_run(run: TrainedRun, workdir: Workdir, *, split: str, out: Path) -> d
     splits = read_splits(workdir.splits)
     diagnoses = cohort.diagnoses
     check_splits(splits, list(diagnoses), source=workdir.splits)
+    subjects = {part: [s for s in cohort.pairs if splits[s.participant_id] == part] for part in SPLITS}
+    if external is not None:
+        split, subjects[EXTERNAL] = EXTERNAL, _pairs_of(external, {s.participant_id for s in subjects["train"]})
     parts = {}
     for part in ("train", split):
-        subjects = [subject for subject in cohort.pairs if splits[subject.participant_id] == part]
         with progress(f"Reading {part}") as report:
             # The predictable part is the ceiling of what is scored; the training part is only for the predictors.
-            parts[part] = load_pairs(subjects, **reading(data), predictable=part == split, progress=report)
+            parts[part] = load_pairs(subjects[part], **reading(data), predictable=part == split, progress=report)
     sources = [source for part in parts.values() for source in part.inputs]
-    check_one_grid(sources)
+    if external is None:
+        check_one_grid(sources)
     synthetic = synthesise(run, parts[split])
-    counts = Counter((splits[person], diagnosis) for person, diagnosis in diagnoses.items())
+    scored = external or cohort
     context = ReportContext(
-        cohort=cohort.name,
-        is_phantom=cohort.is_phantom,
+        cohort=scored.name if external is None else f"{scored.name}; trained on {cohort.name}",
+        is_phantom=scored.is_phantom,
         config=json.loads(workdir.config.read_text(encoding="utf-8")),
         environment=environment,
-        split_counts={part: {d: counts[part, d] for d in ("AD", "CN")} for part in SPLITS},
+        split_counts=_counts(subjects),
         step=run.step,
         checkpoint=f"{run.checkpoint} (step {run.step})",
         split=split,
@@ -67,6 +77,28 @@ def assess_run(run: TrainedRun, workdir: Workdir, *, split: str, out: Path) -> d
     return evaluate_predictions(
         out=out, train=parts["train"], test=parts[split], synthetic=synthetic, grid=Grid(data.size), context=context
     )
+
+
+def _pairs_of(external: Cohort, trained: set[str]) -> list[Subject]:
+    """The pairs of another cohort, none of whom may have been trained on."""
+    both = sorted({subject.participant_id for subject in external.pairs} & trained)
+    if both:
+        raise UserError(
+            f"cohort {external.root}: expected nobody whom the run was trained on, found {len(both)} of its training "
+            f"participants ({listing(both)}). If they are other people, give them other ids (manifest.tsv)."
+        )
+    if not external.pairs:
+        raise UserError(
+            f"cohort {external.root}: expected visits with GM map and PET and a diagnosis of AD or CN, found none. "
+            "Scores need a measured PET; python -m pcsa_jax synthesize does not."
+        )
+    return list(external.pairs)
+
+
+def _counts(subjects: Mapping[str, Sequence[Subject]]) -> dict[str, dict[str, int]]:
+    """Part -> diagnosis -> number of participants."""
+    people = {part: {s.participant_id: s.diagnosis for s in reversed(own)} for part, own in subjects.items()}
+    return {part: {d: list(own.values()).count(d) for d in DIAGNOSES} for part, own in people.items()}
 
 
 def _describe_uptake(data: ConfigDict) -> str:
@@ -85,14 +117,11 @@ def _describe_uptake(data: ConfigDict) -> str:
 
 def synthesise(run: TrainedRun, pairs: Pairs) -> np.ndarray:
     """The generated PET of every row, float32 (n, x, y, z) in [0, 1]."""
-    devices = Devices.of(jax.local_devices())
-    generate = compile_generation(run.experiment, devices)
-    params = devices.replicate(run.params)
+    infer = Inference(run.experiment.modules.generator, run.params, dtype=run.experiment.dtype)
     synthetic = np.empty_like(pairs.pet)
     with progress("Generating") as report:
-        for start in range(0, len(pairs), len(devices)):
-            rows = np.arange(start, min(start + len(devices), len(pairs)))
-            mri = devices.share(pairs.mri[padded(rows, len(devices))[0], ..., None])
-            synthetic[rows] = np.asarray(generate(params, mri))[: len(rows), ..., 0]
-            report(rows[-1] + 1, len(pairs))
+        for start in range(0, len(pairs), infer.batch_size):
+            rows = slice(start, start + infer.batch_size)
+            synthetic[rows] = infer(pairs.mri[rows])
+            report(min(rows.stop, len(pairs)), len(pairs))
     return synthetic

@@ -3,28 +3,98 @@
 import hashlib
 import json
 from collections.abc import Mapping
-from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
 from pcsa_jax.data.files import replacing
 from pcsa_jax.data.grid import SPACE, Grid
-from pcsa_jax.data.normalisation import intensity_range
+from pcsa_jax.data.normalisation import MAX_SUVR, intensity_range
 from pcsa_jax.errors import UserError
 from pcsa_jax.model.generator import Generator
-from pcsa_jax.model.step import generate
 from pcsa_jax.run.config import resolved, tupled
 from pcsa_jax.run.environment import describe_environment
+from pcsa_jax.run.experiment import PRECISIONS
+from pcsa_jax.run.inference import Inference
 from pcsa_jax.run.trained import TrainedRun
 
 FORMAT = "pcsa_jax generator 1"
 """First key of the metadata; the number changes when a reader of the old one could not read the new one."""
+
+
+class PetScale(NamedTuple):
+    """What the generator's 0 to 1 stands for.
+
+    Attributes:
+      range: the values, in the unit, that 0 and 1 stand for.
+      unit: short.
+      meaning: of the unit, in words.
+    """
+
+    range: tuple[float, float]
+    unit: str
+    meaning: str
+
+
+PET_SCALES = {
+    "minmax": PetScale((0.0, 1.0), "arbitrary", "relative to the volume's own range (minimum to maximum), not SUVR"),
+    "percentile": PetScale(
+        (0.0, 1.0), "arbitrary", "relative to the volume's own range (0 to its 99.9th percentile), not SUVR"
+    ),
+    "suvr": PetScale((0.0, MAX_SUVR), "SUVR", "FDG uptake relative to the mean of the reference region"),
+}
+"""Normalisation of the PET in training -> scale of the output."""
+
+
+def pet_scale(card: Mapping[str, Any]) -> PetScale:
+    """The scale of a generator's output; files written before cards had one hold one of the first two."""
+    known = PET_SCALES[card["normalisation"]["pet"]]
+    return known._replace(range=tuple(card.get("pet", {}).get("range", known.range)))
+
+
+def describe_generator(run: TrainedRun, *, cohort: str, is_phantom: bool | None) -> dict[str, Any]:
+    """All that a user of the run's generator must know, as plain JSON values.
+
+    Args:
+      run: the trained run.
+      cohort: name of the cohort that it was trained on.
+      is_phantom: whether that is a phantom; None if nobody knows any more.
+    """
+    grid, config = Grid(run.config.data.size), resolved(run.config)
+    normalisation = config["data"]["normalisation"]
+    scale = PET_SCALES[normalisation]
+    return {
+        "format": FORMAT,
+        "generator": config["generator"],
+        "grid": {
+            "shape": grid.shape, "affine": grid.affine.tolist(), "space": SPACE, "voxel_size_mm": grid.voxel_size_mm,
+        },
+        "input": "grey-matter probability map, MNI152, smoothed to 8 mm FWHM; min-max normalised when given (Eq. 13)",
+        "output": f"FDG-PET in [0, 1]: {scale.meaning}" + scale_note(scale),
+        "normalisation": {"mri": "minmax", "pet": normalisation},
+        "pet": {
+            "range": scale.range, "unit": scale.unit, "meaning": scale.meaning,
+            "reference_region": config["data"]["reference_region"] if scale.unit == "SUVR" else None,
+        },
+        "training": {
+            "cohort": cohort, "is_phantom": is_phantom, "row": config["row"], "step": run.step,
+            "checkpoint": run.checkpoint, "validation": run.meta.get("scores", {}), "splits_sha256": run.splits_sha256,
+            "config": config,
+        },
+        "environment": describe_environment(),
+        "intended_use": "research on images like the training cohort's; not for diagnosis",
+        "sha256": _content_hash(_named(run.params)),
+    }  # fmt: skip
+
+
+def scale_note(scale: PetScale) -> str:
+    """How 0 to 1 becomes the unit, or "" where it is the unit."""
+    low, high = scale.range
+    return "" if (low, high) == (0, 1) else f"; 0 stands for {low:g} and 1 for {high:g} {scale.unit}"
 
 
 def export_generator(run: TrainedRun, out: Path, *, cohort: str, is_phantom: bool) -> dict[str, Any]:
@@ -35,27 +105,8 @@ def export_generator(run: TrainedRun, out: Path, *, cohort: str, is_phantom: boo
     """
     if out.exists():
         raise UserError(f"--out {out}: expected a new file, found one. Remove it or choose another name.")
-    grid, config = Grid(run.config.data.size), resolved(run.config)
-    tensors = _named(run.params)
-    card = {
-        "format": FORMAT,
-        "generator": config["generator"],
-        "grid": {
-            "shape": grid.shape, "affine": grid.affine.tolist(), "space": SPACE, "voxel_size_mm": grid.voxel_size_mm,
-        },
-        "input": "grey-matter probability map, MNI152, smoothed to 8 mm FWHM; min-max normalised when given (Eq. 13)",
-        "output": f"FDG-PET in [0, 1], {config['data']['normalisation']} normalised per volume; not an SUVR",
-        "normalisation": {"mri": "minmax", "pet": config["data"]["normalisation"]},
-        "training": {
-            "cohort": cohort, "is_phantom": is_phantom, "row": config["row"], "step": run.step,
-            "checkpoint": run.checkpoint, "validation": run.meta.get("scores", {}), "splits_sha256": run.splits_sha256,
-            "config": config,
-        },
-        "environment": describe_environment(),
-        "intended_use": "research on images like the training cohort's; not for diagnosis",
-        "sha256": _content_hash(tensors),
-    }  # fmt: skip
-    data = save(tensors, metadata={"pcsa_jax": json.dumps(card, allow_nan=False)})
+    card = describe_generator(run, cohort=cohort, is_phantom=is_phantom)
+    data = save(_named(run.params), metadata={"pcsa_jax": json.dumps(card, allow_nan=False)})
     try:
         with replacing(out) as temporary:
             temporary.write_bytes(data)
@@ -70,14 +121,15 @@ class LoadedGenerator:
     Attributes:
       card: the file's metadata: grid, normalisation, training, versions.
       grid: on which it works.
+      infer: normalised maps ``(n, x, y, z)`` to PET in [0, 1], without any check.
     """
 
     def __init__(self, card: Mapping[str, Any], params: Any):
         self.card = dict(card)
         self.grid = Grid(card["grid"]["shape"][0])
-        module = Generator(**tupled(card["generator"]))
-        self._generate = jax.jit(partial(generate, module))
-        self._params = jax.tree.map(jnp.asarray, params)
+        self.infer = Inference(
+            Generator(**tupled(card["generator"])), params, dtype=PRECISIONS[card["training"]["config"]["precision"]]
+        )
 
     def __call__(self, mri: np.ndarray) -> np.ndarray:
         """Synthetic FDG-PET of grey-matter maps.
@@ -102,12 +154,11 @@ class LoadedGenerator:
             count = int((~np.isfinite(mri)).sum())
             raise UserError(f"mri: expected finite voxels, found {count} NaN or infinite. Mend the map.")
         volumes = mri.reshape(-1, *self.grid.shape)
-        pet = np.empty_like(volumes)
-        # One volume at a time: any number of inputs costs one compilation and one volume's memory.
+        normalisation = self.card["normalisation"]["mri"]
+        normalised = np.empty_like(volumes)
         for row, volume in enumerate(volumes):
-            volume = intensity_range(volume, "minmax", f"mri {row}").normalise(volume)
-            pet[row] = self._generate(self._params, jnp.asarray(volume[None, ..., None]))[0, ..., 0]
-        return pet.reshape(mri.shape)
+            normalised[row] = intensity_range(volume, normalisation, f"mri {row}").normalise(volume)
+        return self.infer(normalised).reshape(mri.shape)
 
 
 def load_generator(path: str | Path) -> LoadedGenerator:

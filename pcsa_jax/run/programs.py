@@ -4,6 +4,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
+import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
@@ -49,9 +50,11 @@ def validation_scores(params: Any, batch: Batch, mask: jax.Array, *, experiment:
     }
 
 
-def compile_generation(experiment: Experiment, devices: Devices) -> Callable[[Any, jax.Array], jax.Array]:
+def compile_generation(
+    generator: nn.Module, devices: Devices, *, dtype: jnp.dtype
+) -> Callable[[Any, jax.Array], jax.Array]:
     """(generator's parameters, MRI) -> synthetic PET, ``b x y z 1``; each device makes its share of the volumes."""
-    forward = partial(generate, experiment.modules.generator)
+    forward = partial(generate, generator)
     return devices.compile(
-        lambda params, mri: forward(params, mri.astype(experiment.dtype)), inputs=(REPLICATED, SHARED), outputs=SHARED
+        lambda params, mri: forward(params, mri.astype(dtype)), inputs=(REPLICATED, SHARED), outputs=SHARED
     )

@@ -100,7 +100,8 @@ def test_debug_shows_where_it_comes_from(tmp_path):
 
 def test_a_cohort_that_is_not_there(capsys, tmp_path):
     words = PCSA, f"--workdir={tmp_path / 'run'}", f"--config.data.root={tmp_path / 'none'}"
-    assert f"error: cohort {tmp_path / 'none'}: expected a folder, found none." in error_of(capsys, "train", *words)
+    error = error_of(capsys, "train", *words)
+    assert f"error: cohort {tmp_path / 'none'}: expected a folder or a manifest (.tsv), found none." in error
 
 
 def test_ctrl_c_is_status_130(capsys, monkeypatch, tmp_path):

@@ -149,6 +149,7 @@ def _mri_sidecar(size: int) -> dict:
         "Description": f"{WARNING} Grey-matter density, smoothed to {SMOOTHING_FWHM_MM:g} mm FWHM.",
         "Type": "Brain",
         "SkullStripped": True,
+        "SmoothingFWHM": SMOOTHING_FWHM_MM,
         "SpatialReference": SPACE,
         "Resolution": _resolution(size),
     }
@@ -159,6 +160,7 @@ def _pet_sidecar(subject: PhantomSubject, size: int, desc: str) -> dict:
     return {
         "Description": f"{WARNING} {what}, smoothed to {SMOOTHING_FWHM_MM:g} mm FWHM.",
         "SkullStripped": True,
+        "SmoothingFWHM": SMOOTHING_FWHM_MM,
         "SpatialReference": SPACE,
         "Resolution": _resolution(size),
         "TracerName": "FDG",

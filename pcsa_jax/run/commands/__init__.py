@@ -18,6 +18,7 @@ COMMANDS = {
     "train": "train, or resume a run (also: python train.py)",
     "evaluate": "tables, figures and report of a trained run (also: python evaluate.py)",
     "export": "write a trained generator as one portable file",
+    "synthesize": "make PET of grey-matter maps or T1w scans with a trained generator",
 }
 """Name -> what it does; the module of the same name in this package does it."""
 

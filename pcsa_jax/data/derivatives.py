@@ -1,0 +1,222 @@
+"""Synthetic PET on disk: names, sidecars and the folder around them, as BIDS derivatives."""
+
+import dataclasses
+import gzip
+import hashlib
+import json
+import os
+import re
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import nibabel as nib
+
+from pcsa_jax import __version__
+from pcsa_jax.data.files import read_text, replacing, write_json, write_text
+from pcsa_jax.data.layout import sidecar, subject_folder, subject_stem
+from pcsa_jax.errors import UserError
+
+GENERATED_BY = "pcsa_jax synthesize"
+"""``GeneratedBy[0].Name`` of a folder of synthetic PET."""
+
+BIDS_VERSION = "1.10.0"
+SYNTHETIC, SPREAD = "synthetic", "syntheticStd"
+"""``desc-`` of the synthetic PET, and of the voxel-wise SD over several generators."""
+
+INTENDED_USE = "Research only: synthetic PET is a guess from anatomy, no measurement; not for diagnosis or treatment."
+
+README = f"""# Synthetic FDG-PET
+
+Every `*_desc-{SYNTHETIC}_pet.nii.gz` here is a generator's guess from the grey matter of a structural MRI. Nobody's
+metabolism was measured. {INTENDED_USE}
+
+The JSON file beside each volume names its input, the generator (SHA-256), the unit and everything that was done.
+`*_desc-{SPREAD}_pet.nii.gz` is the voxel-wise standard deviation over several generators, in the same unit.
+"""
+IGNORED = ("figures", "skipped.tsv")
+"""What BIDS does not know of in such a folder; the validator does not see ``figures/`` as the folder itself."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Outputs:
+    """The files of one input.
+
+    Attributes:
+      pet: the synthetic PET.
+      spread: voxel-wise SD over several generators.
+      panel: a picture.
+      has_spread, has_panel: whether these two are to be made.
+    """
+
+    pet: Path
+    spread: Path
+    panel: Path
+    has_spread: bool
+    has_panel: bool
+
+    @property
+    def volumes(self) -> tuple[Path, ...]:
+        """Those to be made."""
+        return (self.pet, self.spread) if self.has_spread else (self.pet,)
+
+
+def name_outputs(
+    root: Path, participant_id: str, session_id: str, entities: Mapping[str, str], *, has_spread: bool, has_panel: bool
+) -> Outputs:
+    """Where the outputs of one input go.
+
+    Args:
+      root: folder of the outputs.
+      participant_id, session_id: "sub-X"; "ses-Y" or "".
+      entities: others of the input's name, of ``run``, ``space`` and ``res``.
+      has_spread: whether there will be a map of the SD.
+      has_panel: whether there will be a picture.
+    """
+    words = [subject_stem(participant_id, session_id), "trc-18FFDG"]
+    # The order of entities is BIDS's.
+    words += [f"{name}-{entities[name]}" for name in ("run", "space", "res") if name in entities]
+    stem, folder = "_".join(words), subject_folder(root, participant_id, session_id) / "pet"
+    return Outputs(
+        pet=folder / f"{stem}_desc-{SYNTHETIC}_pet.nii.gz",
+        spread=folder / f"{stem}_desc-{SPREAD}_pet.nii.gz",
+        panel=root / "figures" / f"{stem}_desc-{SYNTHETIC}_pet.png",
+        has_spread=has_spread,
+        has_panel=has_panel,
+    )
+
+
+def write_outputs(outputs: Outputs, images: Iterable[nib.Nifti1Image], card: Mapping[str, Any]) -> None:
+    """Writes the volumes of one input with their sidecars.
+
+    The sidecar goes first and holds the volumes' SHA-256: whatever interrupts this, :func:`is_finished` tells later
+    which volumes are whole and that those which are missing are ours to write.
+
+    Args:
+      outputs: where.
+      images: one for each of ``outputs.volumes``.
+      card: content of the sidecar; what it says of the unit holds for the SD as well.
+    """
+    # Neither time nor name in the gzip header: the same volume gives the same bytes.
+    blobs = [gzip.compress(image.to_bytes(), compresslevel=3, mtime=0) for image in images]
+    hashes = {path.name: hashlib.sha256(blob).hexdigest() for path, blob in zip(outputs.volumes, blobs, strict=True)}
+    write_json(sidecar(outputs.pet), {**card, "OutputSHA256": hashes})
+    # What an earlier recipe made and this one does not would be taken for this one's.
+    outputs.panel.unlink(missing_ok=True)
+    if not outputs.has_spread:
+        for path in (outputs.spread, sidecar(outputs.spread)):
+            path.unlink(missing_ok=True)
+    else:
+        description = f"Voxel-wise standard deviation over {len(card['Generators'])} generators (n - 1). "
+        write_json(sidecar(outputs.spread), {**card, "Description": description + card["Description"]})
+    for path, blob in zip(outputs.volumes, blobs, strict=True):
+        with replacing(path) as temporary:
+            temporary.write_bytes(blob)
+
+
+def is_finished(outputs: Outputs, recipe: Mapping[str, Any]) -> bool:
+    """Whether all of ``outputs`` are there, whole, and made by the same recipe.
+
+    Args:
+      outputs: of one input.
+      recipe: entries of the sidecar that decide on the voxels.
+
+    Returns:
+      False where nothing is there, or an interrupted start has left a part.
+
+    Raises:
+      UserError: if there is anything else, which would be lost.
+    """
+    path = sidecar(outputs.pet)
+    if not path.exists():
+        stray = next((volume for volume in outputs.volumes if volume.exists()), None)
+        if stray is not None:
+            raise _in_the_way(stray, "no sidecar that says what it is")
+        return False
+    try:
+        found = json.loads(read_text(path))
+        hashes = dict(found["OutputSHA256"])
+    except (ValueError, KeyError, TypeError) as error:
+        raise _in_the_way(path, "a sidecar of something else") from error
+    other = next((name for name, value in recipe.items() if found.get(name) != value), None)
+    if other is not None:
+        raise _in_the_way(path, f"one with another {other}")
+    for volume in outputs.volumes:
+        if volume.exists() and content_hash(volume) != hashes.get(volume.name):
+            raise _in_the_way(volume, "one that was changed since it was written")
+    return all(volume.exists() for volume in outputs.volumes) and (outputs.panel.exists() or not outputs.has_panel)
+
+
+def _in_the_way(path: Path, found: str) -> UserError:
+    return UserError(
+        f"{path}: expected nothing, or the output of the same input and generators, found {found}. "
+        "Use another --out, or --overwrite."
+    )
+
+
+def content_hash(path: Path) -> str:
+    """SHA-256 of a file's bytes, hexadecimal."""
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def open_folder(root: Path, datasets: Iterable[Path]) -> dict[Path, str]:
+    """Makes ``root`` a folder of synthetic PET that may refer to files of ``datasets``.
+
+    Args:
+      root: a folder that is new, empty, or was made by this function.
+      datasets: folders that inputs come from.
+
+    Returns:
+      The name of each of ``datasets`` in BIDS URIs (``bids:NAME:path``).
+
+    Raises:
+      UserError: if ``root`` holds something else or cannot be written.
+    """
+    path = root / "dataset_description.json"
+    description = check_folder(root)
+    links: dict[str, str] = dict(description.get("DatasetLinks", {}))
+    names = {}
+    for dataset in datasets:
+        # Relative: the two folders may be moved together, and nobody's home folder is published.
+        target = Path(os.path.relpath(dataset.resolve(), root.resolve())).as_posix()
+        stem = re.sub(r"[^A-Za-z0-9]", "", dataset.resolve().name) or "inputs"
+        candidates = [stem, *(f"{stem}{number}" for number in range(2, len(links) + 3))]
+        names[dataset] = next(name for name in candidates if links.get(name, target) == target)
+        links[names[dataset]] = target
+    wanted = {
+        "Name": "Synthetic FDG-PET",
+        "BIDSVersion": BIDS_VERSION,
+        "DatasetType": "derivative",
+        "GeneratedBy": [{"Name": GENERATED_BY, "Version": __version__, "Description": INTENDED_USE}],
+        **({"DatasetLinks": links} if links else {}),
+    }
+    try:
+        if description != wanted:
+            write_json(path, wanted)
+            write_text(root / "README.md", README)
+            write_text(root / ".bidsignore", "\n".join(IGNORED) + "\n")
+    except OSError as error:
+        raise UserError(f"--out {root}: could not be written ({error.strerror}). Choose another folder.") from error
+    return names
+
+
+def check_folder(root: Path) -> dict[str, Any]:
+    """The ``dataset_description.json`` of a folder of synthetic PET; empty where there is nothing yet.
+
+    Raises:
+      UserError: if ``root`` holds anything else.
+    """
+    if root.exists() and not root.is_dir():
+        raise UserError(f"--out {root}: expected a folder, found a file. Choose another.")
+    if not root.exists() or not any(root.iterdir()):
+        return {}
+    try:
+        description = json.loads(read_text(root / "dataset_description.json"))
+        if description["GeneratedBy"][0]["Name"] == GENERATED_BY:
+            return description
+    except (OSError, UserError, ValueError, KeyError, IndexError, TypeError):
+        pass
+    raise UserError(
+        f"--out {root}: expected a new or empty folder, or one of synthetic PET, found other files. Choose another."
+    )
