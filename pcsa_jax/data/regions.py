@@ -62,7 +62,7 @@ def brain_mask(grid: Grid) -> np.ndarray:
 
 
 @functools.cache
-def _atlas() -> tuple[np.ndarray, np.ndarray, dict[str, int]]:
+def aal_atlas() -> tuple[np.ndarray, np.ndarray, dict[str, int]]:
     """AAL labels (2 mm, MNI152 space), their affine and the label of each name.
 
     Source: Tzourio-Mazoyer et al., NeuroImage 2002, drawn on a single subject in MNI space.
@@ -80,7 +80,7 @@ def _atlas() -> tuple[np.ndarray, np.ndarray, dict[str, int]]:
 
 @functools.lru_cache(maxsize=8)
 def _region_masks(grid: Grid) -> dict[str, np.ndarray]:
-    labels, affine, label_of_name = _atlas()
+    labels, affine, label_of_name = aal_atlas()
     brain, sampled = brain_mask(grid), _sample(labels, affine, grid)
     masks = {}
     for region, names in REGION_NAMES.items():
@@ -130,7 +130,7 @@ def reference_weights(grid: Grid, region: str) -> np.ndarray:
         x, y, z = (((mm - centre) / radius) ** 2 for mm, centre, radius in scaled)
         inside = x[:, None, None] + y[:, None] + z <= 1
     else:
-        labels, affine, label_of_name = _atlas()
+        labels, affine, label_of_name = aal_atlas()
         wanted = [label for name, label in label_of_name.items() if name.startswith(("Cerebelum", "Vermis"))]
         inside = np.isin(_sample(labels, affine, grid), wanted)
     weights = _fractions(inside, grid)
