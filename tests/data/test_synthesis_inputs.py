@@ -178,7 +178,7 @@ def test_rounding_outside_of_0_to_1_is_let_through(tmp_path):
 
 
 def test_missing_files_are_told(tmp_path):
-    with pytest.raises(UserError, match="sub-gm: gm.nii: expected a file at .*gm.nii, found none"):
+    with pytest.raises(UserError, match="sub-gm: gm.nii: expected a file, found none: .*gm.nii. Restore it"):
         prepare(find(tmp_path / "gm.nii")[0], GRID, "minmax")
 
 

@@ -69,11 +69,12 @@ def register(brain: "ANTsImage", *, folder: Path) -> tuple[Registration, Step]:
             f"{folder}. Set TMPDIR to another one."
         )
     ants = load_extra("ants")
+    seed_registrations()
     fixed = ants.resample_image(template("t1"), (TEMPLATE_VOXEL_MM,) * 3, use_voxels=False, interp_type=0)
     with scratch(folder):
         found = ants.registration(
             fixed=fixed, moving=brain, type_of_transform="SyN", reg_iterations=ITERATIONS,
-            aff_random_sampling_rate=PART_OF_VOXELS, outprefix=str(folder / "to_mni_"), random_seed=SEED,
+            aff_random_sampling_rate=PART_OF_VOXELS, outprefix=str(folder / "to_mni_"),
         )  # fmt: skip
     forward, inverse = tuple(found["fwdtransforms"]), tuple(found["invtransforms"])
     parameters = {
@@ -82,6 +83,14 @@ def register(brain: "ANTsImage", *, folder: Path) -> tuple[Registration, Step]:
     }  # fmt: skip
     step = Step(f"registration to {SPACE}", software("ants"), parameters)
     return Registration(forward, inverse, tuple(name.endswith(".mat") for name in inverse)), step
+
+
+def seed_registrations() -> None:
+    """Makes the registrations of this process draw the same samples every time.
+
+    ``ants.registration`` takes a seed as well, which ANTsPy 0.6.3 does not hand on.
+    """
+    load_extra("ants").config.set_ants_deterministic(on=False, seed_value=SEED)
 
 
 def carry_from_mni(

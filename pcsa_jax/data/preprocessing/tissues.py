@@ -59,12 +59,26 @@ def segment(t1: "ANTsImage", mask: "ANTsImage", registration: Registration, *, f
         carry_from_mni(Volume(prior, affine), registration, onto=t1, outside=float(tissue == "csf"))
         for tissue, prior in zip(Tissues._fields, priors, strict=True)
     ]
+    scan, inside, *first = (_without_position(image) for image in (t1, mask, *carried))
     with scratch(folder):
         found = ants.atropos(
-            a=t1, x=mask, i=carried, m=f"[{MRF_SMOOTHING},1x1x1]", c=f"[{ITERATIONS},0]", priorweight=PRIOR_WEIGHT
+            a=scan, x=inside, i=first, m=f"[{MRF_SMOOTHING},1x1x1]", c=f"[{ITERATIONS},0]", priorweight=PRIOR_WEIGHT
         )
     parameters = {
         "priors": SPACE, "prior_weight": PRIOR_WEIGHT, "mrf_smoothing": MRF_SMOOTHING, "iterations": ITERATIONS,
     }  # fmt: skip
     step = Step("segmentation into grey matter, white matter and CSF (Atropos)", software("ants"), parameters)
-    return Tissues(*found["probabilityimages"]), step
+    return Tissues(*(ants.copy_image_info(t1, image) for image in found["probabilityimages"])), step
+
+
+def _without_position(image: "ANTsImage") -> "ANTsImage":
+    """The same voxels at the origin, 1 mm, straight.
+
+    Atropos reads the priors from files, whose float32 headers put them elsewhere than the scan by a rounding error, and
+    refuses them; the segmentation itself does not ask where the voxels are.
+    """
+    plain = image.clone()
+    plain.set_origin((0.0,) * 3)
+    plain.set_spacing((1.0,) * 3)
+    plain.set_direction(np.eye(3))
+    return plain

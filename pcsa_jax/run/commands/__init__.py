@@ -13,6 +13,7 @@ from pcsa_jax.errors import UserError
 
 COMMANDS = {
     "phantom": "write the built-in cohort (a phantom) to a folder",
+    "preprocess": "raw T1w scans and FDG-PET (BIDS) to a cohort of GM maps and PET",
     "check": "read every file of a cohort to its end and list every problem",
     "describe": "print the networks of a config as a table",
     "train": "train, or resume a run (also: python train.py)",

@@ -1,0 +1,89 @@
+"""The README's roads from somebody's own data to a model and back, command by command, on generated stand-ins."""
+
+import re
+import shlex
+from pathlib import Path
+
+import nibabel as nib
+import numpy as np
+import pytest
+
+from pcsa_jax.data.preprocessing import steps
+from pcsa_jax.run import preprocessing
+from pcsa_jax.run.commands import run_command
+from tests.conftest import ROOT, TINY
+from tests.data import cohort_layouts
+from tests.data.test_raw_scans import fake_ants, scan  # noqa: F401 (a fixture)
+from tests.run import fake_preprocessing as fake
+from tests.run.test_preprocessing import in_this_process
+
+pytestmark = pytest.mark.slow
+
+SMALL = {**TINY, "data.num_folds": 2, "data.validation_fraction": 0.4, "num_epochs": 1}
+"""A network and a split for a handful of volumes: all else is as the README has it."""
+
+
+def commands(heading: str):
+    """(command, words) of every line of our own under a heading of "Your own data"."""
+    section = re.search(rf"^### {re.escape(heading)}\n(.*?)^##", (ROOT / "README.md").read_text(), re.M | re.S)[1]
+    for block in re.findall(r"```\n(.*?)```", section, flags=re.S):
+        for line in block.replace("\\\n", " ").splitlines():
+            words = shlex.split(line, comments=True)
+            if words[:2] in (["python", "train.py"], ["python", "evaluate.py"]):
+                yield words[1].removesuffix(".py"), words[2:]
+            elif words[:3] == ["python", "-m", "pcsa_jax"]:
+                yield words[3], words[4:]
+
+
+def travel(heading: str) -> list[str]:
+    """Runs the commands one after the other; each must succeed. Returns their names."""
+    done = []
+    for command, words in commands(heading):
+        small = [f"--config.{name}={value}" for name, value in SMALL.items()] if command == "train" else []
+        assert run_command(command, [*words, *small], prog=command) == 0, (command, words)
+        done.append(command)
+    return done
+
+
+@pytest.fixture
+def place(tmp_path, monkeypatch) -> Path:
+    """A folder that looks like a clone of this project with data beside it."""
+    (tmp_path / "configs").symlink_to(ROOT / "configs")
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def test_from_adni_through_clinica(place):
+    caps = cohort_layouts.write_caps(place / "data" / "adni_caps")
+    (place / "data" / "adni_bids").mkdir()
+    (caps / "participants.tsv").rename(place / "data" / "adni_bids" / "participants.tsv")
+    assert travel("From ADNI through Clinica") == ["check", "train", "evaluate", "synthesize"]
+    made = sorted((place / "data" / "adni_synthetic").rglob("*_pet.nii.gz"))
+    assert len(made) == len(cohort_layouts.visits())  # those without PET too
+    source = next((caps / "subjects" / "sub-0006").rglob("*modulated-off_fwhm-8mm_probability.nii.gz"))
+    image = nib.load(next(path for path in made if "sub-0006" in path.name))
+    assert image.shape == nib.load(source).shape
+    np.testing.assert_array_equal(image.affine, nib.load(source).affine)
+    assert "resampled" in (place / "runs" / "adni" / "inputs.tsv").read_text()
+    assert (place / "runs" / "adni" / "evaluation" / "test" / "report.html").is_file()
+
+
+def test_from_bids_derivatives_or_a_table(place):
+    cohort_layouts.write_bids(place / "data" / "derivatives")
+    cohort_layouts.write_manifest(place / "data")
+    assert travel("From BIDS derivatives or a table") == ["check", "train", "check", "train"]
+
+
+def test_from_raw_scans(place, monkeypatch, fake_ants):  # noqa: F811
+    """With an anatomy that is the identity; the real one has its own end-to-end test."""
+    monkeypatch.setattr(preprocessing, "run_isolated", in_this_process)
+    monkeypatch.setattr(preprocessing, "visit_picture", fake.quick_picture)
+    monkeypatch.setattr(steps, "PACKAGES", {})
+    monkeypatch.setitem(preprocessing.preprocess.__kwdefaults__, "work", fake.fake_work)
+    raw = fake.write_raw(place / "data" / "raw")
+    scan(place)[0].rename(raw / "sub-01" / "anat" / "sub-01_T1w.nii.gz")
+    assert travel("From raw scans") == ["preprocess", "check", "train", "evaluate", "synthesize"]
+    made = next((place / "data" / "synthetic").rglob("*_desc-synthetic_pet.nii.gz"))
+    t1 = nib.load(raw / "sub-01" / "anat" / "sub-01_T1w.nii.gz")
+    assert nib.load(made).shape == t1.shape
+    np.testing.assert_array_equal(nib.load(made).affine, t1.affine)
