@@ -53,13 +53,24 @@ def place(tmp_path, monkeypatch) -> Path:
     return tmp_path
 
 
+def cohort_of_eleven() -> tuple[cohort_layouts.Visit, ...]:
+    """The stand-ins' seven visits and five like them, so that no part of a split is empty."""
+    seven = cohort_layouts.visits()
+    more = [
+        visit._replace(participant_id=f"sub-1{visit.participant_id[-3:]}", mri=0.96 * visit.mri, pet=0.9 * visit.pet)
+        for visit in seven[1:]
+        if visit.pet is not None
+    ]
+    return (*seven, *more)
+
+
 def test_from_adni_through_clinica(place):
-    caps = cohort_layouts.write_caps(place / "data" / "adni_caps")
+    caps = cohort_layouts.write_caps(place / "data" / "adni_caps", cohort_of_eleven())
     (place / "data" / "adni_bids").mkdir()
     (caps / "participants.tsv").rename(place / "data" / "adni_bids" / "participants.tsv")
     assert travel("From ADNI through Clinica") == ["check", "train", "evaluate", "synthesize"]
     made = sorted((place / "data" / "adni_synthetic").rglob("*_pet.nii.gz"))
-    assert len(made) == len(cohort_layouts.visits())  # those without PET too
+    assert len(made) == len(cohort_of_eleven())  # those without PET too
     source = next((caps / "subjects" / "sub-0006").rglob("*modulated-off_fwhm-8mm_probability.nii.gz"))
     image = nib.load(next(path for path in made if "sub-0006" in path.name))
     assert image.shape == nib.load(source).shape
@@ -69,8 +80,8 @@ def test_from_adni_through_clinica(place):
 
 
 def test_from_bids_derivatives_or_a_table(place):
-    cohort_layouts.write_bids(place / "data" / "derivatives")
-    cohort_layouts.write_manifest(place / "data")
+    cohort_layouts.write_bids(place / "data" / "derivatives", cohort_of_eleven())
+    cohort_layouts.write_manifest(place / "data", cohort_of_eleven())
     assert travel("From BIDS derivatives or a table") == ["check", "train", "check", "train"]
 
 
@@ -80,7 +91,12 @@ def test_from_raw_scans(place, monkeypatch, fake_ants):  # noqa: F811
     monkeypatch.setattr(preprocessing, "visit_picture", fake.quick_picture)
     monkeypatch.setattr(steps, "PACKAGES", {})
     monkeypatch.setitem(preprocessing.preprocess.__kwdefaults__, "work", fake.fake_work)
-    raw = fake.write_raw(place / "data" / "raw")
+    rows = [f"sub-{number:02d}\t{'AD' if number % 2 else 'CN'}" for number in range(1, 9)]
+    raw = fake.write_raw(place / "data" / "raw", table="\n".join(["participant_id\tdiagnosis", *rows]) + "\n")
+    for number in range(3, 9):
+        for folder, name in (("anat", "T1w"), ("pet", "trc-18FFDG_pet")):
+            path = raw / f"sub-{number:02d}" / folder / f"sub-{number:02d}_{name}.nii.gz"
+            fake.write_scan(path, seed=10 * number + len(name))
     scan(place)[0].rename(raw / "sub-01" / "anat" / "sub-01_T1w.nii.gz")
     assert travel("From raw scans") == ["preprocess", "check", "train", "evaluate", "synthesize"]
     made = next((place / "data" / "synthetic").rglob("*_desc-synthetic_pet.nii.gz"))

@@ -66,19 +66,22 @@ def _nothing(path: Path) -> Survey:
     return Survey(path, path.resolve().name, "", "", False, (), (), (problem,), ())
 
 
-def read_cohort(root: Path, *, participants: Path | None = None) -> Cohort:
+def read_cohort(root: Path, *, participants: Path | None = None, with_diagnoses: bool = True) -> Cohort:
     """The cohort at ``root``, if nothing is wrong with its tables and names; volumes are not opened.
 
-    Args: see :func:`survey`.
+    Args:
+      root, participants: see :func:`survey`.
+      with_diagnoses: False to read it without them, or with those that are known.
 
     Raises:
       UserError: with the first problem and the number of the others.
     """
     found = survey(root, participants=participants)
-    if found.problems:
-        others = len(found.problems) - 1
+    problems = [problem for problem in found.problems if with_diagnoses or not problem.is_of_diagnosis]
+    if problems:
+        others = len(problems) - 1
         more = f" ... and {others} more: python -m pcsa_jax check {root} lists them all." if others else ""
-        raise UserError(f"{found.problems[0]}{more}")
+        raise UserError(f"{problems[0]}{more}")
     return Cohort(
         root=found.root,
         name=found.name,

@@ -25,8 +25,8 @@ MAX_BYTES = 2**30
 MAX_EXTENSION_BYTES = 2**26
 """Room that a header's extensions (some tools keep the DICOM header there) may take before the voxels."""
 
-FORM_TOLERANCE = 0.1
-"""Qform and sform agree if they put every corner within this part of the shortest voxel edge."""
+FORM_TOLERANCE = 0.25
+"""Qform and sform agree if they put every corner within this part of the shortest voxel edge: converters round."""
 
 FORMATS = {348: (nib.Nifti1Header, 352, b"n+1\0", b"ni1\0"), 540: (nib.Nifti2Header, 544, b"n+2\0", b"ni2\0")}
 """``sizeof_hdr`` -> class, first byte that voxels may have, magic of one file, magic of a pair of files."""

@@ -14,6 +14,7 @@ class Problem:
       file: the file at fault.
       found: what was expected and what was found, without a full stop.
       remedy: what to do, without a full stop.
+      is_of_diagnosis: True if it leaves nothing but diagnoses unknown, which synthesis does not ask for.
     """
 
     participant_id: str
@@ -21,6 +22,7 @@ class Problem:
     file: Path
     found: str
     remedy: str
+    is_of_diagnosis: bool = False
 
     def __str__(self) -> str:
         name = f"{self.participant_id} {self.session_id}".strip()

@@ -121,9 +121,11 @@ class Findings:
     problems: list[Problem] = dataclasses.field(default_factory=list)
     notes: list[str] = dataclasses.field(default_factory=list)
 
-    def add(self, file: Path, found: str, remedy: str, *, visit: tuple[str, str] = ("", "")) -> None:
+    def add(
+        self, file: Path, found: str, remedy: str, *, visit: tuple[str, str] = ("", ""), is_of_diagnosis: bool = False
+    ) -> None:
         """Adds a problem of ``file``; ``visit`` is its (participant_id, session_id)."""
-        self.problems.append(Problem(*visit, file, found, remedy))
+        self.problems.append(Problem(*visit, file, found, remedy, is_of_diagnosis))
 
     def check_presence(self, path: Path, *, visit: tuple[str, str]) -> None:
         """Adds a problem if ``path`` does not lead to anything."""

@@ -165,7 +165,7 @@ def write_skipped(path: Path, skipped: Iterable[tuple[Input, Exception]]) -> Non
 
 
 def _cohort_inputs(place: Path) -> list[Input]:
-    cohort = read_cohort(place)
+    cohort = read_cohort(place, with_diagnoses=False)
     dataset = cohort.root if cohort.root.is_dir() else cohort.root.parent  # of a manifest
     return [
         Input(

@@ -129,6 +129,7 @@ def read_diagnosis(table: Table, row: Row, column: str, who: str, findings: Find
             table.path,
             f"line {row.line}: {who} has {column} {given!r}, expected one of {known} or n/a",
             "Correct or remove the line",
+            is_of_diagnosis=True,
         )
         return ""
     return given
@@ -150,7 +151,7 @@ def read_people(
     path = source if source.is_file() else source / "participants.tsv"
     if not path.is_file():
         found = "expected participants.tsv (participant_id, diagnosis: AD, CN, MCI, ... or n/a), found none"
-        findings.add(source, found, remedy)
+        findings.add(source, found, remedy, is_of_diagnosis=True)
         return None
     table = read_table(path, findings)
     if table is None:
@@ -165,7 +166,7 @@ def read_people(
         by_visit |= _read_sessions(path.parent / participant_id, participant_id, findings)
     if not (set(DIAGNOSIS_COLUMNS) & set(table.columns) or by_visit):
         found = f"expected a column diagnosis here or in the sessions tables, found {table.heading}"
-        findings.add(path, found, "Add it (tab-separated): AD, CN, MCI, ... or n/a")
+        findings.add(path, found, "Add it (tab-separated): AD, CN, MCI, ... or n/a", is_of_diagnosis=True)
     return People(diagnoses, by_visit)
 
 

@@ -81,11 +81,11 @@ def test_contradicting_forms_are_an_error(data, tmp_path):
     flipped = OBLIQUE @ np.diag([-1.0, 1, 1, 1])
     image.set_qform(flipped, code=1)
     nib.save(image, path)
-    with pytest.raises(UserError, match=r"sub-01: expected qform and sform to agree, found them up to .* mm apart"):
+    with pytest.raises(UserError, match="sub-01: expected one orientation, found two: qform .*, sform"):
         read_t1(path, subject="sub-01")
 
 
-def test_half_a_voxel_s_rounding_is_no_contradiction(data, tmp_path):
+def test_a_tenth_of_a_voxel_is_no_contradiction(data, tmp_path):
     path = tmp_path / "t1.nii.gz"
     image = nib.Nifti1Image(data, OBLIQUE)
     image.set_sform(OBLIQUE, code=1)
@@ -99,7 +99,7 @@ def test_half_a_voxel_s_rounding_is_no_contradiction(data, tmp_path):
 @pytest.mark.parametrize(
     ("affine", "codes", "message"),
     [
-        (OBLIQUE, (0, 0), "expected an orientation"),
+        (OBLIQUE, (0, 0), "expected .*orientation"),
         (OBLIQUE @ np.diag([5, 1, 1, 1]), (0, 1), "expected voxels of at most 3 mm"),
         (OBLIQUE + np.outer([0.3, 0, 0, 0], [0, 1, 0, 0]), (0, 1), "expected voxel axes at right angles"),
     ],

@@ -190,3 +190,10 @@ def test_the_table_of_what_was_left_out(tmp_path):
     assert (tmp_path / "skipped.tsv").read_text() == (
         "participant_id\tsession_id\tfile\tproblem\nsub-1\tses-2\tsub-1_ses-2.nii\tbad\nsub-x\tn/a\tx.nii\tworse\n"
     )
+
+
+def test_a_cohort_without_diagnoses(copy_of_cohort):
+    (copy_of_cohort / "participants.tsv").unlink()
+    with pytest.raises(UserError, match="expected participants.tsv"):
+        read_cohort(copy_of_cohort)
+    assert len(find(copy_of_cohort)) == NUM_PAIRS + NUM_MRI_ONLY

@@ -14,9 +14,6 @@ from pcsa_jax.errors import UserError
 if TYPE_CHECKING:
     from ants import ANTsImage
 
-FORM_TOLERANCE_MM = 0.5
-"""Two affines of one file that place any corner of the volume further apart than this contradict each other."""
-
 RIGHT_ANGLE_TOLERANCE = 1e-3
 """Largest cosine between voxel axes that count as at right angles: scanners have no others."""
 
@@ -44,13 +41,8 @@ def read_t1(path: Path, *, subject: str) -> Volume:
 
 
 def check_affine(image: nib.spatialimages.SpatialImage, *, subject: str) -> None:
-    """Raises UserError unless the header of a scan says without contradiction where its voxels are."""
-    shape, where = image.shape[:3], image.get_filename()
-    forms = {name: image.header[f"{name}_code"] for name in ("qform", "sform")}
-    if not any(forms.values()):
-        raise UserError(
-            f"{subject}: expected an orientation (qform or sform), found none in {where}. Convert the DICOMs again."
-        )
+    """Raises UserError for large or sheared voxels; that the header has one clear orientation, reading has told."""
+    where = image.get_filename()
     affine = image.affine
     sizes = nib.affines.voxel_sizes(affine)
     if not np.isfinite(affine).all() or not 0 < sizes.min() <= sizes.max() <= LARGEST_VOXEL_MM:
@@ -58,26 +50,12 @@ def check_affine(image: nib.spatialimages.SpatialImage, *, subject: str) -> None
             f"{subject}: expected voxels of at most {LARGEST_VOXEL_MM:g} mm, found "
             f"{' x '.join(f'{size:.3g}' for size in sizes)} mm in {where}. Take a 3-D T1-weighted scan."
         )
-    if all(forms.values()):
-        distance = _largest_distance(image.get_qform(), image.get_sform(), shape)
-        if distance > FORM_TOLERANCE_MM:
-            raise UserError(
-                f"{subject}: expected qform and sform to agree, found them up to {distance:.1f} mm apart in {where}. "
-                "Find out which is right and set both to it."
-            )
     axes = affine[:3, :3] / sizes
     if np.abs(axes.T @ axes - np.eye(3)).max() > RIGHT_ANGLE_TOLERANCE:
         raise UserError(
             f"{subject}: expected voxel axes at right angles, found a sheared affine in {where}. "
             "Take the scan as it was before any registration."
         )
-
-
-def _largest_distance(first: np.ndarray, second: np.ndarray, shape: tuple[int, ...]) -> float:
-    """Largest distance (mm) between the places that two affines give to a corner of the volume."""
-    corners = np.stack(np.meshgrid(*((0, size - 1) for size in shape), indexing="ij"), axis=-1).reshape(-1, 3)
-    apart = nib.affines.apply_affine(first, corners) - nib.affines.apply_affine(second, corners)
-    return float(np.linalg.norm(apart, axis=1).max())
 
 
 def open_t1(path: Path, *, subject: str) -> tuple["ANTsImage", Step]:
