@@ -103,11 +103,16 @@ def write_subject(root: Path, participant_id: str, anatomy: Anatomy, traits: Tra
         files.write_json(layout.sidecar(path), sidecar | {"SmoothingFWHM": SMOOTHING_FWHM_MM})
 
 
-def main() -> None:
+def make_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--anatomies", type=Path, required=True, metavar="DIR", help="label volumes, *.nii.gz")
     parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="cohort to write; must be new")
     parser.add_argument("--size", type=int, default=64, metavar="N", help="voxels along each axis (64)")
+    return parser
+
+
+def main() -> None:
+    parser = make_parser()
     arguments = parser.parse_args()
     paths = sorted(arguments.anatomies.glob("*.nii.gz"))
     if not paths or arguments.out.exists():

@@ -11,7 +11,7 @@ import pytest
 
 import benchmarks.__main__ as benchmarks_main
 import pcsa_jax
-from benchmarks import gpu, page
+from benchmarks import gpu, page, real_anatomy
 from pcsa_jax.run.commands import COMMANDS, config_words, run_command
 from pcsa_jax.run.config import parse_config
 
@@ -32,12 +32,13 @@ def command_lines():
 
 
 def benchmark_lines():
-    """The words of every ``python -m benchmarks`` line in a code block."""
+    """The words of every ``python -m benchmarks`` line in a code block; of ``benchmarks.NAME``, NAME first."""
     for document in [*DOCUMENTS, ROOT / "benchmarks" / "README.md"]:
         for block in re.findall(r"```\w*\n(.*?)```", document.read_text(), flags=re.DOTALL):
             for line in block.splitlines():
                 if line.startswith("python -m benchmarks"):
-                    yield shlex.split(line, comments=True)[3:]
+                    module, *words = shlex.split(line, comments=True)[2:]
+                    yield [*module.split(".")[1:], *words]
 
 
 LINES = list(command_lines())
@@ -61,7 +62,7 @@ def test_every_command_line_is_understood(command, words, monkeypatch):
 
 @pytest.mark.parametrize("words", list(benchmark_lines()), ids=" ".join)
 def test_every_benchmark_line_is_understood(words):
-    own = {"gpu": gpu, "page": page}
+    own = {"gpu": gpu, "page": page, "real_anatomy": real_anatomy}
     name = words[0] if words and words[0] in own else None
     parser = own[name].make_parser() if name else benchmarks_main.make_parser()
     parser.parse_args(words[1:] if name else words)
