@@ -108,7 +108,16 @@ def test_every_layout_continues_the_run_of_another_with_the_same_numbers(tiny_wo
     assert train(tiny_config({"log_every_steps": 2}), workdir) == Outcome(12, None)
     assert {row["step"] for row in rows(workdir)} == {1, 2, 3, 4, 5, 6, 7, 8, 10, 12}
     assert_same_training(tiny_config(), workdir, Workdir(tiny_run), rtol=2e-3)
-    names = {".lock", "arrays", "checkpoints", "config.json", "environment.json", "metrics.jsonl", "splits.tsv"}
+    names = {
+        ".lock",
+        "arrays",
+        "checkpoints",
+        "config.json",
+        "environment.json",
+        "metrics.jsonl",
+        "splits.tsv",
+        "inputs.tsv",
+    }
     assert {path.name for path in workdir.root.iterdir()} == names | {"tensorboard"}
 
 

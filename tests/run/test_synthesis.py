@@ -227,7 +227,7 @@ def test_nothing_is_made_of_bad_inputs_alone(ensemble, tmp_path):
 
 
 def test_one_bad_input_is_the_message(ensemble, tmp_path):
-    with pytest.raises(UserError, match="^sub-gm: gm.nii: expected a file at .*gm.nii, found none"):
+    with pytest.raises(UserError, match="^sub-gm: gm.nii: expected a file, found none: .*gm.nii. Restore it"):
         synthesize(ensemble, [tmp_path / "gm.nii"], tmp_path / "out")
 
 
@@ -334,7 +334,7 @@ def test_the_command(second_file, cohort, tmp_path, capsys):
     assert f"Wrote synthetic PET of 1 inputs to {tmp_path / 'out'}" in capsys.readouterr().err
     assert run_command("synthesize", words, prog="s") == 0
     assert "Wrote synthetic PET of 0 inputs" in capsys.readouterr().err
-    assert run_command("synthesize", [*words, "--fwhm-mm=8"], prog="s") == 1
+    assert run_command("synthesize", [*words, "--fwhm-mm=4"], prog="s") == 1
     assert (
         capsys.readouterr()
         .err.splitlines()[-1]
