@@ -246,7 +246,7 @@ def test_an_interruption_leaves_whole_visits_only(raw, tmp_path, number, status)
         assert halves
         assert (out / "sub-01").exists()
         process.send_signal(number)
-        _, error = process.communicate(timeout=30)
+        _, error = process.communicate(timeout=120)
     finally:
         process.kill()
     assert process.returncode == status, error
