@@ -103,7 +103,7 @@ def measure(scan: Scan, folder: Path) -> tuple[dict[str, Any], dict[str, np.ndar
     figures = {
         "brain_dice": dice(found.brain_mask.numpy() > 0, scan.brain),
         "grey_dice": dice(hard, scan.grey),
-        "grey_ml": float(grey.sum() / 1e3),
+        "grey_ml": float(grey.sum() * np.prod(found.grey_matter.spacing) / 1e3),
         "mni_correlation_with_true_grey": correlation(maps["smooth"], maps["truth"]),
         "mni_correlation_with_template": correlation(
             maps["smooth"], warp_to_grid(template("grey_matter"), (), Grid(64))
