@@ -223,11 +223,14 @@ def test_a_crash_of_native_code_ends_its_own_visit_alone(raw, tmp_path):
 def test_an_interruption_leaves_whole_visits_only(raw, tmp_path, number, status):
     out = tmp_path / "out"
     script = (
+        "import signal\n"
         "import sys\n"
         "from pathlib import Path\n"
         "from pcsa_jax.run import commands, preprocessing\n"
         "from tests.run import fake_preprocessing as fake\n"
         "if __name__ == '__main__':\n"
+        # A shell that starts the tests in the background has them ignore Ctrl-C.
+        "    signal.signal(signal.SIGINT, signal.default_int_handler)\n"
         "    preprocessing.preprocess.__kwdefaults__['work'] = fake.endless_work\n"
         "    from pcsa_jax.data.preprocessing import steps\n"
         "    steps.PACKAGES.clear()\n"
