@@ -14,13 +14,17 @@ def get_config(row: str = "pcsa") -> ConfigDict:
     config = pcsa.get_config(row)
     config.data.size = 32
     config.data.pairs = 120
-    # Features are half as wide as at 64^3: the same layers carry self-attention and skip connections.
-    for name in ("attention_sizes", "skip_sizes"):
-        config.generator[name] = tuple(size // 2 for size in config.generator[name])
+    if config.system == "pcsa":
+        # Features are half as wide as at 64^3: the same layers carry self-attention and skip connections.
+        for name in ("attention_sizes", "skip_sizes"):
+            config.generator[name] = tuple(size // 2 for size in config.generator[name])
+    config.update(pcsa.comparison.NARROW.get(row, {}))
     # A short budget wants many small steps and a schedule; measured in docs/decisions.md.
     config.batch_size = 1
     config.num_epochs = 13
-    config.generator_optimizer.update(learning_rate=2e-3, b2=0.99, schedule="one_cycle", gradient_clip=1.0)
+    short = {"b1": 0.9, "b2": 0.99, "schedule": "one_cycle", "gradient_clip": 1.0}
+    config.generator_optimizer.update(learning_rate=2e-3, **short)
+    config.discriminator_optimizer.update(learning_rate=4e-4, b1=0.9)
     config.log_every_steps = 20
     config.evaluate_every_epochs = 4
     config.checkpoint_every_epochs = 4

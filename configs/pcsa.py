@@ -1,6 +1,13 @@
 """The paper's experiment and its ablation rows: ``--config=configs/pcsa.py`` or ``--config=configs/pcsa.py:ROW``."""
 
+import importlib.util
+import pathlib
+
 from ml_collections import ConfigDict
+
+_spec = importlib.util.spec_from_file_location("comparison", pathlib.Path(__file__).with_name("comparison.py"))
+comparison = importlib.util.module_from_spec(_spec)
+_spec.loader.exec_module(comparison)
 
 MS_SSIM_WEIGHT = 0.1  # of the (MS-)SSIM term where it is on
 
@@ -19,6 +26,7 @@ ROWS = {
     "ms_ssim": {"loss.l1": 0.0},  # Table 2
     "mae_ssim": {"loss.ssim": MS_SSIM_WEIGHT, "loss.ms_ssim": 0.0},  # Table 2
     "mae_ms_ssim": {},  # Table 2: the full model
+    **comparison.ROWS,  # Fig. 5: other systems
 }
 
 
@@ -27,7 +35,8 @@ def get_config(row: str = "pcsa") -> ConfigDict:
         raise ValueError(f"row: expected one of {', '.join(ROWS)}, found {row!r}")
     config = ConfigDict()
     config.row = row  # name in the tables
-    config.seed = 0  # of parameters, data order and split
+    config.system = "pcsa"  # networks: pcsa | unet | cgan_unet | hgan | gla_gan (configs/comparison.py)
+    config.seed = 0  # of parameters and data order
     config.precision = "float32"  # arithmetic of the networks: float32 | bfloat16
     config.batch_size = 16  # volumes a step; 4.2
     config.micro_batches = 1  # parts that a batch goes through the networks in, if it does not fit at once
@@ -35,10 +44,12 @@ def get_config(row: str = "pcsa") -> ConfigDict:
     config.data = ConfigDict({
         "root": "",  # cohort folder or manifest; empty: the built-in cohort (a phantom)
         "participants": "",  # participants.tsv or its BIDS folder, if the cohort (a CAPS) has none
-        "pairs": 356,  # subjects of the built-in cohort; 4.1
+        "pairs": 356,  # subjects of the built-in cohort with both modalities; 4.1
+        "mri_only": 0,  # and without PET, for the classification test; 4.8 has 328
         "size": 64,  # voxels along each axis, a multiple of 16; 4.1
         "fold": 0,  # which fold is tested
         "num_folds": 5,  # folds by participant, stratified by diagnosis; open
+        "split_seed": 0,  # of the folds; another one makes other folds
         "validation_fraction": 0.125,  # of the participants outside the test fold; open
         "normalisation": "minmax",  # of the PET: minmax (Eq. 13) | percentile | suvr (absolute)
         "reference_region": "pons",  # of suvr: pons | cerebellum; open
@@ -61,8 +72,8 @@ def get_config(row: str = "pcsa") -> ConfigDict:
         "negative_slope": 0.2,  # of the leaky ReLU; open
     })  # fmt: skip
     # Eq. 12: weight of each term; the weights are open, L1 = 1 is the unit.
-    config.loss = ConfigDict({"adversarial": 0.01, "l1": 1.0, "ssim": 0.0, "ms_ssim": MS_SSIM_WEIGHT})
-    config.adversarial_form = "bce"  # bce (non-saturating) | lsgan | hinge; 3.4.1
+    config.loss = ConfigDict({"adversarial": 0.01, "l1": 1.0, "ssim": 0.0, "ms_ssim": MS_SSIM_WEIGHT, "cycle": 0.0})
+    config.adversarial_form = "bce"  # bce (non-saturating) | lsgan | hinge | absolute; 3.4.1
     config.ms_ssim_exponents = "raw"  # raw (as printed) | normalised (sum 1); 3.4.3
     adam = {"b1": 0.9, "b2": 0.999, "schedule": "constant", "gradient_clip": 0.0}  # 4.2; clip: global norm, 0 = off
     config.generator_optimizer = ConfigDict({"learning_rate": 1e-4, **adam})  # 4.2
@@ -70,5 +81,8 @@ def get_config(row: str = "pcsa") -> ConfigDict:
     config.log_every_steps = 10  # steps between rows of metrics.jsonl
     config.evaluate_every_epochs = 10  # epochs between scores on the validation part
     config.checkpoint_every_epochs = 10  # epochs between checkpoints
-    config.update_from_flattened_dict(ROWS[row])
+    for name, value in ROWS[row].items():
+        *group, field = name.split(".")
+        # A dict takes the place of its group: other networks have other fields.
+        (config[group[0]] if group else config)[field] = value
     return config

@@ -108,10 +108,30 @@ def hinge_generator(fake_logits: Float[Array, " b *patches"]) -> Float[Array, " 
     return _per_volume(-jnp.asarray(fake_logits, jnp.float32))
 
 
+def absolute_discriminator(
+    real_logits: Float[Array, " b *patches"], fake_logits: Float[Array, " b *patches"]
+) -> Float[Array, " b"]:
+    """Absolute distance from the targets 1 for real and 0 for fake: ``|real - 1| / 2 + |fake| / 2``.
+
+    Source: the public code of Pan et al.'s HGAN line (DRCGAN).
+    """
+    real_logits, fake_logits = _logit_pair(real_logits, fake_logits)
+    return _per_volume(0.5 * (jnp.abs(real_logits - 1) + jnp.abs(fake_logits)))
+
+
+def absolute_generator(fake_logits: Float[Array, " b *patches"]) -> Float[Array, " b"]:
+    """Absolute distance from the target 1: ``|fake - 1|``.
+
+    Source: the public code of Pan et al.'s HGAN line (DRCGAN).
+    """
+    return _per_volume(jnp.abs(jnp.asarray(fake_logits, jnp.float32) - 1))
+
+
 ADVERSARIAL: dict[str, AdversarialLoss] = {
     "bce": AdversarialLoss(bce_discriminator, bce_generator),
     "lsgan": AdversarialLoss(lsgan_discriminator, lsgan_generator),
     "hinge": AdversarialLoss(hinge_discriminator, hinge_generator),
+    "absolute": AdversarialLoss(absolute_discriminator, absolute_generator),
 }
 
 

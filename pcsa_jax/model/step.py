@@ -9,8 +9,9 @@ import jax.numpy as jnp
 import optax
 from jaxtyping import Array, Float
 
-from pcsa_jax.model.losses import ADVERSARIAL, AdversarialLoss, ReconstructionLoss, reconstruction_terms
+from pcsa_jax.model.losses import ADVERSARIAL, AdversarialLoss, ReconstructionLoss, l1, reconstruction_terms
 from pcsa_jax.model.state import GANState, Nets
+from pcsa_jax.model.translation import Translate, Translation, one_way
 
 Scalars = dict[str, Float[Array, ""]]
 
@@ -46,12 +47,12 @@ def joint_loss(weights: Mapping[str, float], *, adversarial_form: str, ms_ssim_e
     """The loss of Eq. 12 from its weights.
 
     Args:
-      weights: weight of ``adversarial`` and of each reconstruction term.
+      weights: weight of ``adversarial``, of ``cycle`` and of each reconstruction term.
       adversarial_form: key of :data:`~pcsa_jax.model.losses.ADVERSARIAL`.
       ms_ssim_exponents: key of :data:`~pcsa_jax.model.ssim.MS_SSIM_EXPONENTS`.
     """
     weights = {name: float(weight) for name, weight in weights.items() if weight != 0}
-    reconstruction = {name: weight for name, weight in weights.items() if name != "adversarial"}
+    reconstruction = {name: weight for name, weight in weights.items() if name not in ("adversarial", "cycle")}
     terms = reconstruction_terms(reconstruction, ms_ssim_exponents=ms_ssim_exponents)
     return JointLoss(weights, terms, ADVERSARIAL[adversarial_form])
 
@@ -65,12 +66,13 @@ class _Objective(NamedTuple):
     """Both networks' losses as this device's share of the means over the whole batch.
 
     Attributes:
-      modules, loss, dtype: as in :func:`train_step`.
+      modules, loss, translate, dtype: as in :func:`train_step`.
       total: the sum of the whole batch's weights, over all devices.
     """
 
     modules: Nets[nn.Module]
     loss: JointLoss
+    translate: Translate
     dtype: jnp.dtype
     total: Float[Array, ""]
 
@@ -81,14 +83,15 @@ class _Objective(NamedTuple):
     def _discriminate(self, params: Any, mri: Array, volumes: Array) -> Array:
         return self.modules.discriminator.apply({"params": params}, mri.astype(self.dtype), volumes.astype(self.dtype))
 
-    def forward(self, params: Any, batch: Batch) -> tuple[Array, Callable[[Array], tuple[Any]]]:
-        """The fake, and the function that pulls its gradient back to ``params``, the generator's."""
-        mri = batch.mri.astype(self.dtype)
-        return jax.vjp(lambda params: self.modules.generator.apply({"params": params}, mri), params)
+    def forward(self, params: Any, batch: Batch) -> tuple[Translation, Callable[[Translation], tuple[Any]]]:
+        """The fakes, and the function that pulls their gradient back to ``params``, the generator's."""
+        mri, pet = batch.mri.astype(self.dtype), batch.pet.astype(self.dtype)
+        return jax.vjp(lambda params: self.translate(self.modules.generator, params, mri, pet), params)
 
-    def of_discriminator(self, params: Any, fake: Array, batch: Batch) -> tuple[Array, Scalars]:
+    def of_discriminator(self, params: Any, made: Translation, batch: Batch) -> tuple[Array, Scalars]:
         # D has no layer that mixes volumes, so both halves go through it as one batch: one program, larger products.
-        mri, volumes = jnp.concatenate([batch.mri, batch.mri]), jnp.concatenate([batch.pet, fake.astype(jnp.float32)])
+        mri = jnp.concatenate([batch.mri, made.mri.astype(jnp.float32)])
+        volumes = jnp.concatenate([batch.pet, made.pet.astype(jnp.float32)])
         logits = self._discriminate(params, mri, volumes)
         real_logits, fake_logits = jnp.split(logits, 2)
         value = self._mean(self.loss.adversarial.discriminator(real_logits, fake_logits), batch)
@@ -98,11 +101,18 @@ class _Objective(NamedTuple):
             "discriminator/fake_accuracy": self._mean(fake_logits < 0, batch),
         }
 
-    def of_generator(self, fake: Array, params: Any, batch: Batch) -> tuple[Array, Scalars]:
-        """Eq. 12; ``params`` are the discriminator's."""
-        values = {name: self._mean(term(fake, batch.pet), batch) for name, term in self.loss.terms.items()}
+    def of_generator(self, made: Translation, params: Any, batch: Batch) -> tuple[Array, Scalars]:
+        """Eq. 12; ``params`` are the discriminator's. With two generators a term is the sum over both directions."""
+        values = {}
+        for name, term in self.loss.terms.items():
+            values[name] = self._mean(term(made.pet, batch.pet), batch)
+            if made.cycled is not None:
+                values[name] += self._mean(term(made.mri, batch.mri), batch)
+        if "cycle" in self.loss.weights:
+            mri, pet = made.cycled
+            values["cycle"] = self._mean(l1(mri, batch.mri) + l1(pet, batch.pet), batch)
         if "adversarial" in self.loss.weights:
-            logits = self._discriminate(params, batch.mri, fake)
+            logits = self._discriminate(params, made.mri, made.pet)
             values["adversarial"] = self._mean(self.loss.adversarial.generator(logits), batch)
         total = sum(self.loss.weights[name] * value for name, value in values.items())
         return total, {f"generator/{name}": value for name, value in values.items()} | {"generator/total": total}
@@ -115,6 +125,7 @@ def train_step(
     modules: Nets[nn.Module],
     optimizers: Nets[optax.GradientTransformation],
     loss: JointLoss,
+    translate: Translate = one_way,
     dtype: jnp.dtype = jnp.float32,
     micro_batches: int = 1,
     axis_name: str | None = None,
@@ -128,6 +139,7 @@ def train_step(
       state: the state before the step; its buffers may be donated.
       batch: paired volumes; with ``axis_name`` this device's share of them.
       modules, optimizers, loss: what to train, with what, on what; static under ``jit``.
+      translate: what the generator makes of a batch; static too.
       dtype: precision of the networks' arithmetic; parameters, losses and updates stay in float32.
       micro_batches: parts of the batch that go through the networks one after the other, each network's gradient being
         summed before its update: less memory for a second forward pass of G. A divisor of the number of rows.
@@ -137,19 +149,19 @@ def train_step(
       The next state and a flat dict of scalars, ``net/term``, the same on every device.
     """
     params, opt_state = state.params, state.opt_state
-    objective = _Objective(modules, loss, dtype, _summed(batch.weight.sum(), axis_name))
+    objective = _Objective(modules, loss, translate, dtype, _summed(batch.weight.sum(), axis_name))
     # Both updates see the fake of the same generator: where its activations fit, one forward pass serves them.
     whole = objective.forward(state.params.generator, batch) if micro_batches == 1 else None
 
     def discriminator_gradient(part: Batch) -> tuple[Any, Scalars]:
-        fake, _ = whole or objective.forward(state.params.generator, part)
+        made, _ = whole or objective.forward(state.params.generator, part)
         return jax.grad(objective.of_discriminator, has_aux=True)(
-            params.discriminator, jax.lax.stop_gradient(fake), part
+            params.discriminator, jax.lax.stop_gradient(made), part
         )
 
     def generator_gradient(part: Batch) -> tuple[Any, Scalars]:
-        fake, pullback = whole or objective.forward(state.params.generator, part)
-        gradient, found = jax.grad(objective.of_generator, has_aux=True)(fake, params.discriminator, part)
+        made, pullback = whole or objective.forward(state.params.generator, part)
+        gradient, found = jax.grad(objective.of_generator, has_aux=True)(made, params.discriminator, part)
         return *pullback(gradient), found
 
     scalars: Scalars = {}

@@ -29,12 +29,14 @@ def open_cohort(data: ConfigDict) -> Cohort:
     """
     if data.root:
         return _read_own(data)
-    root = cache_folder() / f"phantom-v{PHANTOM_VERSION}-seed{PHANTOM_SEED}-{data.size}-{data.pairs}pairs"
+    people = f"{data.pairs}pairs" + (f"-{data.mri_only}mri" if data.mri_only else "")
+    root = cache_folder() / f"phantom-v{PHANTOM_VERSION}-seed{PHANTOM_SEED}-{data.size}-{people}"
     if not root.exists():
         console.print(f"Writing the built-in cohort (a phantom: {data.pairs} pairs at {data.size}^3) to {root}")
+        numbers = {"pairs": data.pairs, "mri_only": data.mri_only, "size": data.size, "seed": PHANTOM_SEED}
         try:
             with progress("Phantom") as report:
-                write_cohort(root, pairs=data.pairs, mri_only=0, size=data.size, seed=PHANTOM_SEED, progress=report)
+                write_cohort(root, **numbers, progress=report)
         except OSError as error:
             if root.exists():  # another first start wrote it meanwhile: the same bytes
                 return read_cohort(root)

@@ -7,11 +7,11 @@ import jax.numpy as jnp
 import optax
 from ml_collections import ConfigDict
 
-from pcsa_jax.model.discriminator import Discriminator
-from pcsa_jax.model.generator import Generator
 from pcsa_jax.model.optimizer import adam
 from pcsa_jax.model.state import GANState, Nets, initial_state
 from pcsa_jax.model.step import JointLoss, joint_loss
+from pcsa_jax.model.translation import Translate
+from pcsa_jax.run.systems import SYSTEMS
 
 PRECISIONS = {"float32": jnp.float32, "bfloat16": jnp.bfloat16}
 
@@ -20,7 +20,7 @@ class Experiment(NamedTuple):
     """Everything static about a training.
 
     Attributes:
-      modules, optimizers, loss, dtype: see :func:`pcsa_jax.model.step.train_step`.
+      modules, optimizers, loss, translate, dtype: see :func:`pcsa_jax.model.step.train_step`.
       seed: of the initial parameters and the data order.
       size: voxels along each axis.
     """
@@ -28,6 +28,7 @@ class Experiment(NamedTuple):
     modules: Nets[nn.Module]
     optimizers: Nets[optax.GradientTransformation]
     loss: JointLoss
+    translate: Translate
     dtype: jnp.dtype
     seed: int
     size: int
@@ -38,8 +39,9 @@ class Experiment(NamedTuple):
 
 def build(config: ConfigDict, *, num_steps: int) -> Experiment:
     """The experiment that ``config`` describes, for a training of ``num_steps`` steps."""
+    system = SYSTEMS[config.system]
     return Experiment(
-        modules=Nets(Generator(**config.generator), Discriminator(**config.discriminator)),
+        modules=Nets(system.generator(**config.generator), system.discriminator(**config.discriminator)),
         optimizers=Nets(
             adam(**config.generator_optimizer, num_steps=num_steps),
             adam(**config.discriminator_optimizer, num_steps=num_steps),
@@ -47,6 +49,7 @@ def build(config: ConfigDict, *, num_steps: int) -> Experiment:
         loss=joint_loss(
             config.loss, adversarial_form=config.adversarial_form, ms_ssim_exponents=config.ms_ssim_exponents
         ),
+        translate=system.translate,
         dtype=PRECISIONS[config.precision],
         seed=config.seed,
         size=config.data.size,

@@ -15,11 +15,11 @@ from pcsa_jax.data.files import replacing
 from pcsa_jax.data.grid import SPACE, Grid
 from pcsa_jax.data.normalisation import MAX_SUVR, intensity_range
 from pcsa_jax.errors import UserError
-from pcsa_jax.model.generator import Generator
 from pcsa_jax.run.config import resolved, tupled
 from pcsa_jax.run.environment import describe_environment
 from pcsa_jax.run.experiment import PRECISIONS
 from pcsa_jax.run.inference import Inference
+from pcsa_jax.run.systems import SYSTEMS
 from pcsa_jax.run.trained import TrainedRun
 
 FORMAT = "pcsa_jax generator 1"
@@ -69,6 +69,7 @@ def describe_generator(run: TrainedRun, *, cohort: str, is_phantom: bool | None)
     scale = PET_SCALES[normalisation]
     return {
         "format": FORMAT,
+        "system": config["system"],
         "generator": config["generator"],
         "grid": {
             "shape": grid.shape, "affine": grid.affine.tolist(), "space": SPACE, "voxel_size_mm": grid.voxel_size_mm,
@@ -128,7 +129,9 @@ class LoadedGenerator:
         self.card = dict(card)
         self.grid = Grid(card["grid"]["shape"][0])
         self.infer = Inference(
-            Generator(**tupled(card["generator"])), params, dtype=PRECISIONS[card["training"]["config"]["precision"]]
+            SYSTEMS[card["system"]].generator(**tupled(card["generator"])),
+            params,
+            dtype=PRECISIONS[card["training"]["config"]["precision"]],
         )
 
     def __call__(self, mri: np.ndarray) -> np.ndarray:

@@ -22,7 +22,7 @@ def compile_step(
     """:func:`~pcsa_jax.model.step.train_step` over ``devices``; the state's memory is given up to the next."""
     step = partial(
         train_step, modules=experiment.modules, optimizers=experiment.optimizers, loss=experiment.loss,
-        dtype=experiment.dtype, micro_batches=micro_batches, axis_name=AXIS,
+        translate=experiment.translate, dtype=experiment.dtype, micro_batches=micro_batches, axis_name=AXIS,
     )  # fmt: skip
     return devices.compile(step, inputs=(REPLICATED, SHARED), outputs=REPLICATED, donated=(0,))
 

@@ -80,7 +80,7 @@ def _splits(config: ConfigDict, workdir: Workdir, cohort: Cohort, is_resume: boo
     data = config.data
     return make_splits(
         diagnoses, fold=data.fold, num_folds=data.num_folds, validation_fraction=data.validation_fraction,
-        seed=config.seed,
+        seed=data.split_seed,
     )  # fmt: skip
 
 

@@ -40,6 +40,7 @@ def log(value: float) -> float:
         ("bce", [2 * log(2), -log(0.75) - log(0.75)], [log(2), -log(0.25)]),
         ("lsgan", [0.5, 0.5 * (log(3) - 1) ** 2 + 0.5 * log(3) ** 2], [0.5, 0.5 * (log(3) + 1) ** 2]),
         ("hinge", [2.0, 0.0], [0.0, log(3)]),
+        ("absolute", [0.5, 0.5 * (log(3) - 1) + 0.5 * log(3)], [1.0, log(3) + 1]),
     ],
 )
 def test_adversarial_values_by_hand(name, discriminator, generator):

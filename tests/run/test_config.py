@@ -14,8 +14,6 @@ from pcsa_jax.model.generator import Generator
 from pcsa_jax.model.losses import RECONSTRUCTION
 from pcsa_jax.model.optimizer import adam
 from pcsa_jax.run.config import (
-    CHANGEABLE,
-    CHECKS,
     check_config,
     check_resumable,
     flatten,
@@ -25,11 +23,13 @@ from pcsa_jax.run.config import (
     write_config,
 )
 from pcsa_jax.run.experiment import build
+from pcsa_jax.run.training_fields import CHANGEABLE, fields
 from tests.conftest import ROOT
 
 PCSA = f"--config={ROOT / 'configs' / 'pcsa.py'}"
 WRONG = {
     "row": [""],
+    "system": ["gan", 3],
     "seed": [-1, 0.5, True],
     "precision": ["float16"],
     "batch_size": [0, 1.5],
@@ -38,9 +38,11 @@ WRONG = {
     "data.root": [None],
     "data.participants": [None],
     "data.pairs": [0],
+    "data.mri_only": [-1],
     "data.size": [0, 8, 24, 64.0],
     "data.fold": [-1],
     "data.num_folds": [1],
+    "data.split_seed": [-1],
     "data.validation_fraction": [0.0, 1.0, math.nan],
     "data.normalisation": ["zscore"],
     "data.reference_region": ["thalamus"],
@@ -61,6 +63,7 @@ WRONG = {
     "loss.l1": [-1.0],
     "loss.ssim": [-1.0],
     "loss.ms_ssim": [True],
+    "loss.cycle": [-1.0],
     "adversarial_form": ["wgan"],
     "ms_ssim_exponents": ["wang"],
     **{
@@ -91,7 +94,7 @@ def config():
 
 
 def test_every_field_has_a_check_and_every_check_a_field(config):
-    assert set(flatten(config)) == set(CHECKS) == set(WRONG)
+    assert set(flatten(config)) == set(fields(flatten(config))) == set(WRONG)
 
 
 @pytest.mark.parametrize("name", WRONG)
@@ -102,7 +105,8 @@ def test_a_value_out_of_range_is_told_before_anything_starts(config, name):
         (values[group] if group else values)[field] = value
         with pytest.raises(UserError) as caught:
             check_config(ConfigDict(values))
-        assert str(caught.value) == f"config.{name}: expected {CHECKS[name][0]}, found {value!r}."
+        expected = fields(flatten(config))[name][0]
+        assert str(caught.value) == f"config.{name}: expected {expected}, found {value!r}."
 
 
 @pytest.mark.parametrize(
@@ -120,7 +124,7 @@ def test_each_group_is_one_constructor_s_arguments(config, group, constructor, m
 
 
 def test_the_other_fields_reach_what_they_name(config):
-    assert set(config.loss) == {"adversarial", *RECONSTRUCTION}
+    assert set(config.loss) == {"adversarial", "cycle", *RECONSTRUCTION}
     parameters = set(inspect.signature(make_splits).parameters)
     assert {"fold", "num_folds", "validation_fraction"} == set(config.data) & parameters
     source = "".join(path.read_text() for path in sorted((ROOT / "pcsa_jax" / "run").rglob("*.py")))
@@ -205,6 +209,11 @@ def test_a_value_of_the_wrong_type(word, message):
             ["--config.loss.l1=0", "--config.loss.adversarial=0", "--config.loss.ms_ssim=0"],
             "config.loss: expected at least one weight > 0, found none.",
         ),
+        (
+            ["--config.loss.cycle=1"],
+            "config.loss.cycle: expected 0 for system 'pcsa', which has one generator, found 1. The system hgan has "
+            "two.",
+        ),
     ],
 )
 def test_a_value_or_combination_out_of_range(words, message):
@@ -244,11 +253,11 @@ def test_a_damaged_stored_config(tmp_path, content):
 def test_a_stored_config_of_another_version(tmp_path, config):
     path, content = tmp_path / "config.json", resolved(config)
     path.write_text(json.dumps(content | {"momentum": 0.9}))
-    with pytest.raises(UserError, match="config.momentum: is not a field; configs/pcsa.py lists the fields"):
+    with pytest.raises(UserError, match="config.momentum: is not a field; the comments in configs/ list the fields"):
         read_config(path)
     del content["seed"]
     path.write_text(json.dumps(content))
-    with pytest.raises(UserError, match="config.seed: is missing; configs/pcsa.py lists the fields"):
+    with pytest.raises(UserError, match="config.seed: is missing; the comments in configs/ list the fields"):
         read_config(path)
 
 
@@ -257,7 +266,7 @@ def test_what_a_resume_may_change(config):
     assert check_resumable(config, requested, "runs/one") == [
         "generator_optimizer.learning_rate: 0.0001 -> 0.01", "num_epochs: 1000 -> 2000",
     ]  # fmt: skip
-    assert set(CHECKS) >= CHANGEABLE
+    assert set(fields(flatten(config))) >= CHANGEABLE
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,57 @@
+"""The systems that PCSA-GAN is compared with (Fig. 5), as rows of ``pcsa.py``: ``--config=configs/pcsa.py:unet``.
+
+A row replaces whole groups of fields. What each system's publication documents and what is assumed stands in the
+docstrings of its networks; data, budget, schedule and evaluation are those of the base config.
+"""
+
+PATCHES = {
+    "features": (64, 128, 256, 512),  # channels of the strided layers
+    "conditional": True,  # D sees the MRI too
+    "negative_slope": 0.2,  # of the leaky ReLU
+}
+ADAM = {"b1": 0.5, "b2": 0.999, "schedule": "constant", "gradient_clip": 0.0}
+NOTHING = {"adversarial": 0.0, "l1": 0.0, "ssim": 0.0, "ms_ssim": 0.0, "cycle": 0.0}
+
+ROWS = {
+    # Not in the paper: the plain 3-D U-Net with L1 alone. Its discriminator takes no part.
+    "unet": {
+        "system": "unet",
+        "generator": {"features": (16, 32, 64, 128, 256)},  # channels at each level
+        "discriminator": PATCHES | {"features": (8,)},
+        "loss": NOTHING | {"l1": 1.0},
+    },
+    # Classic cGAN with a U-Net and PatchGAN; adversarial : L1 = 1 : 100 as in pix2pix.
+    "cgan_unet": {
+        "system": "cgan_unet",
+        "generator": {"features": (64, 128, 256, 512)},  # channels of the strided layers
+        "discriminator": PATCHES,
+        "loss": NOTHING | {"adversarial": 0.01, "l1": 1.0},
+        "generator_optimizer": {"learning_rate": 2e-4, **ADAM},
+        "discriminator_optimizer": {"learning_rate": 2e-4, **ADAM},
+    },
+    # Hybrid GAN: two generators, two discriminators; adversarial, cycle and voxel terms with weight 1.
+    "hgan": {
+        "system": "hgan",
+        "generator": {"features": 16, "blocks": 3},  # channels of the first layer; residual blocks
+        "discriminator": {"features": (32, 64, 128, 256), "negative_slope": 0.2},
+        "loss": NOTHING | {"adversarial": 1.0, "l1": 1.0, "cycle": 1.0},
+        "adversarial_form": "absolute",
+        "generator_optimizer": {"learning_rate": 2e-4, **ADAM},
+        "discriminator_optimizer": {"learning_rate": 2e-4, **ADAM},
+    },
+    # GLA-GAN-like: a global and a local path; the weights of its loss are not published, these are the base config's.
+    "gla_gan": {
+        "system": "gla_gan",
+        "generator": {"features": (16, 32, 64, 128, 256)},  # channels at each level of both paths
+        "discriminator": PATCHES,
+    },
+}
+"""Row -> what replaces fields and groups of the base config."""
+
+NARROW = {
+    "unet": {"generator": {"features": (16, 32, 64, 128)}},
+    "cgan_unet": {"generator": {"features": (32, 64, 128, 256)}, "discriminator": {"features": (16, 32, 64)}},
+    "hgan": {"generator": {"features": 16}, "discriminator": {"features": (16, 32, 64)}},
+    "gla_gan": {"generator": {"features": (16, 32, 64, 128)}, "discriminator": {"features": (16, 32, 64)}},
+}
+"""Row -> widths for the demo's 32^3, so that a step of every system costs about as much as one of ``pcsa``."""

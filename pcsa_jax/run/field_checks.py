@@ -1,0 +1,95 @@
+"""What a config field may hold: (what is expected, in words; the test)."""
+
+import math
+from collections.abc import Callable, Mapping
+from typing import Any
+
+Check = tuple[str, Callable[[Any], bool]]
+
+
+def number(low: float, high: float = math.inf, *, open_low: bool = False) -> Check:
+    """A finite number between ``low`` and ``high``."""
+    bound = f"{'>' if open_low else '>='} {low:g}" + (f" and <= {high:g}" if high < math.inf else "")
+    return (
+        f"a finite number {bound}",
+        lambda value: (
+            isinstance(value, int | float)
+            and not isinstance(value, bool)
+            and math.isfinite(value)
+            and (value > low if open_low else value >= low)
+            and value <= high
+        ),
+    )
+
+
+def whole(low: int) -> Check:
+    """A whole number of at least ``low``."""
+    return (
+        f"a whole number >= {low}",
+        lambda value: isinstance(value, int) and not isinstance(value, bool) and value >= low,
+    )
+
+
+def choice(*names: str) -> Check:
+    """One of some names."""
+    return f"one of {', '.join(names)}", lambda value: value in names
+
+
+def wholes(low: int, *, at_least: int = 0) -> Check:
+    """A tuple of whole numbers."""
+    text, fits = whole(low)
+    return (
+        f"a tuple of {'at least one of ' if at_least else ''}{text.removeprefix('a ')}",
+        lambda value: isinstance(value, tuple) and len(value) >= at_least and all(fits(item) for item in value),
+    )
+
+
+def is_stages(value: Any) -> bool:
+    """Whether ``value`` holds two stages of (odd kernel size, channels) branches."""
+
+    def is_branch(branch: Any) -> bool:
+        return (
+            isinstance(branch, tuple)
+            and len(branch) == 2
+            and all(isinstance(item, int) and item >= 1 for item in branch)
+            and branch[0] % 2 == 1
+        )
+
+    return (
+        isinstance(value, tuple)
+        and len(value) == 2
+        and all(isinstance(stage, tuple) and stage and all(is_branch(branch) for branch in stage) for stage in value)
+    )
+
+
+FLAG: Check = ("True or False", lambda value: isinstance(value, bool))
+TEXT: Check = ("a path or nothing", lambda value: isinstance(value, str))
+NAME: Check = ("a name", lambda value: isinstance(value, str) and bool(value))
+FRACTION: Check = ("a number > 0 and < 1", lambda value: isinstance(value, float) and 0 < value < 1)
+STAGES: Check = ("two tuples of (odd kernel size, channels) pairs", is_stages)
+ODD: Check = ("an odd whole number >= 1", lambda value: whole(1)[1](value) and value % 2 == 1)
+SIZE: Check = ("a multiple of 16, at least 16", lambda value: whole(16)[1](value) and value % 16 == 0)
+
+
+def levels(most: int) -> Check:
+    """Channels of one to ``most`` layers that each halve the volume: 16 voxels cannot be halved more often than 4."""
+    numbers = {4: "four", 5: "five"}
+    return (
+        f"a tuple of one to {numbers[most]} whole numbers >= 1",
+        lambda value: wholes(1, at_least=1)[1](value) and len(value) <= most,
+    )
+
+
+OPTIMIZER: dict[str, Check] = {
+    "learning_rate": number(0, 1, open_low=True),
+    "b1": number(0, 0.999999),
+    "b2": number(0, 0.999999999),
+    "schedule": choice("constant", "cosine", "one_cycle"),
+    "gradient_clip": number(0),
+}
+"""Of :func:`pcsa_jax.model.optimizer.adam`."""
+
+
+def prefixed(group: str, checks: Mapping[str, Check]) -> dict[str, Check]:
+    """The checks of a group's fields under their full names."""
+    return {f"{group}.{name}": check for name, check in checks.items()}
