@@ -14,6 +14,7 @@ def get_config(row: str = "pcsa") -> ConfigDict:
     config = pcsa.get_config(row)
     config.data.size = 32
     config.data.pairs = 120
+    config.data.mri_only = 80
     if config.system == "pcsa":
         # Features are half as wide as at 64^3: the same layers carry self-attention and skip connections.
         for name in ("attention_sizes", "skip_sizes"):

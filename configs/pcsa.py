@@ -45,7 +45,7 @@ def get_config(row: str = "pcsa") -> ConfigDict:
         "root": "",  # cohort folder or manifest; empty: the built-in cohort (a phantom)
         "participants": "",  # participants.tsv or its BIDS folder, if the cohort (a CAPS) has none
         "pairs": 356,  # subjects of the built-in cohort with both modalities; 4.1
-        "mri_only": 0,  # and without PET, for the classification test; 4.8 has 328
+        "mri_only": 328,  # and without PET, for the classification test; 4.8
         "size": 64,  # voxels along each axis, a multiple of 16; 4.1
         "fold": 0,  # which fold is tested
         "num_folds": 5,  # folds by participant, stratified by diagnosis; open

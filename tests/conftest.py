@@ -15,6 +15,7 @@ ROOT = Path(__file__).parents[1]
 NUM_PAIRS, NUM_MRI_ONLY, SIZE = 12, 2, 16
 TINY = {
     "data.size": SIZE,
+    "data.mri_only": NUM_MRI_ONLY,
     "data.num_folds": 3,
     "data.validation_fraction": 0.25,
     "batch_size": 2,
