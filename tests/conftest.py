@@ -8,7 +8,10 @@ import pytest
 from jaxtyping import install_import_hook
 
 # state and step are left out: beartype does not know generic named tuples.
-CHECKED = ("attention", "convolution", "discriminator", "generator", "losses", "metrics", "resampling", "ssim")
+CHECKED = (
+    "attention", "convolution", "cycle", "discriminator", "generator", "global_local", "losses", "metrics",
+    "normalisation", "patch_discriminator", "resampling", "ssim", "translation", "unet",
+)  # fmt: skip
 install_import_hook([f"pcsa_jax.model.{name}" for name in CHECKED], "beartype.beartype")
 
 ROOT = Path(__file__).parents[1]

@@ -11,7 +11,7 @@ import numpy as np
 
 
 def initial_params(module: nn.Module, seed: int, *inputs: jax.ShapeDtypeStruct) -> Mapping[str, Any]:
-    """Parameters of ``module``: He-normal kernels, everything else 0, drawn on the host.
+    """Parameters of ``module``: He-normal kernels, scales 1, everything else 0, drawn on the host.
 
     ``module.init`` would compile threefry for each of some forty arrays, which takes longer than the first hundred
     training steps of a demo on a CPU. Here only shapes are traced. Values depend on ``seed`` and the parameter's path,
@@ -25,7 +25,7 @@ def initial_params(module: nn.Module, seed: int, *inputs: jax.ShapeDtypeStruct) 
       *inputs: shapes of the module's arguments.
 
     Raises:
-      ValueError: for a parameter that is neither a kernel nor known to start at 0.
+      ValueError: for a parameter that is neither a kernel nor known to start at 0 or 1.
     """
     shapes = jax.eval_shape(module.init, jax.random.key(0), *inputs)["params"]
     leaves = jax.tree.map_with_path(lambda path, leaf: _initial_leaf(jax.tree_util.keystr(path), leaf, seed), shapes)
@@ -35,6 +35,8 @@ def initial_params(module: nn.Module, seed: int, *inputs: jax.ShapeDtypeStruct) 
 def _initial_leaf(path: str, leaf: jax.ShapeDtypeStruct, seed: int) -> np.ndarray:
     if path.endswith(("['bias']", "['gain']")):
         return np.zeros(leaf.shape, leaf.dtype)
+    if path.endswith("['scale']"):
+        return np.ones(leaf.shape, leaf.dtype)
     if not path.endswith("['kernel']"):
         raise ValueError(f"initial_params: no rule for parameter {path}")
     std = math.sqrt(2 / math.prod(leaf.shape[:-1]))

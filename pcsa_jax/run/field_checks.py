@@ -71,6 +71,11 @@ ODD: Check = ("an odd whole number >= 1", lambda value: whole(1)[1](value) and v
 SIZE: Check = ("a multiple of 16, at least 16", lambda value: whole(16)[1](value) and value % 16 == 0)
 
 
+def count(most: int) -> Check:
+    """A whole number from 0 to ``most``."""
+    return f"a whole number from 0 to {most}", lambda value: whole(0)[1](value) and value <= most
+
+
 def levels(most: int) -> Check:
     """Channels of one to ``most`` layers that each halve the volume: 16 voxels cannot be halved more often than 4."""
     numbers = {4: "four", 5: "five"}

@@ -4,9 +4,13 @@ from typing import NamedTuple
 
 import flax.linen as nn
 
+from pcsa_jax.model.cycle import CycleDiscriminator, CycleGenerator
 from pcsa_jax.model.discriminator import Discriminator
 from pcsa_jax.model.generator import Generator
-from pcsa_jax.model.translation import Translate, one_way
+from pcsa_jax.model.global_local import GlobalLocalDiscriminator, GlobalLocalGenerator
+from pcsa_jax.model.patch_discriminator import PatchDiscriminator
+from pcsa_jax.model.translation import Translate, both_ways, one_way
+from pcsa_jax.model.unet import StridedUNet, UNet
 
 
 class System(NamedTuple):
@@ -24,5 +28,9 @@ class System(NamedTuple):
 
 SYSTEMS: dict[str, System] = {
     "pcsa": System(Generator, Discriminator),
+    "unet": System(UNet, PatchDiscriminator),
+    "cgan_unet": System(StridedUNet, PatchDiscriminator),
+    "hgan": System(CycleGenerator, CycleDiscriminator, both_ways),
+    "gla_gan": System(GlobalLocalGenerator, GlobalLocalDiscriminator),
 }
 """Config's ``system`` -> its networks; their fields are checked by :mod:`pcsa_jax.run.training_fields`."""

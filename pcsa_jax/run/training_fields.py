@@ -11,12 +11,9 @@ from pcsa_jax.errors import UserError
 from pcsa_jax.run import field_checks as a
 from pcsa_jax.run.field_checks import Check, prefixed
 
-_JUDGE: dict[str, Check] = {
-    "features": a.levels(4),
-    "conditional": a.FLAG,
-    "negative_slope": a.number(0, 1),
-}
-_UNET: dict[str, Check] = {"features": a.levels(5)}
+_DISCRIMINATOR = {"features": a.levels(4), "conditional": a.FLAG, "negative_slope": a.number(0, 1)}
+_GROUPS = {"group_features": a.whole(1)}
+_PATCHES = _DISCRIMINATOR | _GROUPS
 
 SYSTEM_FIELDS: dict[str, tuple[dict[str, Check], dict[str, Check]]] = {
     "pcsa": (
@@ -31,15 +28,18 @@ SYSTEM_FIELDS: dict[str, tuple[dict[str, Check], dict[str, Check]]] = {
             "transposed": a.FLAG,
             "output": a.choice("none", "sigmoid", "relu"),
         },
-        _JUDGE,
+        _DISCRIMINATOR,
     ),
-    "unet": (_UNET, _JUDGE),
-    "cgan_unet": ({"features": a.levels(4)}, _JUDGE),
+    "unet": ({"features": a.levels(5)} | _GROUPS, _PATCHES),
+    "cgan_unet": (
+        {"features": a.levels(4), "decoder_features": a.levels(4), "last_features": a.whole(1)} | _GROUPS,
+        _PATCHES,
+    ),
     "hgan": (
-        {"features": a.whole(1), "blocks": a.whole(0)},
-        {"features": a.levels(4), "negative_slope": a.number(0, 1)},
+        {"features": a.whole(1), "strided": a.count(4), "blocks": a.whole(0), "kernel_size": a.ODD} | _GROUPS,
+        {name: check for name, check in _PATCHES.items() if name != "conditional"},
     ),
-    "gla_gan": (_UNET, _JUDGE),
+    "gla_gan": ({"global_features": a.levels(5), "local_features": a.levels(4)} | _GROUPS, _PATCHES),
 }
 """System -> checks of its ``generator`` and of its ``discriminator`` group."""
 
@@ -95,6 +95,8 @@ def check_combinations(config: ConfigDict) -> None:
     """Raises UserError for values that are in range but do not fit together."""
     if config.system == "pcsa":
         _check_sizes(config)
+    if config.system == "cgan_unet":
+        _check_decoder(config.generator)
     data = config.data
     if data.fold >= data.num_folds:
         raise UserError(f"config.data.fold: expected less than data.num_folds ({data.num_folds}), found {data.fold}.")
@@ -123,3 +125,11 @@ def _check_sizes(config: ConfigDict) -> None:
                 f"config.generator.{name}: expected edges among {possible} (the decoder's {what} at {size}^3), "
                 f"found {wrong[0]}."
             )
+
+
+def _check_decoder(generator: ConfigDict) -> None:
+    if len(generator.decoder_features) != len(generator.features):
+        raise UserError(
+            f"config.generator.decoder_features: expected as many as generator.features ({len(generator.features)}), "
+            f"found {len(generator.decoder_features)}."
+        )

@@ -1,4 +1,4 @@
-"""Initial parameters: He-normal kernels that depend on seed and path alone, zeros elsewhere."""
+"""Initial parameters: He-normal kernels that depend on seed and path alone, scales of 1, zeros elsewhere."""
 
 import flax.linen as nn
 import jax
@@ -66,9 +66,15 @@ def test_shapes_and_types_are_those_of_init(default):
     assert jax.tree.map(lambda a: (a.shape, a.dtype), found) == jax.tree.map(lambda a: (a.shape, a.dtype), expected)
 
 
+def test_a_scale_starts_at_one():
+    params = initial_params(nn.GroupNorm(2), 0, jax.ShapeDtypeStruct((1, 4), jnp.float32))
+    np.testing.assert_array_equal(params["scale"], np.ones(4, np.float32))
+    np.testing.assert_array_equal(params["bias"], np.zeros(4, np.float32))
+
+
 def test_a_parameter_without_a_rule_is_refused():
-    with pytest.raises(ValueError, match=r"initial_params: no rule for parameter \['scale'\]"):
-        initial_params(nn.LayerNorm(use_bias=False), 0, jax.ShapeDtypeStruct((1, 4), jnp.float32))
+    with pytest.raises(ValueError, match=r"initial_params: no rule for parameter \['embedding'\]"):
+        initial_params(nn.Embed(3, 4), 0, jax.ShapeDtypeStruct((1,), jnp.int32))
 
 
 def test_drawing_parameters_compiles_nothing_for_each_of_them(caplog):
