@@ -13,7 +13,14 @@ SCHEDULES = {
 
 
 def adam(
-    *, learning_rate: float, b1: float, b2: float, schedule: str, gradient_clip: float, num_steps: int
+    *,
+    learning_rate: float,
+    b1: float,
+    b2: float,
+    schedule: str,
+    gradient_clip: float,
+    num_steps: int,
+    weight_decay: float = 0.0,
 ) -> optax.GradientTransformation:
     """Adam as in section 4.2.
 
@@ -25,8 +32,12 @@ def adam(
       schedule: key of :data:`SCHEDULES`.
       gradient_clip: largest global norm of the gradient; 0 for none.
       num_steps: length of the schedule in steps.
+      weight_decay: part of every parameter that a step at learning rate 1 takes away (AdamW); 0 for none.
     """
     rate = SCHEDULES[schedule](learning_rate, max(num_steps, 2))
     clip = optax.clip_by_global_norm(gradient_clip) if gradient_clip else optax.identity()
     # One update of one long vector: an update of each of some forty arrays takes XLA seconds longer to compile.
-    return optax.flatten(optax.chain(clip, optax.adam(rate, b1=b1, b2=b2)))
+    update = (
+        optax.adamw(rate, b1=b1, b2=b2, weight_decay=weight_decay) if weight_decay else optax.adam(rate, b1=b1, b2=b2)
+    )
+    return optax.flatten(optax.chain(clip, update))

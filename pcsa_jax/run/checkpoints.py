@@ -5,7 +5,7 @@ import math
 from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import jax
 import numpy as np
@@ -13,26 +13,26 @@ import orbax.checkpoint as ocp
 from orbax.checkpoint import checkpoint_managers
 
 from pcsa_jax.errors import UserError
-from pcsa_jax.model.state import GANState
 from pcsa_jax.run.progress import console
 
 BEST_METRIC = "mae_brain"
-"""The validation score that chooses the best checkpoint; lower is better."""
+"""The validation score that chooses a generator's best checkpoint; lower is better."""
 
 NUM_LATEST = 2
+
+
+class State(Protocol):
+    """What a checkpoint holds: a tree of arrays that counts its steps."""
+
+    @property
+    def step(self) -> jax.Array: ...
 
 
 class Restored(NamedTuple):
     """A state (host arrays) and what was stored beside it."""
 
-    state: GANState
+    state: State
     meta: dict[str, Any]
-
-
-def _score(metrics: Mapping[str, float] | None) -> float:
-    """Higher is better; Orbax silently loses the best step when it is given NaN."""
-    value = (metrics or {}).get(BEST_METRIC, math.nan)
-    return -value if math.isfinite(value) else -1e30
 
 
 def state_hash(state: Any) -> str:
@@ -51,18 +51,19 @@ class Checkpoints:
     Args:
       folder: where they are, created if needed.
       target: a state of the right structure; restoring needs one, so that a checkpoint written on other devices opens.
+      best: the validation score that chooses the best one; lower is better.
     """
 
-    def __init__(self, folder: Path, target: GANState):
-        self._folder = folder
+    def __init__(self, folder: Path, target: State, *, best: str = BEST_METRIC):
+        self._folder, self._best = folder, best
         self._target = jax.tree.map(lambda leaf: np.zeros(leaf.shape, leaf.dtype), target)
         process = jax.process_index()
         policy = checkpoint_managers.AnyPreservationPolicy([
             checkpoint_managers.LatestN(NUM_LATEST),
-            checkpoint_managers.BestN(get_metric_fn=_score, n=1),
+            checkpoint_managers.BestN(get_metric_fn=self._score, n=1),
         ])  # fmt: skip
         options = ocp.CheckpointManagerOptions(
-            preservation_policy=policy, best_fn=_score, best_mode="max",
+            preservation_policy=policy, best_fn=self._score, best_mode="max",
             # Orbax would wait for every process; ours hold the same state, so the one that opens this is enough.
             multiprocessing_options=ocp.options.MultiprocessingOptions(
                 primary_host=process, active_processes={process}, barrier_sync_key_prefix=f"process{process}"
@@ -85,12 +86,17 @@ class Checkpoints:
     def __exit__(self, kind: type | None, error: BaseException | None, trace: TracebackType | None) -> None:
         self._manager.close()
 
-    def save(self, state: GANState, *, scores: Mapping[str, float], meta: Mapping[str, Any]) -> None:
+    def _score(self, metrics: Mapping[str, float] | None) -> float:
+        """Higher is better; Orbax silently loses the best step when it is given NaN."""
+        value = (metrics or {}).get(self._best, math.nan)
+        return -value if math.isfinite(value) else -1e30
+
+    def save(self, state: State, *, scores: Mapping[str, float], meta: Mapping[str, Any]) -> None:
         """Writes ``state`` under its step; returns when it is safe on disk.
 
         Args:
           state: finite; the caller has looked.
-          scores: validation scores, with :data:`BEST_METRIC` among them or empty.
+          scores: validation scores, with ``best`` among them or empty.
           meta: plain JSON values kept beside the state.
 
         Raises:
@@ -104,7 +110,7 @@ class Checkpoints:
             # damaged checkpoint was passed over.
             if int(host.step) in self._manager.all_steps():
                 self._manager.delete(int(host.step))
-            metrics = dict(scores) or {BEST_METRIC: math.inf}
+            metrics = dict(scores) or {self._best: math.inf}
             self._manager.save(int(host.step), args=items, metrics=metrics, force=True)
             # Orbax reports a full disk only here; a run that went on without looking would lose its checkpoints.
             self._manager.wait_until_finished()
@@ -163,7 +169,7 @@ class Checkpoints:
         return Restored(state, meta)
 
 
-def _other_shape(state: GANState, target: GANState) -> str:
+def _other_shape(state: State, target: State) -> str:
     """What tells the first array of another shape or type than the target's; "" if all fit."""
     wanted = _named_leaves(target)
     for name, leaf in _named_leaves(state).items():
@@ -172,7 +178,7 @@ def _other_shape(state: GANState, target: GANState) -> str:
     return ""
 
 
-def _named_leaves(state: GANState) -> dict[str, Any]:
+def _named_leaves(state: State) -> dict[str, Any]:
     """``{"params.generator.bottleneck.kernel": array}``: files that do not depend on our or optax's Python types."""
     leaves = jax.tree.leaves_with_path(state)
     return {jax.tree_util.keystr(path, simple=True, separator="."): leaf for path, leaf in leaves}

@@ -3,27 +3,23 @@
 import math
 import signal
 import time
-from collections.abc import Mapping
-from typing import Any, NamedTuple
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple, Protocol
 
 import jax
 import numpy as np
 from ml_collections import ConfigDict
 
 from pcsa_jax.data.batches import batch_order, epoch_batches
-from pcsa_jax.data.grid import Grid
-from pcsa_jax.data.regions import brain_mask
 from pcsa_jax.errors import UserError
-from pcsa_jax.model.state import GANState
 from pcsa_jax.run import feed
+from pcsa_jax.run.checkpoints import State
 from pcsa_jax.run.devices import Devices
-from pcsa_jax.run.experiment import Experiment
 from pcsa_jax.run.interruption import watch_signals
 from pcsa_jax.run.processes import largest, on_main
-from pcsa_jax.run.programs import compile_step, compile_validation
+from pcsa_jax.run.programs import Programs
 from pcsa_jax.run.progress import console, format_duration, progress
 from pcsa_jax.run.record import Record
-from pcsa_jax.run.training_data import TrainingData
 
 LARGEST_WAIT = 0.02
 """Part of the time that may be spent waiting for data before the user is told."""
@@ -39,6 +35,22 @@ class Outcome(NamedTuple):
 
     step: int
     signal_number: int | None
+
+
+class Parts(Protocol):
+    """What a training reads.
+
+    Attributes:
+      train, validation: arrays with one row a subject, one array a field of the batch.
+      is_resident: they fit the limit and may be copied to the devices.
+    """
+
+    @property
+    def train(self) -> Sequence[np.ndarray]: ...
+    @property
+    def validation(self) -> Sequence[np.ndarray]: ...
+    @property
+    def is_resident(self) -> bool: ...
 
 
 class Plan(NamedTuple):
@@ -59,24 +71,21 @@ class Loop:
     def __init__(
         self,
         config: ConfigDict,
-        experiment: Experiment,
+        programs: Programs,
         plan: Plan,
-        data: TrainingData,
+        data: Parts,
         devices: Devices,
         record: Record,
     ):
-        self._config, self._plan, self._data, self._devices = config, plan, data, devices
-        self._record = record
+        self._config, self._programs, self._plan, self._data = config, programs, plan, data
+        self._devices, self._record = devices, record
         source = feed.resident if data.is_resident else feed.streamed
-        self._load = source(data.train, devices, multiple=len(devices) * config.micro_batches)
-        self._load_validation = feed.streamed(data.validation, devices, multiple=len(devices))
-        self._mask = devices.replicate(brain_mask(Grid(config.data.size)))
-        self._step = compile_step(experiment, devices, micro_batches=config.micro_batches)
-        self._validate = compile_validation(experiment, devices)
+        self._load = source(data.train, devices, multiple=programs.multiple, batch=programs.batch)
+        self._load_validation = feed.streamed(data.validation, devices, multiple=len(devices), batch=programs.batch)
         self._pending: list[tuple[int, dict[str, jax.Array]]] = []
         self._waited = 0.0
 
-    def run(self, state: GANState, *, seconds_before: float) -> Outcome:
+    def run(self, state: State, *, seconds_before: float) -> Outcome:
         """Trains from ``state``, host arrays, to the end of the plan or to a signal.
 
         Args:
@@ -87,22 +96,22 @@ class Loop:
         self._record.open_log(start)
         self._seconds_before, self._first_step = seconds_before, start + 1
         order = batch_order(
-            len(self._data.train.mri), batch_size=config.batch_size, seed=config.seed, start=start,
+            len(self._data.train[0]), batch_size=config.batch_size, seed=config.seed, start=start,
             stop=self._plan.num_steps,
         )  # fmt: skip
         state = self._devices.replicate(state)
-        with watch_signals() as self._interruption, progress(f"Training {config.row}") as report:
+        with watch_signals() as self._interruption, progress(f"Training {self._programs.name}") as report:
             self._started = self._clock = time.monotonic()
             self._logged, self._report = start, report
             report(start, self._plan.num_steps, "compiling")
             with feed.Feed(self._load, order) as self._feed:
                 return self._steps(state)
 
-    def _steps(self, state: GANState) -> Outcome:
+    def _steps(self, state: State) -> Outcome:
         plan, config = self._plan, self._config
         for step, batch in self._feed:
             epoch, index = divmod(step - 1, plan.steps_per_epoch)
-            state, scalars = self._step(state, batch)
+            state, scalars = self._programs.step(state, batch)
             self._pending.append((step, scalars))
             is_last, is_epoch_end = step == plan.num_steps, index == plan.steps_per_epoch - 1
             saving = is_last or (is_epoch_end and (epoch + 1) % config.checkpoint_every_epochs == 0)
@@ -158,7 +167,7 @@ class Loop:
             console.print(f"First step after {format_duration(seconds)} (compilation included)")
             self._second_step, self._waited_for_first = now, self._feed.waited_s
         self._clock, self._logged, self._waited = now, step, self._feed.waited_s
-        self._report(step, self._plan.num_steps, f"epoch {epoch + 1} loss {row['generator/total']:.4f}")
+        self._report(step, self._plan.num_steps, f"epoch {epoch + 1} loss {row[self._programs.loss]:.4f}")
 
     def _check_finite(self, step: int, row: Mapping[str, float]) -> None:
         bad = [name for name, value in row.items() if not math.isfinite(value)]
@@ -169,17 +178,17 @@ class Loop:
         steps = self._record.steps()
         saved = f"the checkpoint of step {steps[-1]} is whole" if steps else "no checkpoint was written yet"
         raise UserError(
-            f"step {step}: expected finite losses, found {name} = {value}; {saved}. Lower "
-            "generator_optimizer.learning_rate or set gradient_clip to 1; resuming repeats these steps."
+            f"step {step}: expected finite losses, found {name} = {value}; {saved}. "
+            f"{self._programs.remedy}; resuming repeats these steps."
         )
 
-    def _evaluate(self, state: GANState, step: int, epoch: int) -> dict[str, float]:
+    def _evaluate(self, state: State, step: int, epoch: int) -> dict[str, float]:
         """Scores the validation part; logs and returns the means."""
-        count, at_once = len(self._data.validation.mri), len(self._devices)
+        count, at_once = len(self._data.validation[0]), len(self._devices)
         sums = []
         for start in range(0, count, at_once):
             rows = np.arange(start, min(start + at_once, count))
-            sums.append(self._validate(state.params.generator, self._load_validation(rows), self._mask))
+            sums.append(self._programs.validate(state, self._load_validation(rows)))
         sums = jax.device_get(sums)
         scores = {name: float(np.sum([part[name] for part in sums], dtype=np.float64) / count) for name in sums[0]}
         self._record.write(step, epoch, {f"validation/{name}": value for name, value in scores.items()})

@@ -2,18 +2,61 @@
 
 from collections.abc import Callable
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
+from pcsa_jax.data.grid import Grid
+from pcsa_jax.data.regions import brain_mask
 from pcsa_jax.model.metrics import mae, psnr
 from pcsa_jax.model.ssim import ssim
 from pcsa_jax.model.state import GANState
 from pcsa_jax.model.step import Batch, generate, train_step
+from pcsa_jax.run.checkpoints import BEST_METRIC, State
 from pcsa_jax.run.devices import AXIS, REPLICATED, SHARED, Devices
 from pcsa_jax.run.experiment import Experiment
+
+
+class Programs(NamedTuple):
+    """All in which one kind of training differs from another, for the loop that both share.
+
+    Attributes:
+      name: of what is trained, for the user.
+      step: (state, batch) -> the next state and scalars; the state's memory is given up to the next.
+      validate: (state, batch) -> sums over the batch's subjects of their validation scores.
+      batch: type of a batch, see :mod:`pcsa_jax.run.feed`.
+      multiple: of which the number of rows of a training batch must be a multiple.
+      best: the validation score that chooses the best checkpoint; lower is better.
+      loss: the scalar that the progress line shows.
+      remedy: what the user can do about losses that are not finite.
+    """
+
+    name: str
+    step: Callable[[State, Any], tuple[State, dict[str, jax.Array]]]
+    validate: Callable[[State, Any], dict[str, jax.Array]]
+    batch: Callable[..., Any]
+    multiple: int
+    best: str
+    loss: str
+    remedy: str
+
+
+def gan_programs(name: str, experiment: Experiment, devices: Devices, *, micro_batches: int) -> Programs:
+    """The programs of a generator and its discriminator."""
+    mask = devices.replicate(brain_mask(Grid(experiment.size)))
+    scores = compile_validation(experiment, devices)
+    return Programs(
+        name=name,
+        step=compile_step(experiment, devices, micro_batches=micro_batches),
+        validate=lambda state, batch: scores(state.params.generator, batch, mask),
+        batch=Batch,
+        multiple=len(devices) * micro_batches,
+        best=BEST_METRIC,
+        loss="generator/total",
+        remedy="Lower generator_optimizer.learning_rate or set gradient_clip to 1",
+    )
 
 
 def compile_step(

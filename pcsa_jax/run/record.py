@@ -8,8 +8,7 @@ from typing import Any
 import jax
 import numpy as np
 
-from pcsa_jax.model.state import GANState
-from pcsa_jax.run.checkpoints import Checkpoints
+from pcsa_jax.run.checkpoints import Checkpoints, State
 from pcsa_jax.run.metrics_log import MetricsLog
 from pcsa_jax.run.processes import from_main, is_main, on_main
 from pcsa_jax.run.workdir import Workdir
@@ -21,10 +20,11 @@ class Record:
     Args:
       workdir: the run's folder.
       initial: the state before the first step.
+      best: the validation score that chooses the best checkpoint; lower is better.
     """
 
-    def __init__(self, workdir: Workdir, initial: GANState):
-        self._workdir, self._initial = workdir, jax.tree.map(np.asarray, initial)
+    def __init__(self, workdir: Workdir, initial: State, *, best: str):
+        self._workdir, self._initial, self._best = workdir, jax.tree.map(np.asarray, initial), best
         self._files = contextlib.ExitStack()
         self._checkpoints: Checkpoints | None = None
         self._log: MetricsLog | None = None
@@ -36,7 +36,7 @@ class Record:
     def __exit__(self, kind: type | None, error: BaseException | None, trace: TracebackType | None) -> None:
         self._files.close()
 
-    def restore(self) -> tuple[GANState, dict[str, Any]]:
+    def restore(self) -> tuple[State, dict[str, Any]]:
         """The latest whole checkpoint's state and what was stored beside it; the initial state and {} if none is."""
         state, meta = self._initial, {}
 
@@ -60,7 +60,7 @@ class Record:
         if self._log is not None:
             self._log.write(step, epoch, values)
 
-    def save(self, state: GANState, *, scores: Mapping[str, float], meta: Mapping[str, Any]) -> None:
+    def save(self, state: State, *, scores: Mapping[str, float], meta: Mapping[str, Any]) -> None:
         """Writes a checkpoint; the processes go on when it is safe on disk.
 
         Raises:
@@ -77,4 +77,5 @@ class Record:
         return on_main(lambda: self._checkpoints.best_step())
 
     def _open_checkpoints(self) -> None:
-        self._checkpoints = self._files.enter_context(Checkpoints(self._workdir.checkpoints, self._initial))
+        opened = Checkpoints(self._workdir.checkpoints, self._initial, best=self._best)
+        self._checkpoints = self._files.enter_context(opened)
