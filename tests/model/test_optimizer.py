@@ -71,3 +71,9 @@ def test_the_norm_is_over_all_arrays_together():
     _, state = optimizer.update(gradient, optimizer.init(params), params)
     flat = np.concatenate([np.ravel(leaf) for leaf in jax.tree.leaves(optax.tree.get(state, "mu"))])
     np.testing.assert_allclose(np.sort(flat), [0.0, 0.6, 0.8], rtol=1e-5)
+
+
+def test_weight_decay_takes_its_part_of_every_parameter():
+    params = jnp.asarray([2.0, -4.0])
+    plain, decayed = (updates([[0.5, 0.5]], params, weight_decay=decay)[0] for decay in (0.0, 0.1))
+    np.testing.assert_allclose(decayed, plain - 0.1 * 0.1 * params, rtol=1e-5)
