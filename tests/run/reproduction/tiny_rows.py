@@ -1,0 +1,41 @@
+"""Every row of configs/pcsa.py with a few channels at 16^3: a config file for tests of whole reproductions."""
+
+import importlib.util
+import pathlib
+
+_path = pathlib.Path(__file__).parents[3] / "configs" / "pcsa.py"
+_spec = importlib.util.spec_from_file_location("pcsa", _path)
+pcsa = importlib.util.module_from_spec(_spec)
+_spec.loader.exec_module(pcsa)
+
+SIZE = 16
+
+
+def _narrow(config):
+    """A few channels in place of the row's; what makes the row stays."""
+    generator, discriminator = config.generator, config.discriminator
+    if config.system == "pcsa":
+        generator.stages = tuple(
+            tuple((min(kernel, 3), 2) for kernel, _ in branches[:2]) for branches in generator.stages
+        )
+        generator.bottleneck_features = 4
+        for name in ("attention_sizes", "skip_sizes"):
+            generator[name] = tuple(size * SIZE // config.data.size for size in generator[name])
+    elif config.system == "hgan":
+        generator.features, generator.blocks = 2, 1
+    else:
+        generator.features = (2,) * len(generator.features)
+    discriminator.features = (2,) * len(discriminator.features)
+
+
+def get_config(row="pcsa"):
+    config = pcsa.get_config(row)
+    _narrow(config)
+    config.data.size = SIZE
+    config.data.pairs, config.data.mri_only = 12, 2
+    config.data.validation_fraction = 0.3
+    config.batch_size = 2
+    config.num_epochs = 2
+    config.log_every_steps = 2
+    config.evaluate_every_epochs = config.checkpoint_every_epochs = 1
+    return config
