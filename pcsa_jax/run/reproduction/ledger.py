@@ -18,7 +18,7 @@ _FREE_FIELDS = frozenset({"data.root", "data.participants", "data.resident_gib",
 def record_of(plan: Plan) -> dict[str, Any]:
     """Content of ``plan.json``: what every run in a folder has in common, and the rows' configs."""
     people = json.dumps(sorted(plan.cohort.diagnoses.items()))
-    configs = {run.row: resolved(run.config) for run in reversed(plan.runs)}
+    first = {row: next(run for run in plan.runs if run.row == row) for row in plan.rows}
     return {
         "folds": plan.request.folds,
         "seeds": plan.request.seeds,
@@ -29,7 +29,7 @@ def record_of(plan: Plan) -> dict[str, Any]:
         },
         "config": plan.request.config,
         "overrides": list(plan.request.overrides),
-        "rows": configs,
+        "rows": {row: resolved(run.config) for row, run in first.items()},
         "classifier": plan.classifier and resolved(plan.classifier),
     }
 
@@ -60,7 +60,7 @@ def check_record(plan: Plan) -> None:
 def _compare(out: Path, old: Mapping[str, Any], new: Mapping[str, Any]) -> None:
     found = [("cohort", _describe_people(old["cohort"]), _describe_people(new["cohort"]))]
     found.append(("--folds", old["folds"], new["folds"]))
-    for row in old["rows"].keys() & new["rows"].keys():
+    for row in [row for row in new["rows"] if row in old["rows"]]:
         fields, wanted = (flatten(record["rows"][row]) for record in (old, new))
         names = [name for name in {**fields, **wanted} if name not in _FREE_FIELDS]
         found += [(f"config.{name} (row {row})", fields.get(name), wanted.get(name)) for name in names]

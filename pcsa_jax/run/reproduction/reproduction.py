@@ -78,7 +78,7 @@ def print_plan(plan: Plan) -> None:
     left = [run for run in plan.runs if run.name not in done]
     out.print(f"{plan.cohort.name}: {len(plan.cohort.pairs)} pairs of {len(plan.cohort.diagnoses)} participants")
     if left:
-        seconds = estimate_seconds(left, done)
+        seconds = estimate_seconds(left, plan.runs, done)
         time_left = f"about {format_duration(seconds)}" if seconds else "not known before the first is finished"
         steps = sum(run.num_steps for run in left)
         out.print(f"{len(left)} runs left, {steps:,} steps of {left[0].config.batch_size} volumes; time: {time_left}")

@@ -58,10 +58,7 @@ def read_training(run: Run) -> Training | None:
 
 
 def train_runs(runs: Sequence[Run]) -> Progress:
-    """Trains what is not finished; files of a run's test subjects are not opened.
-
-    Every process would do the same; there is one (see :func:`~pcsa_jax.run.reproduction.reproduction.reproduce`).
-    """
+    """Trains what is not finished; files of a run's test subjects are not opened."""
     done = {run.name: training for run in runs if (training := read_training(run))}
     failed: dict[str, str] = {}
     left = [run for run in runs if run.name not in done]
@@ -71,7 +68,7 @@ def train_runs(runs: Sequence[Run]) -> Progress:
             # Another row has other networks: its programs are of no more use, and stay in memory otherwise.
             jax.clear_caches()
             former_row = run.row
-        time_left = estimate_seconds(left[place:], done)
+        time_left = estimate_seconds(left[place:], runs, done)
         about = f"; about {format_duration(time_left)} of training left" if time_left else ""
         console.print(f"Run {len(runs) - len(left) + place + 1} of {len(runs)}: {run.name}{about}")
         try:
@@ -85,20 +82,20 @@ def train_runs(runs: Sequence[Run]) -> Progress:
     return Progress(done, failed)
 
 
-def estimate_seconds(runs: Sequence[Run], done: Mapping[str, Training]) -> float | None:
-    """Seconds that ``runs`` will take, from the trainings that are done; None before the first.
+def estimate_seconds(left: Sequence[Run], runs: Sequence[Run], done: Mapping[str, Training]) -> float | None:
+    """Seconds that the runs ``left`` of ``runs`` will take, from the trainings that are done; None before the first.
 
     A row that has none yet is taken to need the mean of the others' seconds a step.
     """
-    if not done:
+    paces: dict[str, list[float]] = {}
+    for run in runs:
+        if run.name in done:
+            paces.setdefault(run.row, []).append(done[run.name].train_seconds / run.num_steps)
+    if not paces:
         return None
-    pace = {name: training.train_seconds / training.steps for name, training in done.items()}
-    overall = sum(pace.values()) / len(pace)
-    of_row: dict[str, list[float]] = {}
-    for name, seconds in pace.items():
-        of_row.setdefault(name.partition(",")[0], []).append(seconds)
-    paces = {row: sum(own) / len(own) for row, own in of_row.items()}
-    return sum(paces.get(f"row {run.row}", overall) * run.num_steps for run in runs)
+    of_row = {row: sum(own) / len(own) for row, own in paces.items()}
+    overall = sum(of_row.values()) / len(of_row)
+    return sum(of_row.get(run.row, overall) * run.num_steps for run in left)
 
 
 def _remember(run: Run) -> Training:

@@ -91,9 +91,7 @@ def test_a_damaged_table_is_told(plan):
     evaluate(run, ["sub-a"], [0.1])
     path = run.workdir.evaluation("test") / "subjects.tsv"
     path.write_text(path.read_text().replace("psnr_db", "psnr"))
-    with pytest.raises(
-        UserError, match=r"expected the scores of an evaluation, found the columns .*psnr"
-    ):
+    with pytest.raises(UserError, match=r"expected the scores of an evaluation, found the columns .*psnr"):
         collect_scores([run])
     path.unlink()
     with pytest.raises(UserError, match=r"No such file or directory.*it is evaluated again"):

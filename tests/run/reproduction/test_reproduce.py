@@ -188,7 +188,7 @@ def test_the_plan_is_printed_and_nothing_written(cohort, tmp_path, capsys):
     shown = capsys.readouterr().out
     assert "table1: 3 rows × 2 seeds × 3 folds" in shown
     line = next(line for line in shown.splitlines() if "sa16" in line)
-    assert [cell.strip() for cell in line.split("│")[1:-1]] == ["sa16", "6", "0", "6", "n/a"]
+    assert [cell.strip() for cell in line.split("│")[1:-1]] == ["sa16", "6", "0", "4", "n/a"]
     assert "18 runs left" in shown and "time: not known before the first is finished" in shown
     assert not (tmp_path / "out").exists()
 

@@ -127,11 +127,11 @@ def test_a_run_that_cannot_be_evaluated_counts_as_failed(plan, monkeypatch):
 
 
 def test_the_time_left_is_that_of_the_row_or_of_all_rows(plan):
-    pcsa, _, pca, other = plan.runs
-    assert estimate_seconds(plan.runs, {}) is None
+    pcsa, _, pca, other = runs = plan.runs
+    assert estimate_seconds(runs, runs, {}) is None
     done = {pcsa.name: Training(pcsa.num_steps, 2, 8.0, 10)}
-    assert estimate_seconds([pca, other], done) == pytest.approx(16.0)
+    assert estimate_seconds([pca, other], runs, done) == pytest.approx(16.0)
     done[pca.name] = Training(pca.num_steps, 2, 4.0, 10)
-    assert estimate_seconds([other], done) == pytest.approx(4.0)
+    assert estimate_seconds([other], runs, done) == pytest.approx(4.0)
     longer = other._replace(num_steps=2 * other.num_steps)
-    assert estimate_seconds([longer], done) == pytest.approx(8.0)
+    assert estimate_seconds([longer], runs, done) == pytest.approx(8.0)
