@@ -36,7 +36,8 @@ ROWS = {
         "generator_optimizer": {"learning_rate": 2e-4, **ADAM},
         "discriminator_optimizer": {"learning_rate": 2e-4, **ADAM},
     },
-    # Hybrid GAN: two generators, two discriminators; adversarial, cycle and voxel terms with weight 1.
+    # Hybrid GAN: two generators, two discriminators; adversarial, cycle and voxel terms with weight 1 on volumes in
+    # [-1, 1], where a difference is twice that in [0, 1].
     "hgan": {
         "system": "hgan",
         "generator": {
@@ -47,7 +48,7 @@ ROWS = {
             **GROUPS,
         },
         "discriminator": {"features": (32, 64, 128, 256), "negative_slope": 0.2, **GROUPS},
-        "loss": NOTHING | {"adversarial": 1.0, "l1": 1.0, "cycle": 1.0},
+        "loss": NOTHING | {"adversarial": 1.0, "l1": 2.0, "cycle": 2.0},
         "adversarial_form": "absolute",
         "generator_optimizer": {"learning_rate": 2e-4, **ADAM},
         "discriminator_optimizer": {"learning_rate": 2e-4, **ADAM},
