@@ -18,14 +18,14 @@ def _narrow(config):
         generator.stages = tuple(
             tuple((min(kernel, 3), 2) for kernel, _ in branches[:2]) for branches in generator.stages
         )
-        generator.bottleneck_features = 4
         for name in ("attention_sizes", "skip_sizes"):
             generator[name] = tuple(size * SIZE // config.data.size for size in generator[name])
-    elif config.system == "hgan":
-        generator.features, generator.blocks = 2, 1
-    else:
-        generator.features = (2,) * len(generator.features)
-    discriminator.features = (2,) * len(discriminator.features)
+    for network in (generator, discriminator):
+        for name, value in network.items():
+            if name.endswith("features"):
+                network[name] = (2,) * len(value) if isinstance(value, tuple) else 2
+    if config.system == "hgan":
+        generator.blocks, generator.kernel_size = 1, 3
 
 
 def get_config(row="pcsa"):
