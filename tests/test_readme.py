@@ -12,8 +12,9 @@ import pytest
 import benchmarks.__main__ as benchmarks_main
 import pcsa_jax
 from benchmarks import gpu, page, real_anatomy
+from pcsa_jax.run.classification.config import CLASSIFIER
 from pcsa_jax.run.commands import COMMANDS, config_words, run_command
-from pcsa_jax.run.config import parse_config
+from pcsa_jax.run.config import TRAINING, parse_config
 
 ROOT = Path(__file__).parents[1]
 DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -42,6 +43,8 @@ def benchmark_lines():
 
 
 LINES = list(command_lines())
+SCHEMAS = {"classify": CLASSIFIER}
+"""Command -> what its config holds, if not a training's."""
 
 
 def test_the_readme_shows_every_command():
@@ -57,7 +60,7 @@ def test_every_command_line_is_understood(command, words, monkeypatch):
     assert all(word.startswith("--config.") for word in rest)
     if "config" in arguments:
         arguments.overrides = rest
-        parse_config(config_words(arguments))
+        parse_config(config_words(arguments), SCHEMAS.get(command, TRAINING))
 
 
 @pytest.mark.parametrize("words", list(benchmark_lines()), ids=" ".join)

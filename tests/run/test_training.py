@@ -178,8 +178,14 @@ def test_with_the_networks_a_stopped_run_is_the_uninterrupted_one_to_the_bit(
 def test_another_seed_is_another_run(tiny_config, workdir, uninterrupted):
     config = tiny_config({"seed": 1})
     train(config, workdir)
-    assert read_splits(workdir.splits) != read_splits(uninterrupted.splits)
+    assert read_splits(workdir.splits) == read_splits(uninterrupted.splits)
     assert state_hash(final_state(config, workdir)[1].state) != state_hash(final_state(config, uninterrupted)[1].state)
+
+
+@pytest.mark.usefixtures("quick")
+def test_the_folds_have_a_seed_of_their_own(tiny_config, workdir, uninterrupted):
+    train(tiny_config({"data.split_seed": 1}), workdir)
+    assert read_splits(workdir.splits) != read_splits(uninterrupted.splits)
 
 
 @pytest.mark.usefixtures("quick")

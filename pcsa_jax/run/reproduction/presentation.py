@@ -95,7 +95,7 @@ def _draw_panel(path: Path, rowset: RowSet, panel: Panel, mark: str) -> Figure:
         },
         mask=brain_mask(panel.grid),
         grid=panel.grid,
-        title=f"{mark}{who}: {rowset.title} ({rowset.paper})",
+        title=f"{mark}{who}, test subject ({rowset.paper})",
     )
     caption = (
         f"{mark}{who} as every system sees it. Neurological orientation, MNI152 coordinates; MAE in the brain; below "
