@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
-from pcsa_jax.data.files import finite_or_none, replacing, write_json
+from pcsa_jax.data.files import finite_or_none, write_json
 from pcsa_jax.data.grid import Grid
 from pcsa_jax.data.predictors import TRIVIAL_PREDICTORS
 from pcsa_jax.data.regions import brain_mask, region_masks
 from pcsa_jax.errors import UserError
+from pcsa_jax.run.result_tables import write_table
 from pcsa_jax.run.summary import METRICS, PREDICTOR_LABELS, ROW_COLUMNS, summarise
 
 if TYPE_CHECKING:
@@ -109,8 +110,8 @@ def evaluate_predictions(
     with _replacing_folder(Path(out)) as folder:
         rows, regions = _score_all(train, test, synthetic, grid)
         summary = _summary(rows, regions, context, seed)
-        _write_table(folder / "subjects.tsv", rows, ROW_COLUMNS)
-        _write_table(folder / "regions.tsv", regions[regions["predictor"] == "model"], REGION_COLUMNS)
+        write_table(folder / "subjects.tsv", rows, ROW_COLUMNS)
+        write_table(folder / "regions.tsv", regions[regions["predictor"] == "model"], REGION_COLUMNS)
         write_json(folder / "summary.json", summary)
         from pcsa_jax.run.illustration import draw_all
 
@@ -188,11 +189,6 @@ def _summary(rows: "pd.DataFrame", regions: "pd.DataFrame", context: ReportConte
         "regions": summarise_regions(regions),
     }
     return finite_or_none(summary)
-
-
-def _write_table(path: Path, table: "pd.DataFrame", columns: tuple[str, ...]) -> None:
-    with replacing(path) as temporary:
-        table.to_csv(temporary, sep="\t", index=False, columns=list(columns), float_format="%.6g", na_rep="n/a")
 
 
 @contextlib.contextmanager

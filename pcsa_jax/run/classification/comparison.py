@@ -11,6 +11,7 @@ import numpy as np
 
 from pcsa_jax.run.classification.aggregation import Estimate, estimate, resample
 from pcsa_jax.run.classification.lines import Line, LineKey
+from pcsa_jax.run.multiple_tests import holm
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -107,20 +108,6 @@ def mcnemar(first: Line, second: Line) -> tuple[int, int, float]:
     ahead, behind = int((right[0] > right[1]).sum()), int((right[0] < right[1]).sum())
     p = float(binomtest(ahead, ahead + behind).pvalue) if ahead + behind else 1.0
     return ahead, behind, p
-
-
-def holm(p_values: list[float | None]) -> list[float | None]:
-    """Holm's step-down correction; tests without a p do not count.
-
-    Source: Holm, Scand. J. Statist. 1979.
-    """
-    corrected: list[float | None] = [None] * len(p_values)
-    tested = sorted((p, place) for place, p in enumerate(p_values) if p is not None)
-    largest = 0.0
-    for rank, (p, place) in enumerate(tested):
-        largest = max(largest, min(1.0, (len(tested) - rank) * p))
-        corrected[place] = largest
-    return corrected
 
 
 def compare(lines: "Mapping[LineKey, Line]", values: "Mapping[LineKey, Mapping[str, np.ndarray]]") -> list[PairedTest]:

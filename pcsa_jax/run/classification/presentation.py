@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pcsa_jax.data.files import replacing, write_text
+from pcsa_jax.data.files import write_text
 from pcsa_jax.run.classification.aggregation import Estimate
 from pcsa_jax.run.classification.bars import measures_figure
 from pcsa_jax.run.classification.comparison import DROP_IN, REAL, PairedTest, agreement
@@ -14,6 +14,7 @@ from pcsa_jax.run.classification.measures import MEASURES
 from pcsa_jax.run.classification.page import write_page
 from pcsa_jax.run.classification.results import PartResults, evaluate_part
 from pcsa_jax.run.classification.roc import roc_figure
+from pcsa_jax.run.result_tables import write_table
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -64,13 +65,13 @@ def present_classification(
     agreed = agreement(pairs[REAL], pairs[DROP_IN]) if REAL in pairs and DROP_IN in pairs else None
     tests = [_test_row(test) for results in parts.values() for test in results.tests]
     written = [
-        _write_table(folder / "table3.tsv", pd.DataFrame(_estimate_rows(parts))),
-        _write_table(folder / "table3_tests.tsv", pd.DataFrame(tests, columns=list(TEST_COLUMNS))),
-        _write_table(folder / "table3_confusion.tsv", pd.concat([part.classifiers for part in parts.values()])),
+        write_table(folder / "table3.tsv", pd.DataFrame(_estimate_rows(parts))),
+        write_table(folder / "table3_tests.tsv", pd.DataFrame(tests, columns=list(TEST_COLUMNS))),
+        write_table(folder / "table3_confusion.tsv", pd.concat([part.classifiers for part in parts.values()])),
     ]
     if agreed:
         rows = [{"agreement": name, **_cells(entry)} for name, entry in agreed.items()]
-        written.append(_write_table(folder / "table3_agreement.tsv", pd.DataFrame(rows)))
+        written.append(write_table(folder / "table3_agreement.tsv", pd.DataFrame(rows)))
     mark = "PHANTOM: " if context.is_phantom else ""
     written += [
         roc_figure(folder / "table3_roc.png", parts, mark=mark),
@@ -78,12 +79,6 @@ def present_classification(
     ]
     write_text(folder / "table3.md", write_page(parts, agreed, context))
     return [*written, folder / "table3.md"]
-
-
-def _write_table(path: Path, table: "pd.DataFrame") -> Path:
-    with replacing(path) as temporary:
-        table.to_csv(temporary, sep="\t", index=False, float_format="%.6g", na_rep="n/a")
-    return path
 
 
 def _cells(entry: Estimate) -> dict[str, Any]:

@@ -10,6 +10,7 @@ import numpy as np
 
 from pcsa_jax.data.files import replacing
 from pcsa_jax.errors import UserError
+from pcsa_jax.run.result_tables import write_table
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -99,13 +100,6 @@ class FoldFindings:
             for group in ("slices", "changes")
         }
         return cls(**tables, **groups, **numbers)
-
-
-def write_table(path: Path, table: "pd.DataFrame", columns: tuple[str, ...]) -> Path:
-    """Writes ``columns`` of ``table`` as TSV with a header, numbers to six digits, ``n/a`` for what is missing."""
-    with replacing(path) as temporary:
-        table.to_csv(temporary, sep="\t", index=False, columns=list(columns), float_format="%.6g", na_rep="n/a")
-    return path
 
 
 def _read_table(path: Path, columns: tuple[str, ...]) -> "pd.DataFrame":

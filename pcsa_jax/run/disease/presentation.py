@@ -10,11 +10,12 @@ from pcsa_jax.data.files import write_text
 from pcsa_jax.data.grid import Grid
 from pcsa_jax.run.disease.charts import lesions_figure, regions_figure
 from pcsa_jax.run.disease.effects import AGREEMENT_COLUMNS, regional_table
-from pcsa_jax.run.disease.findings import TABLES, FoldFindings, write_table
+from pcsa_jax.run.disease.findings import TABLES, FoldFindings
 from pcsa_jax.run.disease.lesions import SUMMARY_COLUMNS, lesion_summary
 from pcsa_jax.run.disease.maps import zmaps_figure
 from pcsa_jax.run.disease.page import DiseaseContext, disease_page
 from pcsa_jax.run.disease.zmaps import shown_rows
+from pcsa_jax.run.result_tables import write_table
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -1,12 +1,10 @@
 """What evaluated runs have in common on paper: the long table of scores, the context, the subject shown."""
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from pcsa_jax.data.files import replacing
 from pcsa_jax.data.grid import Grid
 from pcsa_jax.data.pairs import load_pairs
 from pcsa_jax.data.subjects import DIAGNOSES
@@ -77,12 +75,6 @@ def _read_subjects(run: Run) -> "pd.DataFrame":
             f"{path}: expected the scores of an evaluation, found {str(error).splitlines()[0]}. Delete "
             f"{path.parent}: it is evaluated again."
         ) from error
-
-
-def write_scores(path: Path, scores: "pd.DataFrame") -> None:
-    """Writes the long table as TSV."""
-    with replacing(path) as temporary:
-        scores.to_csv(temporary, sep="\t", index=False, float_format="%.6g", na_rep="n/a")
 
 
 def describe_context(plan: Plan, rows: Sequence[str], progress: Progress) -> Context:

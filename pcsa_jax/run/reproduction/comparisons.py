@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from pcsa_jax.run.multiple_tests import holm
 from pcsa_jax.run.summary import METRICS, describe, resampling_weights
 
 ALPHA = 0.05
@@ -91,20 +92,6 @@ def cohens_dz(differences: np.ndarray) -> float | None:
     if len(differences) < 2 or np.ptp(differences) <= 1e-9 * np.abs(differences).max():
         return None
     return float(differences.mean() / differences.std(ddof=1))
-
-
-def holm(p_values: list[float | None]) -> list[float | None]:
-    """Step-down correction of the family-wise error; None stays None and does not count.
-
-    Source: Holm, Scand. J. Stat. 1979.
-    """
-    known = sorted((p, place) for place, p in enumerate(p_values) if p is not None)
-    corrected: list[float | None] = [None] * len(p_values)
-    largest = 0.0
-    for rank, (p, place) in enumerate(known):
-        largest = max(largest, min(1.0, (len(known) - rank) * p))
-        corrected[place] = largest
-    return corrected
 
 
 def compare(metric: str, first: str, second: str, differences: np.ndarray) -> Comparison:

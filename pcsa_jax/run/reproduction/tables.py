@@ -2,12 +2,11 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
-from pcsa_jax.data.files import replacing
 from pcsa_jax.run.report import NONE, interval, number
 from pcsa_jax.run.reproduction.rowsets import RowSet
 from pcsa_jax.run.reproduction.statistics import Spread, Statistics, label
+from pcsa_jax.run.result_tables import write_table
 from pcsa_jax.run.summary import METRICS
 
 PAPER_METRICS = ("mae", "psnr_db", "ssim")
@@ -26,15 +25,6 @@ TEST_COLUMNS = (
 """Columns of ``NAME_tests.tsv``."""
 
 
-def _write_table(path: Path, lines: Sequence[Mapping[str, Any]], columns: Sequence[str]) -> Path:
-    import pandas as pd
-
-    table = pd.DataFrame(lines, columns=list(columns))
-    with replacing(path) as temporary:
-        table.to_csv(temporary, sep="\t", index=False, float_format="%.6g", na_rep="n/a")
-    return path
-
-
 def _bounds(ci95: tuple[float, float] | None) -> dict[str, float | None]:
     low, high = ci95 or (None, None)
     return {"ci95_low": low, "ci95_high": high}
@@ -42,6 +32,8 @@ def _bounds(ci95: tuple[float, float] | None) -> dict[str, float | None]:
 
 def write_scores(path: Path, rowset: RowSet, statistics: Statistics) -> Path:
     """One line per system and metric, the paper's number beside ours where it printed one."""
+    import pandas as pd
+
     lines = []
     for system, spreads in statistics.spreads.items():
         for key, spread in spreads.items():
@@ -61,18 +53,20 @@ def write_scores(path: Path, rowset: RowSet, statistics: Statistics) -> Path:
                 "published_std": published and published.std,
                 "reason": spread.reason or None,
             })  # fmt: skip
-    return _write_table(path, lines, SCORE_COLUMNS)
+    return write_table(path, pd.DataFrame(lines, columns=list(SCORE_COLUMNS)))
 
 
 def write_tests(path: Path, statistics: Statistics) -> Path:
     """One line per comparison and metric; only the header if there was nothing to compare."""
+    import pandas as pd
+
     lines = [
         comparison._asdict()
         | {"region": METRICS[comparison.metric].region, "reason": comparison.reason or None}
         | _bounds(comparison.ci95)
         for comparison in statistics.comparisons
     ]
-    return _write_table(path, lines, TEST_COLUMNS)
+    return write_table(path, pd.DataFrame(lines, columns=list(TEST_COLUMNS)))
 
 
 def markdown(header: Sequence[str], lines: Iterable[Sequence[str]]) -> list[str]:

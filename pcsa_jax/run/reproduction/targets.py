@@ -11,11 +11,11 @@ from pcsa_jax.run.reproduction.collection import (
     complete_rows,
     describe_context,
     show_subject,
-    write_scores,
 )
 from pcsa_jax.run.reproduction.plan import GENERATOR_ROW, TARGETS, Plan, Run
 from pcsa_jax.run.reproduction.rowsets import ROWSETS
 from pcsa_jax.run.reproduction.runner import Progress, Training, each_trained
+from pcsa_jax.run.result_tables import write_table
 from pcsa_jax.run.trained import open_run
 
 WITH_A_SUBJECT = ("fig3", "fig5")
@@ -48,7 +48,7 @@ def _present_rowset(plan: Plan, target: str, rows: Sequence[str], done: Progress
 
     rowset, folder = ROWSETS[target], plan.request.out / target
     scores = collect_scores([run for run in plan.runs if run.row in rows])
-    write_scores(folder / "subjects.tsv", scores)
+    write_table(folder / "subjects.tsv", scores)
     panel = show_subject(plan, rowset, scores) if target in WITH_A_SUBJECT else None
     return present(folder, rowset, scores, panel=panel, context=describe_context(plan, rows, done))[-1]
 

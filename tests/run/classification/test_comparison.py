@@ -19,10 +19,10 @@ from pcsa_jax.run.classification.comparison import (
     agreement,
     bootstrap_p,
     compare,
-    holm,
     mcnemar,
 )
 from pcsa_jax.run.classification.lines import read_lines
+from pcsa_jax.run.multiple_tests import holm
 from tests.run.classification.fake_probabilities import fake_probabilities, table
 
 IS_AD = [True, True, True, False, False, False]
@@ -107,12 +107,6 @@ def test_bootstrap_p_is_uniform_where_there_is_no_difference():
         p.append(bootstrap_p(first - second))
     assert np.mean(np.array(p) < 0.05) <= 0.12
     assert 0.35 < np.mean(np.array(p) < 0.5) < 0.65
-
-
-def test_holm_by_hand():
-    assert holm([0.01, 0.04, 0.03]) == pytest.approx([0.03, 0.06, 0.06])
-    assert holm([0.6, None, 0.5]) == [1.0, None, 1.0]
-    assert holm([]) == []
 
 
 def test_family_is_one_part_and_measure():

@@ -15,11 +15,11 @@ from pcsa_jax.run.reproduction.collection import (
     complete_rows,
     describe_protocol,
     show_subject,
-    write_scores,
 )
 from pcsa_jax.run.reproduction.plan import Request, make_plan
 from pcsa_jax.run.reproduction.rowsets import ROWSETS
 from pcsa_jax.run.reproduction.runner import Progress, Training
+from pcsa_jax.run.result_tables import write_table
 from pcsa_jax.run.summary import METRICS, ROW_COLUMNS
 from tests.run.reproduction.quick_reproduction import CONFIG
 
@@ -63,7 +63,7 @@ def test_the_long_table_holds_every_line_of_every_run(plan, tmp_path):
     own = scores[(scores.row == "pca") & (scores.fold == 1) & (scores.predictor == "linear")]
     assert own.mae_brain.tolist() == pytest.approx([1.0, 1.1, 1.2, 1.3, 1.4, 1.5])
     assert set(own.seed) == {0} and set(own.session_id) == {""}
-    write_scores(tmp_path / "subjects.tsv", scores)
+    write_table(tmp_path / "subjects.tsv", scores)
     assert (tmp_path / "subjects.tsv").read_text().splitlines()[0].split("\t") == list(COLUMNS)
 
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from pcsa_jax.run.reproduction.comparisons import cohens_dz, compare, holm, signed_rank, with_verdicts
+from pcsa_jax.run.reproduction.comparisons import cohens_dz, compare, signed_rank, with_verdicts
 
 
 def test_signed_rank_by_hand():
@@ -41,16 +41,6 @@ def test_p_is_small_about_as_often_as_it_says_without_a_difference():
     rng = np.random.default_rng(0)
     small = np.mean([signed_rank(rng.normal(size=30))[0] < 0.05 for _ in range(400)])
     assert 0.02 < small < 0.09
-
-
-def test_holm_by_hand():
-    assert holm([0.01, 0.04, 0.03, 0.005]) == pytest.approx([0.03, 0.06, 0.06, 0.02])
-    assert holm([0.9, 0.8]) == [1.0, 1.0]
-    assert holm([]) == []
-
-
-def test_what_has_no_p_does_not_count_in_holm():
-    assert holm([None, 0.02, None, 0.03]) == [None, 0.04, None, 0.04]
 
 
 def test_cohens_dz():
