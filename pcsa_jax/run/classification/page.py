@@ -246,7 +246,7 @@ def write_page(
     text = ["# Table 3 and Fig. 6: AD against CN with synthetic PET"]
     if context.is_phantom:
         text.append("**PHANTOM: simulated volumes, not people. Nothing here says anything about patients.**")
-    text.append(f"Cohort: {context.cohort}. {context.protocol}")
+    text.append(context.protocol)
     for part, name in PART_LABELS.items():
         missing = f"## {wording.capital(name)}: none\n\nThis cohort has none that were scored."
         text += _results_section(part, parts[part]) if part in parts else [missing]

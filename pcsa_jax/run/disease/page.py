@@ -17,16 +17,14 @@ class DiseaseContext:
 
     Attributes:
       title: what was assessed.
-      cohort: name or folder of the cohort.
       is_phantom: True for the built-in cohort.
-      protocol: one line on training and folds.
+      protocol: cohort, training and folds.
       num_folds: folds whose subjects stand together.
       norm_counts: CN training volumes behind the z-maps of each fold; 0 where there were too few.
       shown: why each subject of ``zmaps.png`` is shown, and who it is; empty if there is no such figure.
     """
 
     title: str
-    cohort: str
     is_phantom: bool
     protocol: str
     num_folds: int
@@ -65,7 +63,7 @@ def _head(agreement: "pd.DataFrame", context: DiseaseContext) -> list[str]:
             "medicine."
         )
     parts.append(
-        f"{context.cohort}; {context.protocol} {first['n_subjects']} test participants ({first['num_ad']} AD, "
+        f"{context.protocol} {first['n_subjects']} test participants ({first['num_ad']} AD, "
         f"{first['num_cn']} CN) of {folds}; nobody is tested by a model that was trained on them. Intervals are 95 % "
         f"percentile bootstrap intervals over participants ({NUM_RESAMPLES} resamples)."
     )

@@ -26,7 +26,6 @@ def present_disease(
     folds: Sequence[FoldFindings],
     *,
     title: str,
-    cohort: str,
     is_phantom: bool,
     protocol: str,
     seed: int = 0,
@@ -37,9 +36,8 @@ def present_disease(
       folder: for the files.
       folds: one a fold; each participant is tested in one of them.
       title: what was assessed, as "pcsa, 5 folds".
-      cohort: name or folder of the cohort.
       is_phantom: True for the built-in cohort; page and figures then say so.
-      protocol: one line on training and folds, for the page.
+      protocol: cohort, training and folds, for the page.
       seed: of the bootstrap.
 
     Returns:
@@ -67,7 +65,7 @@ def present_disease(
     else:
         (folder / "zmaps.png").unlink(missing_ok=True)
     context = DiseaseContext(
-        title=title, cohort=cohort, is_phantom=is_phantom, protocol=protocol, num_folds=len(folds),
+        title=title, is_phantom=is_phantom, protocol=protocol, num_folds=len(folds),
         norm_counts=tuple(fold.norm_count for fold in folds), shown=tuple(label for label, _, _ in shown),
     )  # fmt: skip
     write_text(folder / "disease.md", disease_page(agreement, summary, tables["zmaps"], context))

@@ -23,6 +23,9 @@ from pcsa_jax.run.training_data import reading
 if TYPE_CHECKING:
     import pandas as pd
 
+PAPER_SIZE = 64
+"""Voxels along each axis of the paper's volumes (4.1)."""
+
 COLUMNS = ("row", "seed", "fold", *ROW_COLUMNS)
 """Of the long table."""
 
@@ -100,13 +103,15 @@ def describe_protocol(plan: Plan, runs: Sequence[Run]) -> str:
     seeds = f"{request.seeds} seeds" if request.seeds > 1 else "one seed"
     steps = sorted({run.num_steps for run in runs})
     budget = f"{steps[0]:,}" if len(steps) == 1 else f"{steps[0]:,} to {steps[-1]:,}"
+    part = config.data.size / PAPER_SIZE
+    grid = f" A size of features in a name is the paper's, at 64³; here it is {part:g} times that." if part != 1 else ""
     return (
         f"{cohort.name}: {len(diagnoses)} participants ({groups}){visits} at {config.data.size}³ voxels. "
         f"{request.folds} folds by participant, stratified by diagnosis, and {seeds}; the folds are the same for every "
         "row and seed, and each participant is tested in one. Of the participants outside the test fold "
         f"{100 * config.data.validation_fraction:.3g} % validate: they alone chose the checkpoint (MAE in the brain). "
         f"Every run had {config.num_epochs:,} epochs of {config.batch_size} volumes a step ({budget} steps). A fold's "
-        "test subjects were not read before its training was over."
+        f"test subjects were not read before its training was over.{grid}"
     )
 
 

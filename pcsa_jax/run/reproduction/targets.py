@@ -80,7 +80,7 @@ def _present_disease(plan: Plan, done: Progress) -> tuple[Progress, Path]:
         title = f"{GENERATOR_ROW}, {counted(len(own), 'fold')}, seed {seed}"
         pages += present_disease(
             plan.request.out / "disease" / f"seed{seed}", [findings[run.name] for run in own], title=title,
-            cohort=context.cohort, is_phantom=context.is_phantom, protocol=context.protocol,
+            is_phantom=context.is_phantom, protocol=context.protocol,
         )[-1:]  # fmt: skip
     if not pages:
         raise UserError("disease: expected all folds of at least one seed, found none. See the failed runs.")

@@ -136,7 +136,7 @@ def test_trained_run(tiny_run, tmp_path):
     assert dict(own) == pytest.approx(evaluated, rel=1e-5)
     found.write_findings(tmp_path / "fold")
     again = FoldFindings.read_findings(tmp_path / "fold")
-    paths = present_disease(tmp_path, [again], title="pcsa", cohort="tiny", is_phantom=True, protocol="1 fold.")
+    paths = present_disease(tmp_path, [again], title="pcsa", is_phantom=True, protocol="1 fold.")
     assert {"disease.md", "lesions.png", "zmaps.png"} < {path.name for path in paths}
 
 

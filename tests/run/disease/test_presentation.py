@@ -15,7 +15,7 @@ FILES = {
     "regions.tsv", "regional_agreement.tsv", "lesions.tsv", "lesion_summary.tsv", "zmaps.tsv", "disease.md",
     "regions.png", "lesions.png", "zmaps.png",
 }  # fmt: skip
-WORDS = {"title": "pcsa", "cohort": "test cohort", "is_phantom": True, "protocol": "2 folds."}
+WORDS = {"title": "pcsa", "is_phantom": True, "protocol": "2 folds."}
 
 
 @pytest.fixture(scope="module")
