@@ -67,7 +67,7 @@ def roc_figure(path: Path, parts: Mapping[str, PartResults], *, mark: str) -> Pa
       parts: part of the cohort -> its results.
       mark: before the title: what the cohort is.
     """
-    figure = new_figure(1.0 + 4.9 * len(parts), 5.6)
+    figure = new_figure(1.0 + 4.9 * len(parts), 6.2)
     panels = figure.subplots(1, len(parts), squeeze=False).flat
     for axes, (part, results) in zip(panels, parts.items(), strict=True):
         axes.plot([0, 1], [0, 1], color="#c3c8ce", linewidth=0.9)
