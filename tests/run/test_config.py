@@ -114,8 +114,9 @@ def test_a_value_out_of_range_is_told_before_anything_starts(config, name):
     [
         ("generator", Generator, set()),
         ("discriminator", Discriminator, set()),
-        ("generator_optimizer", adam, {"num_steps"}),
-        ("discriminator_optimizer", adam, {"num_steps"}),
+        # The number of steps is the plan's; weight decay is the classifier's.
+        ("generator_optimizer", adam, {"num_steps", "weight_decay"}),
+        ("discriminator_optimizer", adam, {"num_steps", "weight_decay"}),
     ],
 )
 def test_each_group_is_one_constructor_s_arguments(config, group, constructor, more):
