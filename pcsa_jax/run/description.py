@@ -1,7 +1,7 @@
 """The networks of a config as tables."""
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
 import flax.linen as nn
@@ -36,17 +36,28 @@ def describe(config: ConfigDict) -> Iterator[Table | str]:
     experiment = build(config, num_steps=1)
     size = config.data.size
     volume = jax.ShapeDtypeStruct((1, size, size, size, 1), jnp.float32)
+    generator, discriminator = experiment.modules
     layers = {
-        "generator": network_layers(experiment.modules.generator, volume),
-        "discriminator": network_layers(experiment.modules.discriminator, volume, volume),
+        # With two generators a step calls each of them twice.
+        "generator": network_layers(generator, volume, apply=lambda p, v: experiment.translate(generator, p, v, v)),
+        "discriminator": network_layers(discriminator, volume, volume),
     }
     for name, rows in layers.items():
         yield _table(f"{config.row}: {name} at {size}^3", rows)
     yield _cost(experiment, layers, config.batch_size)
 
 
-def network_layers(module: nn.Module, *inputs: jax.ShapeDtypeStruct) -> list[Layer]:
-    """Every named module that ``module`` calls on ``inputs``, in the order of the calls."""
+def network_layers(
+    module: nn.Module, *inputs: jax.ShapeDtypeStruct, apply: Callable[..., Any] | None = None
+) -> list[Layer]:
+    """Every call of a named module in one use of ``module`` on ``inputs``, in the order of the calls.
+
+    Args:
+      module: the network.
+      *inputs: of its ``__call__``.
+      apply: (parameters, *inputs) -> one use; its ``__call__`` if not given.
+    """
+    apply = apply or (lambda params, *inputs: module.apply({"params": params}, *inputs))
     params: dict[str, Any] = jax.eval_shape(module.init, jax.random.key(0), *inputs)["params"]
     layers: list[Layer | None] = []
 
@@ -68,11 +79,12 @@ def network_layers(module: nn.Module, *inputs: jax.ShapeDtypeStruct) -> list[Lay
         return output
 
     with nn.intercept_methods(note):
-        jax.eval_shape(lambda params, *inputs: module.apply({"params": params}, *inputs), params, *inputs)
+        jax.eval_shape(apply, params, *inputs)
     return [layer for layer in layers if layer is not None]
 
 
-def _table(title: str, layers: list[Layer]) -> Table:
+def _table(title: str, calls: list[Layer]) -> Table:
+    layers = list({layer.path: layer for layer in calls}.values())  # one line each, however often it is called
     table = Table(title=title, title_justify="left")
     for heading in ("layer", "kind", "output"):
         table.add_column(heading, no_wrap=True)

@@ -33,3 +33,22 @@ def test_paper_size_costs_what_the_paper_size_costs():
     *_, cost = describe(parse_config(["--config=configs/pcsa.py"]))
     # 23 GFLOP forward in G and 4.4 in D, batch 16.
     assert float(cost.split("about ")[1].split(" TFLOP")[0]) == pytest.approx(1.7, abs=0.1)
+
+
+def test_two_generators_count_once_and_cost_twice_each():
+    import jax
+    import jax.numpy as jnp
+
+    from pcsa_jax.run.config import parse_config
+
+    config = parse_config(["--config=configs/pcsa.py:hgan"])
+    generator, *_, cost = describe(config)
+    assert list(generator.columns[3].cells)[-1] == "1,628,802"
+    volume = jax.ShapeDtypeStruct((1, 64, 64, 64, 1), jnp.float32)
+    modules = build(config, num_steps=1).modules
+    one_way, judging = (
+        sum(layer.flops for layer in network_layers(module, *inputs))
+        for module, inputs in zip(modules, ((volume,), (volume, volume)), strict=True)
+    )
+    teraflops = 16 * (3 * 4 * one_way + 8 * judging) / 1e12
+    assert float(cost.split("about ")[1].split(" TFLOP")[0]) == pytest.approx(teraflops, abs=0.01)
