@@ -1,5 +1,6 @@
 """The command line: exit statuses, one line for a user's mistake, help without the start-up time of JAX."""
 
+import errno
 import subprocess
 import sys
 
@@ -112,6 +113,22 @@ def test_ctrl_c_is_status_130(capsys, monkeypatch, tmp_path):
 
     monkeypatch.setattr(phantom, "run", interrupted)
     assert error_of(capsys, "phantom", f"--out={tmp_path}", status=130) == "pcsa_jax phantom: stopped"
+
+
+def test_a_full_disk_is_one_line_and_no_traceback(capsys, monkeypatch, tmp_path):
+    from pcsa_jax.run.commands import phantom
+
+    def full(arguments):
+        raise OSError(errno.ENOSPC, "No space left on device", "some/file.tsv")
+
+    monkeypatch.setattr(phantom, "run", full)
+    assert run_command("phantom", [f"--out={tmp_path}"], prog="p") == 1
+    assert capsys.readouterr().err == (
+        "p: error: some/file.tsv: expected room on the disk, found none (No space left on device). Free some and start "
+        "the same command again; what was written whole stays.\n"
+    )
+    with pytest.raises(OSError, match="No space left"):
+        run_command("phantom", [f"--out={tmp_path}", "--debug"], prog="p")
 
 
 def test_our_own_mistakes_keep_their_traceback(monkeypatch, tmp_path):

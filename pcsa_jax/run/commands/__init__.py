@@ -5,6 +5,7 @@ inside ``run``, so that ``--help`` takes no longer than Python itself.
 """
 
 import argparse
+import errno
 import importlib
 import sys
 from collections.abc import Sequence
@@ -24,6 +25,10 @@ COMMANDS = {
     "synthesize": "make PET of grey-matter maps or T1w scans with a trained generator",
 }
 """Name -> what it does; the module of the same name in this package does it."""
+
+
+DISK_FULL = (errno.ENOSPC, errno.EDQUOT)
+"""Nobody's mistake in a command, and no traceback's business either; any part of a command may meet them."""
 
 
 def main(argv: Sequence[str] | None = None, *, prog: str = "python -m pcsa_jax") -> int:
@@ -69,6 +74,16 @@ def run_command(name: str, argv: Sequence[str], *, prog: str) -> int:
         if arguments.debug:
             raise
         print(f"{prog}: error: {error}", file=sys.stderr)
+        return 1
+    except OSError as error:
+        if arguments.debug or error.errno not in DISK_FULL:
+            raise
+        where = error.filename or "output"
+        print(
+            f"{prog}: error: {where}: expected room on the disk, found none ({error.strerror}). Free some and start "
+            "the same command again; what was written whole stays.",
+            file=sys.stderr,
+        )
         return 1
     except KeyboardInterrupt:
         print(f"{prog}: stopped", file=sys.stderr)
