@@ -60,7 +60,8 @@ def _plot_smoothed(axes: "Axes", steps: np.ndarray, values: np.ndarray, colour: 
     axes.plot(steps[window - 1 :], running, color=colour, linewidth=1.6, label=label)
 
 
-def _tidy(axes: "Axes", title: str = "", ylabel: str = "") -> None:
+def tidy(axes: "Axes", title: str = "", ylabel: str = "") -> None:
+    """The look of every chart: a title at the left, a light grid, no frame above and at the right."""
     if title:
         axes.set_title(title, fontsize=10, loc="left", color=INK)
     axes.set_ylabel(ylabel, fontsize=9)
@@ -94,7 +95,7 @@ def _draw_validation(
         if value is not None:
             label = f"{PREDICTOR_LABELS[name]} ({where})"
             axes.axhline(value, color=MUTED, linestyle=REFERENCE_STYLES[name], linewidth=1.2, label=label)
-    _tidy(axes, f"{metric.label}, brain ({'lower' if metric.lower_is_better else 'higher'} is better)", metric.unit)
+    tidy(axes, f"{metric.label}, brain ({'lower' if metric.lower_is_better else 'higher'} is better)", metric.unit)
 
 
 def training_curves(
@@ -119,15 +120,15 @@ def training_curves(
     _draw_losses(generator, rows, "generator")
     if all(np.all(line.get_ydata() > 0) for line in generator.lines):
         generator.set_yscale("log")
-    _tidy(generator, "Generator: loss terms, unweighted", "loss")
+    tidy(generator, "Generator: loss terms, unweighted", "loss")
     _draw_losses(discriminator, rows, "discriminator")
-    _tidy(discriminator, "Discriminator: loss", "loss")
+    tidy(discriminator, "Discriminator: loss", "loss")
     for kind, colour in (("real", LINE_COLOURS[1]), ("fake", LINE_COLOURS[2])):
         steps, values = _series(rows, f"discriminator/{kind}_accuracy")
         if len(values):
             _plot_smoothed(accuracy, steps, values, colour, f"{kind} recognised")
     accuracy.set_ylim(-0.03, 1.03)
-    _tidy(accuracy, "Discriminator: accuracy", "fraction of volumes")
+    tidy(accuracy, "Discriminator: accuracy", "fraction of volumes")
     for axes, key in zip(validation, ("mae_brain", "psnr_brain_db", "ssim_brain"), strict=True):
         _draw_validation(axes, rows, key, reference or {}, where)
     for axes in figure.axes:
@@ -143,7 +144,8 @@ def _colour_of(diagnosis: str) -> str:
     return DIAGNOSIS_COLOURS.get(diagnosis, OTHER_COLOUR)
 
 
-def _diagnosis_handles(diagnoses: Sequence[str]) -> list:
+def diagnosis_handles(diagnoses: Sequence[str]) -> list:
+    """Entries of a legend for the diagnoses that occur."""
     from matplotlib.lines import Line2D
 
     names = [d for d in DIAGNOSIS_COLOURS if d in set(diagnoses)]
@@ -176,15 +178,16 @@ def predictor_comparison(path: Path, rows: "pd.DataFrame", summary: Mapping[str,
     for axes, (key, metric) in zip(figure.subplots(2, 3).flat, ordered, strict=True):
         _draw_predictors(axes, rows, key, predictors)
         arrow = "lower is better" if metric.lower_is_better else "higher is better"
-        _tidy(axes, f"{metric.label}, {metric.region} ({arrow})", metric.unit)
+        tidy(axes, f"{metric.label}, {metric.region} ({arrow})", metric.unit)
         axes.grid(axis="x", visible=False)
     figure.legend(
-        handles=_diagnosis_handles(rows["diagnosis"]), loc="outside lower center", ncols=3, frameon=False, fontsize=9
+        handles=diagnosis_handles(rows["diagnosis"]), loc="outside lower center", ncols=3, frameon=False, fontsize=9
     )
     return save(figure, path)
 
 
-def _draw_scatter(axes: "Axes", real: np.ndarray, synthetic: np.ndarray, colours: Sequence[str]) -> None:
+def draw_scatter(axes: "Axes", real: np.ndarray, synthetic: np.ndarray, colours: Sequence[str]) -> None:
+    """Real against synthetic values on one scale, with the identity and Pearson's r."""
     axes.scatter(real, synthetic, s=14, c=colours, alpha=0.75, linewidths=0)
     both = np.concatenate([real, synthetic])
     margin = max(0.02, 0.08 * float(np.ptp(both)))
@@ -221,11 +224,11 @@ def regional_agreement(path: Path, rows: "pd.DataFrame") -> Path:
         own = rows[rows["region"] == region]
         real, synthetic = own["real"].to_numpy(float), own["synthetic"].to_numpy(float)
         colours = [_colour_of(diagnosis) for diagnosis in own["diagnosis"]]
-        _draw_scatter(above[column], real, synthetic, colours)
-        _tidy(above[column], region.replace("posterior_cingulate_", "post. cingulate, ").replace("_", " "))
+        draw_scatter(above[column], real, synthetic, colours)
+        tidy(above[column], region.replace("posterior_cingulate_", "post. cingulate, ").replace("_", " "))
         above[column].set_xlabel("real", fontsize=9)
         _draw_bland_altman(below[column], real, synthetic, colours)
-        _tidy(below[column])
+        tidy(below[column])
         for axes in (above[column], below[column]):
             axes.locator_params(nbins=4)
         below[column].set_xlabel("mean of real and synthetic", fontsize=9)
@@ -235,6 +238,6 @@ def regional_agreement(path: Path, rows: "pd.DataFrame") -> Path:
     for axes in below:
         axes.set_ylim(-spread, spread)
     figure.legend(
-        handles=_diagnosis_handles(rows["diagnosis"]), loc="outside lower center", ncols=3, frameon=False, fontsize=9
+        handles=diagnosis_handles(rows["diagnosis"]), loc="outside lower center", ncols=3, frameon=False, fontsize=9
     )
     return save(figure, path)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from pcsa_jax.run.charts import _tidy
+from pcsa_jax.run.charts import tidy
 from pcsa_jax.run.classification.aggregation import Estimate
 from pcsa_jax.run.classification.lines import PART_LABELS, Line
 from pcsa_jax.run.classification.measures import MEASURES
@@ -37,7 +37,7 @@ def measures_figure(path: Path, parts: Mapping[str, PartResults], *, mark: str) 
         for place, (key, line) in enumerate(results.lines.items()):
             offset = GROUP_WIDTH * ((place + 0.5) / len(results.lines) - 0.5)
             handles.setdefault(key, _draw(axes, line, results.found[key], offset))
-        _tidy(axes, f"{capital(PART_LABELS[part])}: {subjects_phrase(line)}", "%")
+        tidy(axes, f"{capital(PART_LABELS[part])}: {subjects_phrase(line)}", "%")
         axes.grid(axis="x", visible=False)
         for border in np.arange(0.5, len(MEASURES) - 1):
             axes.axvline(border, color="#e6e8eb", linewidth=0.8)

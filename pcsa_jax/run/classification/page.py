@@ -1,6 +1,6 @@
 """The page of Table 3: our numbers, the published ones beside them, the tests, and what follows from them."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from pcsa_jax.run.classification import wording
@@ -10,6 +10,7 @@ from pcsa_jax.run.classification.lines import PART_LABELS, LineKey, label_of
 from pcsa_jax.run.classification.measures import COUNTS, MEASURES
 from pcsa_jax.run.classification.results import PartResults
 from pcsa_jax.run.classification.roc import subjects_phrase
+from pcsa_jax.run.markdown import markdown_table
 from pcsa_jax.run.report import NONE, interval, number
 from pcsa_jax.run.summary import NUM_RESAMPLES
 
@@ -33,12 +34,6 @@ AGREEMENT_LABELS = {
     "shift_ad": "the same, AD subjects",
     "shift_cn": "the same, CN subjects",
 }
-
-
-def markdown_table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """A Markdown table: the first column to the left, the others to the right."""
-    lines = [header, ["---", *["---:"] * (len(header) - 1)], *rows]
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
 def percent(found: Estimate) -> str:

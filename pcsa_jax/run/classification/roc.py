@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from pcsa_jax.run.charts import LINE_COLOURS, OTHER_COLOUR, _tidy
+from pcsa_jax.run.charts import LINE_COLOURS, OTHER_COLOUR, tidy
 from pcsa_jax.run.classification.aggregation import Estimate
 from pcsa_jax.run.classification.comparison import DROP_IN, MEAN, MRI, REAL, SYNTHETIC, TWICE
 from pcsa_jax.run.classification.lines import PART_LABELS, Line
@@ -73,7 +73,7 @@ def roc_figure(path: Path, parts: Mapping[str, PartResults], *, mark: str) -> Pa
         axes.plot([0, 1], [0, 1], color="#c3c8ce", linewidth=0.9)
         for key, line in results.lines.items():
             _draw(axes, line, results.found[key]["auc"])
-        _tidy(axes, f"{capital(PART_LABELS[part])}: {subjects_phrase(line)}", "sensitivity")
+        tidy(axes, f"{capital(PART_LABELS[part])}: {subjects_phrase(line)}", "sensitivity")
         axes.set_xlabel("1 − specificity", fontsize=9)
         axes.set(xlim=(-0.01, 1.01), ylim=(-0.01, 1.01), aspect="equal")
         if axes.get_legend_handles_labels()[0]:

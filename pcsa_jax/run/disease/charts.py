@@ -9,7 +9,7 @@ import numpy as np
 from pcsa_jax.data.grid import Grid
 from pcsa_jax.data.lesions import DEPTHS, PLACES
 from pcsa_jax.data.regions import brain_mask
-from pcsa_jax.run.charts import DIAGNOSIS_COLOURS, OTHER_COLOUR, _diagnosis_handles, _draw_scatter, _tidy
+from pcsa_jax.run.charts import DIAGNOSIS_COLOURS, OTHER_COLOUR, diagnosis_handles, draw_scatter, tidy
 from pcsa_jax.run.disease.lesions import KINDS
 from pcsa_jax.run.disease.people import one_row_each
 from pcsa_jax.run.figures import (
@@ -74,13 +74,13 @@ def regions_figure(path: Path, regions: "pd.DataFrame", table: "pd.DataFrame", t
     for axes, region in zip(above.subplots(1, len(names)), names, strict=True):
         here = own[own["region"] == region]
         colours = [DIAGNOSIS_COLOURS.get(diagnosis, OTHER_COLOUR) for diagnosis in here["diagnosis"]]
-        _draw_scatter(axes, here["real"].to_numpy(), here["synthetic"].to_numpy(), colours)
-        _tidy(axes)
+        draw_scatter(axes, here["real"].to_numpy(), here["synthetic"].to_numpy(), colours)
+        tidy(axes)
         axes.set_title(REGION_LABELS[region], fontsize=9, color=INK)
         axes.locator_params(nbins=4)
         axes.set_xlabel("uptake, real", fontsize=9)
     above.axes[0].set_ylabel("uptake, generator", fontsize=9)
-    above.legend(handles=_diagnosis_handles(own["diagnosis"]), loc="outside right center", frameon=False, fontsize=9)
+    above.legend(handles=diagnosis_handles(own["diagnosis"]), loc="outside right center", frameon=False, fontsize=9)
     effect, share = below.subplots(1, 2)
     _draw_effects(effect, table, names)
     _draw_shares(share, table, names)
@@ -138,7 +138,7 @@ def _draw_shares(axes: "Axes", table: "pd.DataFrame", regions: Sequence[str]) ->
 
 
 def _finish(axes: "Axes", regions: Sequence[str], title: str, ylabel: str) -> None:
-    _tidy(axes, title, ylabel)
+    tidy(axes, title, ylabel)
     axes.set_xlim(-0.5, len(regions) - 0.5)
     axes.set_xticks(
         range(len(regions)), [REGION_LABELS[region].replace(" temporal", "\ntemporal") for region in regions]
@@ -196,4 +196,4 @@ def _draw_answers(axes: "Axes", rows: "pd.DataFrame", title: str) -> None:
             label=f"{PREDICTOR_LABELS[name]}, {KINDS[kind]}",
         )  # fmt: skip
     axes.set_ylim(top=max(axes.get_ylim()[1], 1.55 * whole))
-    _tidy(axes, title, "response (%)")
+    tidy(axes, title, "response (%)")

@@ -1,7 +1,7 @@
 """The sections of ``disease.md``, one for each question: regions, planted lesions, deviation from normal."""
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from pcsa_jax.data.lesions import DEPTHS, PLACES
@@ -11,6 +11,7 @@ from pcsa_jax.run.disease.effects import LOW_REGION_Z
 from pcsa_jax.run.disease.lesions import KINDS
 from pcsa_jax.run.disease.people import one_row_each
 from pcsa_jax.run.disease.zmaps import Z_MEASURES
+from pcsa_jax.run.markdown import markdown_table
 from pcsa_jax.run.report import MINUS, NONE, interval, number
 from pcsa_jax.run.summary import PREDICTOR_LABELS
 
@@ -42,11 +43,6 @@ def _with_interval(row: Any, column: str, digits: int, *, percent: bool = False)
     found = [_value(row[f"{column}{end}"]) for end in ("", "_low", "_high")]
     value, low, high = (_number(part if part is None or not percent else 100 * part, digits) for part in found)
     return value if None in found else f"{value} ({low} to {high})"
-
-
-def _table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    lines = [heads, ["---"] * 2 + ["---:"] * (len(heads) - 2), *rows]
-    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
 
 
 def _kept(own: "pd.DataFrame") -> str:
@@ -89,11 +85,13 @@ def region_section(agreement: "pd.DataFrame") -> list[str]:
         "Mean uptake per region: mean absolute error, Pearson's r over participants, Bland-Altman bias and limits "
         "(synthetic − real). The trivial predictors are fitted on the training subjects of each fold; the ceiling, if "
         "there is one, is the phantom's PET without its unpredictable part.",
-        _table(("region", "predictor", "error", "r", "bias", "limits of agreement"), accuracy),
+        markdown_table(("region", "predictor", "error", "r", "bias", "limits of agreement"), accuracy, num_left=2),
         "AD − CN as Cohen's d, and the part of the real difference in uptake that is kept. A larger d in the synthetic "
         "PET is no better picture of the disease: synthetic PET may vary less within each group, so that the same "
         "difference is more SD. The part kept does not have that flaw.",
-        _table(("region", "predictor", "d, real PET", "d, synthetic PET", "difference kept (%)"), effects),
+        markdown_table(
+            ("region", "predictor", "d, real PET", "d, synthetic PET", "difference kept (%)"), effects, num_left=2
+        ),
     ]
 
 
@@ -128,7 +126,11 @@ def lesion_section(lesions: "pd.DataFrame") -> list[str]:
         "model and however good its scores. The last column is what it costs.",
         f"Lesions of {100 * max(DEPTHS):.0f} %: response and mean size of the change elsewhere in the brain, both in "
         "per cent; error (synthetic − real uptake in the lesion) before and after planting.",
-        _table(("place", "predictor", "response (%)", "elsewhere (%)", "error before", "error with lesion"), rows),
+        markdown_table(
+            ("place", "predictor", "response (%)", "elsewhere (%)", "error before", "error with lesion"),
+            rows,
+            num_left=2,
+        ),
         "No cohort says how much uptake a given loss of grey matter must cost; equal depth is a convention. What "
         "counts is that the answer grows with the depth, stays in place, and is no weaker where the disease lives than "
         "in the control place.",
@@ -177,12 +179,16 @@ def zmap_section(
         "the disease's regions in the real PET; r is that of the two maps over the brain's voxels.",
         f"Means over participants, real / synthetic where there are two: r of the maps, Dice of z < {low} (where "
         f"either map has any), per cent of the brain with z < {low}, SD of z over the brain, severity.",
-        _table(("predictor", "diagnosis", "r", "Dice", "low (%)", "SD of z", "severity"), _deviations(people)),
+        markdown_table(
+            ("predictor", "diagnosis", "r", "Dice", "low (%)", "SD of z", "severity"), _deviations(people), num_left=2
+        ),
         _spread(people),
         f"AD participants whose mean z of a region is below {LOW_REGION_Z:g}: how many of those low in the real PET "
         "are low in the synthetic PET too (found), and how many of those low in the synthetic PET are so in the real "
         "one (true). The mean PET, the same for everybody, is left out.".replace("-", MINUS),
-        _table(("region", "predictor", "low in real", "found", "low in synthetic", "true"), _lows(agreement)),
+        markdown_table(
+            ("region", "predictor", "low in real", "found", "low in synthetic", "true"), _lows(agreement), num_left=2
+        ),
     ]
 
 

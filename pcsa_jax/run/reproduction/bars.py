@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from pcsa_jax.run.charts import LINE_COLOURS, REFERENCE_STYLES, _tidy
+from pcsa_jax.run.charts import LINE_COLOURS, REFERENCE_STYLES, tidy
 from pcsa_jax.run.figures import INK, new_figure, save
 from pcsa_jax.run.report import number
 from pcsa_jax.run.reproduction.rowsets import RowSet
@@ -91,7 +91,7 @@ def score_figure(path: Path, rowset: RowSet, scores: "pd.DataFrame", statistics:
         _draw_systems(axes, key, subjects, statistics, rowset.reference)
         _draw_references(axes, rowset, key, statistics)
         _leave_far_rows_out(axes, key, subjects, statistics, rowset.reference)
-        _tidy(axes, f"{metric.label}, {metric.region} ({'←' if metric.lower_is_better else '→'} better)")
+        tidy(axes, f"{metric.label}, {metric.region} ({'←' if metric.lower_is_better else '→'} better)")
         axes.set_xlabel(metric.title, fontsize=9)
         axes.grid(axis="y", visible=False)
         axes.locator_params(axis="x", nbins=5)

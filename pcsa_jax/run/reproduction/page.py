@@ -141,14 +141,14 @@ def _scores(rowset: RowSet, statistics: Statistics, context: Context) -> Iterato
     budget = {row: (sizes[row], times[row]) for row in rowset.rows}, ("generator's parameters", "training of a run")
     for region in ("brain", "whole volume"):
         yield f"\n### {region.capitalize()}{' (the paper’s protocol)' if region != 'brain' else ''}\n"
-        yield from score_table(rowset, statistics, region, *(budget if region == "brain" else ({}, ())))
+        yield score_table(rowset, statistics, region, *(budget if region == "brain" else ({}, ())))
 
 
 def _published(rowset: RowSet, statistics: Statistics, context: Context) -> Iterator[str]:
     runs = next(iter(statistics.spreads.values()))["mae"].num_runs
     yield f"\n## Beside the paper ({rowset.paper})\n"
     yield f"{why_not_comparable(context.is_phantom, context.cohort)}\n"
-    yield from published_table(rowset, statistics)
+    yield published_table(rowset, statistics)
     yield (
         "\nOver the whole volume. Our ± is the SD over runs (folds × seeds) of each run's mean over its test subjects"
         + ("" if runs > 1 else " (absent: one run has none)")
@@ -172,7 +172,7 @@ def _tests(rowset: RowSet, statistics: Statistics) -> Iterator[str]:
     )
     yield from (f"* {sentence}" for sentence in outcomes(rowset, statistics))
     yield ""
-    yield from test_table(rowset, statistics, "brain")
+    yield test_table(rowset, statistics, "brain")
     yield f"\nThe same over the whole volume, and all digits: [{rowset.name}_tests.tsv]({rowset.name}_tests.tsv)."
 
 

@@ -1,8 +1,9 @@
 """The statistics of a row set as tables for programs (TSV) and for people (Markdown)."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from pcsa_jax.run.markdown import markdown_table
 from pcsa_jax.run.report import NONE, interval, number
 from pcsa_jax.run.reproduction.rowsets import RowSet
 from pcsa_jax.run.reproduction.statistics import Spread, Statistics, label
@@ -69,16 +70,6 @@ def write_tests(path: Path, statistics: Statistics) -> Path:
     return write_table(path, pd.DataFrame(lines, columns=list(TEST_COLUMNS)))
 
 
-def markdown(header: Sequence[str], lines: Iterable[Sequence[str]]) -> list[str]:
-    """A Markdown table: the first column to the left, the others to the right."""
-
-    def line(cells: Sequence[str]) -> str:
-        return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
-
-    rule = "|---|" + "---:|" * (len(header) - 1)
-    return [line(header), rule, *map(line, lines)]
-
-
 def _score(spread: Spread, digits: int) -> str:
     """``mean ± SD [95 % CI]``, over subjects."""
     if spread.mean is None:
@@ -95,7 +86,7 @@ def score_table(
     region: str,
     budget: Mapping[str, Sequence[str]],
     budget_titles: Sequence[str],
-) -> list[str]:
+) -> str:
     """Every system on the metrics of a region.
 
     Args:
@@ -111,7 +102,7 @@ def score_table(
         cells = [_score(spreads[key], METRICS[key].digits) for key in keys]
         further = budget.get(system, [NONE] * len(budget_titles))
         lines.append([label(rowset, system), *cells, str(spreads[keys[0]].num_subjects), *further])
-    return markdown(["system", *(METRICS[key].title for key in keys), "subjects", *budget_titles], lines)
+    return markdown_table(["system", *(METRICS[key].title for key in keys), "subjects", *budget_titles], lines)
 
 
 def _over_runs(spread: Spread, digits: int) -> str:
@@ -122,7 +113,7 @@ def _over_runs(spread: Spread, digits: int) -> str:
     )
 
 
-def published_table(rowset: RowSet, statistics: Statistics) -> list[str]:
+def published_table(rowset: RowSet, statistics: Statistics) -> str:
     """Ours (± SD over runs) and the paper's numbers side by side, for the rows of the set."""
     lines = []
     for row in rowset.rows:
@@ -135,7 +126,7 @@ def published_table(rowset: RowSet, statistics: Statistics) -> list[str]:
             cells.append(f"{printed.mean:.{digits}f}{spread}" if printed else "not printed")
         lines.append([rowset.labels[row], *cells])
     titles = [f"{METRICS[key].title}, {whose}" for key in PAPER_METRICS for whose in ("ours", "paper")]
-    return markdown(["system", *titles], lines)
+    return markdown_table(["system", *titles], lines)
 
 
 def _probability(p: float | None) -> str:
@@ -144,7 +135,7 @@ def _probability(p: float | None) -> str:
     return "< 0.0001" if p < 1e-4 else f"{p:.4f}"
 
 
-def test_table(rowset: RowSet, statistics: Statistics, region: str) -> list[str]:
+def test_table(rowset: RowSet, statistics: Statistics, region: str) -> str:
     """The comparisons on the metrics of a region."""
     lines = []
     for comparison in statistics.comparisons:
@@ -168,4 +159,4 @@ def test_table(rowset: RowSet, statistics: Statistics, region: str) -> list[str]
             comparison.verdict,
         ])  # fmt: skip
     effects = ("first is better in", "p", "p, Holm", "rank-biserial r", "Cohen's dz", "first is")
-    return markdown(["first", "second", "metric", "first − second [95 % CI]", *effects], lines)
+    return markdown_table(["first", "second", "metric", "first − second [95 % CI]", *effects], lines)
