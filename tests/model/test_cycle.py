@@ -1,7 +1,5 @@
 """The cycle's networks: parameters by hand, two directions and two discriminators that share nothing."""
 
-import math
-
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -10,20 +8,10 @@ import pytest
 from pcsa_jax.model.cycle import CycleDiscriminator, CycleGenerator, ResNetGenerator
 from pcsa_jax.model.initialisation import initial_params
 from pcsa_jax.model.patch_discriminator import PatchDiscriminator
+from tests.model.network_data import SHAPE, count, volumes
 
-SHAPE = (2, 16, 16, 16, 1)
 GENERATOR = CycleGenerator(features=4, strided=1, blocks=1, kernel_size=3)
 DISCRIMINATOR = CycleDiscriminator(features=(2, 8))
-
-
-def volumes(seed, shape=SHAPE):
-    return jnp.asarray(np.random.default_rng(seed).random(shape), jnp.float32)
-
-
-def count(module, num_inputs=1):
-    volume = jax.ShapeDtypeStruct((1, 64, 64, 64, 1), jnp.float32)
-    shapes = jax.eval_shape(module.init, jax.random.key(0), *[volume] * num_inputs)
-    return sum(math.prod(leaf.shape) for leaf in jax.tree.leaves(shapes))
 
 
 @pytest.fixture(scope="module")

@@ -1,7 +1,6 @@
 """The global-local networks: octants taken apart and put back, what each path sees, parameters by hand."""
 
 import itertools
-import math
 
 import jax
 import jax.numpy as jnp
@@ -12,20 +11,10 @@ from pcsa_jax.model.global_local import GlobalLocalDiscriminator, GlobalLocalGen
 from pcsa_jax.model.initialisation import initial_params
 from pcsa_jax.model.patch_discriminator import PatchDiscriminator
 from pcsa_jax.model.unet import UNet
+from tests.model.network_data import SHAPE, count, volumes
 
-SHAPE = (2, 16, 16, 16, 1)
 GENERATOR = GlobalLocalGenerator(global_features=(4, 8), local_features=(4,))
 DISCRIMINATOR = GlobalLocalDiscriminator(features=(2, 8))
-
-
-def volumes(seed, shape=SHAPE):
-    return jnp.asarray(np.random.default_rng(seed).random(shape), jnp.float32)
-
-
-def count(module, num_inputs=1):
-    volume = jax.ShapeDtypeStruct((1, 64, 64, 64, 1), jnp.float32)
-    shapes = jax.eval_shape(module.init, jax.random.key(0), *[volume] * num_inputs)
-    return sum(math.prod(leaf.shape) for leaf in jax.tree.leaves(shapes))
 
 
 @pytest.fixture(scope="module")
