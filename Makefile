@@ -28,7 +28,7 @@ test: .venv
 
 test-preprocess: .venv-preprocess
 	$(EXTRA)/python -m pytest tests/data/test_preprocessing_anatomy.py tests/data/test_preprocessing_pet.py \
-	  tests/data/test_raw_scans.py tests/run/test_preprocessing_end_to_end.py
+	  tests/data/test_raw_scans.py tests/preprocessing/test_end_to_end.py
 
 lint: .venv
 	$(BIN)/ruff check .

@@ -2,7 +2,7 @@
 
 import sys
 
-from pcsa_jax.run.commands import run_command
+from pcsa_jax.commands import run_command
 
 if __name__ == "__main__":
     sys.exit(run_command("evaluate", sys.argv[1:], prog="evaluate.py"))

@@ -10,8 +10,8 @@ import jax.numpy as jnp
 from benchmarks.contender import Program
 from benchmarks.ours import compiled, step_arguments, step_function
 from benchmarks.workload import config_of
+from pcsa_jax.experiment.build import build
 from pcsa_jax.model import attention
-from pcsa_jax.run.experiment import build
 
 
 def _attend_densely(query: jax.Array, key: jax.Array, value: jax.Array, *, block: int) -> jax.Array:

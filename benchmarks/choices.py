@@ -9,7 +9,7 @@ import argparse
 import json
 from pathlib import Path
 
-from pcsa_jax.run.config import parse_config
+from pcsa_jax.experiment.config import parse_config
 
 # Everything not named is as in configs/demo.py or given by --set; one budget for all variants of a study.
 STUDIES = {
@@ -48,8 +48,8 @@ STUDIES = {
 
 def run_variant(workdir: Path, overrides: dict[str, object]) -> dict[str, float]:
     """Trains one variant unless it is finished; its last validation scores and the seconds it took."""
-    from pcsa_jax.run.training import train
-    from pcsa_jax.run.workdir import Workdir
+    from pcsa_jax.experiment.workdir import Workdir
+    from pcsa_jax.training.train import train
 
     words = [f"--config.{name}={value}" for name, value in overrides.items()]
     train(parse_config(["--config=configs/demo.py", *words]), Workdir(workdir))

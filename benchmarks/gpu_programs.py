@@ -15,7 +15,7 @@ from benchmarks.attention_programs import program_gb
 from benchmarks.contender import Program
 from benchmarks.ours import batch_of, compiled, step_function, step_program
 from benchmarks.workload import config_of, volumes
-from pcsa_jax.run.experiment import build
+from pcsa_jax.experiment.build import build
 
 FIRST_LAYERS = ((7, 4), (5, 8), (3, 12))
 """Kernel size and channels of the branches that see the one-channel volume."""

@@ -12,9 +12,9 @@ from jax import lax
 
 from benchmarks.contender import Program
 from benchmarks.workload import config_of, volumes
+from pcsa_jax.experiment.build import Experiment, build
 from pcsa_jax.model import generator as generator_module
 from pcsa_jax.model.step import Batch, train_step
-from pcsa_jax.run.experiment import Experiment, build
 
 
 class NativeConv(nn.Module):

@@ -17,8 +17,10 @@ import numpy as np
 from nibabel.processing import resample_from_to
 from scipy import ndimage
 
-from pcsa_jax.data.phantom import Traits, draw_traits, fields, make_subject, regions, subject, templates
+from pcsa_jax.data.phantom import fields, regions, subject, templates
 from pcsa_jax.data.phantom import traits as traits_module
+from pcsa_jax.data.phantom.subject import make_subject
+from pcsa_jax.data.phantom.traits import Traits, draw_traits
 
 ROOT = Path(__file__).resolve().parents[1]
 TEMPLATE = ROOT.parent / "shared/data/fdg_template/CN_PET_TEMPLATE_syn_to_MNI_2mm.nii.gz"

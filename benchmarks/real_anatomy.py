@@ -35,7 +35,7 @@ from pcsa_jax.data.phantom.traits import Traits, diagnosis, draw_traits
 from pcsa_jax.data.preprocessing.ants_images import to_ants
 from pcsa_jax.data.preprocessing.registration import register, warp_to_grid
 from pcsa_jax.data.volumes import Volume
-from pcsa_jax.run.progress import console, progress
+from pcsa_jax.machine.progress import console, progress
 
 SEED = 1
 """Of the uptake; the built-in cohort has 0, so nobody's metabolism is in both."""

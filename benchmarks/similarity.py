@@ -77,7 +77,7 @@ def scikit_ssim() -> Program:
 
 
 def ours_scores() -> Program:
-    from pcsa_jax.run.scoring import score
+    from pcsa_jax.evaluation.scoring import score
 
     predicted, pet, mask = _subjects()
     return Program(lambda: score(predicted, pet, mask), {})

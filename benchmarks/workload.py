@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from ml_collections import ConfigDict
 
-from pcsa_jax.run.config import parse_config, tupled
+from pcsa_jax.experiment.config import parse_config, tupled
 
 ROOT = Path(__file__).parents[1]
 

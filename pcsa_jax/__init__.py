@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from pcsa_jax.run.export import load_generator
+    from pcsa_jax.synthesis.export import load_generator
 
 __all__ = ["__version__", "load_generator"]
 __version__ = "0.1.0"
@@ -12,7 +12,7 @@ __version__ = "0.1.0"
 def __getattr__(name: str) -> Any:
     # Imported on first use: the package's name alone must not cost the start-up time of JAX.
     if name == "load_generator":
-        from pcsa_jax.run.export import load_generator
+        from pcsa_jax.synthesis.export import load_generator
 
         return load_generator
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -2,7 +2,7 @@
 
 import sys
 
-from pcsa_jax.run.commands import main
+from pcsa_jax.commands import main
 
 if __name__ == "__main__":
     sys.exit(main())

@@ -1,4 +1,4 @@
-"""What tests of several bands share: array annotations checked at run time, one tiny cohort, one tiny config."""
+"""What tests of several packages share: array annotations checked at run time, one tiny cohort, one tiny config."""
 
 import os
 import shutil
@@ -88,6 +88,17 @@ def tiny_words(cohort):
 @pytest.fixture(scope="session")
 def tiny_config(tiny_words):
     """The tiny config with changes as ``{"group.field": value}``."""
-    from pcsa_jax.run.config import parse_config
+    from pcsa_jax.experiment.config import parse_config
 
     return lambda changes=(): parse_config(tiny_words(changes))
+
+
+@pytest.fixture(scope="session")
+def tiny_run(tiny_config, tmp_path_factory):
+    """Folder of a finished run of the tiny config, networks and all; not to be changed."""
+    from pcsa_jax.experiment.workdir import Workdir
+    from pcsa_jax.training.train import train
+
+    root = tmp_path_factory.mktemp("tiny_run") / "run"
+    train(tiny_config(), Workdir(root))
+    return root

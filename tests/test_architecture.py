@@ -1,4 +1,4 @@
-"""The bands and sizes that the code keeps to: data <- model <- run, small files, no pickle."""
+"""The order of the packages, and the sizes and names that the code keeps to; docs/architecture.md draws it."""
 
 import ast
 from pathlib import Path
@@ -9,8 +9,28 @@ PACKAGE = Path(__file__).parents[1] / "pcsa_jax"
 MODULES = sorted(PACKAGE.rglob("*.py"))
 IDS = [str(path.relative_to(PACKAGE)) for path in MODULES]
 LARGEST_FILE, LARGEST_FUNCTION = 300, 60
+RANKS = {
+    "errors": 0,
+    "model": 1,
+    "machine": 1,
+    "data": 1,
+    "experiment": 2,
+    "presentation": 2,
+    "training": 3,
+    "preprocessing": 3,
+    "synthesis": 4,
+    "evaluation": 5,
+    "studies": 6,
+    "commands": 7,
+    "__main__": 8,
+}
+"""Package or module directly below ``pcsa_jax`` -> rank: it imports from itself and from lower ranks alone."""
+ANYWHERE = {"pcsa_jax", "pcsa_jax.__version__"}
+"""The package's name itself: its version, and the Python calls that it looks up on first use."""
 JAX = {"jax", "jaxlib", "flax", "optax", "orbax"}
 CONFIG = {"ml_collections", "absl"}
+CONFIG_FROM = 2
+"""The lowest rank that may see a config."""
 FILES = {"os", "pathlib", "io", "shutil", "tempfile", "logging", "nibabel", "sys", "subprocess"}
 NAMELESS = {"utils", "util", "common", "helpers", "helper", "base", "misc"}
 
@@ -20,7 +40,7 @@ def tree(path: Path) -> ast.Module:
 
 
 def imports(path: Path) -> set[str]:
-    """Every dotted name that ``path`` imports, at the top or inside functions."""
+    """Every dotted name that ``path`` imports: at the top, inside functions, and for the type checker alone."""
     found = set()
     for node in ast.walk(tree(path)):
         if isinstance(node, ast.Import):
@@ -35,24 +55,72 @@ def touches(names: set[str], forbidden: set[str]) -> set[str]:
     return {name for name in names for other in forbidden if name == other or name.startswith(f"{other}.")}
 
 
-def band(name: str) -> list[Path]:
-    found = sorted((PACKAGE / name).rglob("*.py"))
-    assert len(found) > 5
-    return found
+def room(dotted: str) -> str:
+    """The package or module directly below ``pcsa_jax`` that a dotted name lies in."""
+    return dotted.split(".")[1]
 
 
-@pytest.mark.parametrize("path", band("data"), ids=lambda path: path.name)
-def test_data_band_knows_neither_jax_nor_what_is_right_of_it(path):
-    assert not touches(imports(path), JAX | CONFIG | {"pcsa_jax.model", "pcsa_jax.run"})
+def upward(where: str, names: set[str]) -> set[str]:
+    """What a module of the room ``where`` may not import."""
+    own = {name for name in names if name.split(".")[0] == "pcsa_jax"} - ANYWHERE
+    return {name for name in own if room(name) != where and RANKS[room(name)] >= RANKS[where]}
 
 
-@pytest.mark.parametrize("path", band("model"), ids=lambda path: path.name)
-def test_model_band_is_pure(path):
-    assert not touches(imports(path), CONFIG | FILES | {"pcsa_jax.run", "pcsa_jax.data"})
-    nodes = list(ast.walk(tree(path)))
-    names = {node.id for node in nodes if isinstance(node, ast.Name)}
-    assert not names & {"open", "print", "input", "exec", "eval"}
-    assert not [node for node in nodes if isinstance(node, ast.Global)]
+def dotted(path: Path) -> str:
+    parts = path.relative_to(PACKAGE.parent).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+def graph(paths: dict[str, set[str]]) -> dict[str, set[str]]:
+    """Module -> the modules that it imports, out of the names that it imports."""
+    return {name: {other for other in paths if other != name and other in found} for name, found in paths.items()}
+
+
+def circles(edges: dict[str, set[str]]) -> list[list[str]]:
+    """The strongly connected modules: each reaches itself again."""
+    reach = {name: set(to) for name, to in edges.items()}
+    for middle in edges:
+        for name in edges:
+            if middle in reach[name]:
+                reach[name] |= reach[middle]
+    in_circle = [name for name in edges if name in reach[name]]
+    return sorted({tuple(sorted(o for o in in_circle if o in reach[n] and n in reach[o])) for n in in_circle})
+
+
+def test_every_package_has_a_rank_and_one_sentence():
+    rooms = {path.stem if path.is_file() else path.name for path in PACKAGE.iterdir() if path.name[:2] != "__"}
+    assert rooms | {"__main__"} == set(RANKS)
+    for folder in (path for path in PACKAGE.rglob("*") if path.is_dir() and any(path.glob("*.py"))):
+        assert ast.get_docstring(tree(folder / "__init__.py")), folder
+
+
+@pytest.mark.parametrize("path", MODULES, ids=IDS)
+def test_imports_go_one_way(path):
+    if path.parent == PACKAGE and path.stem == "__init__":
+        return  # looks names up on first use; test_front_door.py holds what it offers
+    assert upward(room(dotted(path)), imports(path)) == set()
+
+
+def test_no_two_modules_import_each_other():
+    # A package's __init__ stands for itself; importing its module does not count as importing it.
+    paths = {dotted(path): imports(path) for path in MODULES if dotted(path) != "pcsa_jax"}
+    assert circles(graph(paths)) == []
+
+
+@pytest.mark.parametrize("path", MODULES, ids=IDS)
+def test_only_some_rooms_know_jax_files_and_the_config(path):
+    where = room(dotted(path)) if dotted(path) != "pcsa_jax" else "errors"
+    found = imports(path)
+    if RANKS[where] < CONFIG_FROM:
+        assert not touches(found, CONFIG)
+    if where == "data":
+        assert not touches(found, JAX)
+    if where == "model":
+        assert not touches(found, FILES)
+        nodes = list(ast.walk(tree(path)))
+        names = {node.id for node in nodes if isinstance(node, ast.Name)}
+        assert not names & {"open", "print", "input", "exec", "eval"}
+        assert not [node for node in nodes if isinstance(node, ast.Global)]
 
 
 def test_the_error_type_needs_nothing():
@@ -61,14 +129,22 @@ def test_the_error_type_needs_nothing():
 
 def test_the_rules_see_a_breach(tmp_path):
     path = tmp_path / "breach.py"
-    path.write_text("def f():\n    from pcsa_jax.run import config\n    import jax.numpy as jnp\n")
-    assert touches(imports(path), {"pcsa_jax.run"}) == {"pcsa_jax.run", "pcsa_jax.run.config"}
-    assert touches(imports(path), JAX) == {"jax.numpy"}
+    path.write_text(
+        "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    from pcsa_jax.training.loop import Loop\n"
+        "def f():\n    from pcsa_jax.experiment import config\n    import jax.numpy as jnp\n"
+    )
+    found = imports(path)
+    assert upward("experiment", found) == {"pcsa_jax.training.loop", "pcsa_jax.training.loop.Loop"}
+    assert {room(name) for name in upward("presentation", found)} == {"training", "experiment"}  # neighbours
+    assert upward("synthesis", found) == set()
+    assert touches(found, JAX) == {"jax.numpy"}
+    assert circles({"a": {"b"}, "b": {"c"}, "c": {"b"}, "d": {"a"}}) == [("b", "c")]
 
 
 @pytest.mark.parametrize("path", MODULES, ids=IDS)
 def test_every_module_has_a_noun_for_a_name(path):
     assert path.stem not in NAMELESS and path.parent.name not in NAMELESS
+    assert path.stem != path.parent.name, "says what its folder says"
 
 
 @pytest.mark.parametrize("path", MODULES, ids=IDS)

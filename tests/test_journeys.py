@@ -8,14 +8,14 @@ import nibabel as nib
 import numpy as np
 import pytest
 
+from pcsa_jax.commands import run_command
 from pcsa_jax.data.preprocessing import steps
-from pcsa_jax.run import preprocessing
-from pcsa_jax.run.commands import run_command
+from pcsa_jax.preprocessing import driver
 from tests.conftest import ROOT, TINY
 from tests.data import cohort_layouts
 from tests.data.test_raw_scans import fake_ants, scan  # noqa: F401 (a fixture)
-from tests.run import fake_preprocessing as fake
-from tests.run.test_preprocessing import in_this_process
+from tests.preprocessing import fake_preprocessing as fake
+from tests.preprocessing.test_driver import in_this_process
 
 pytestmark = pytest.mark.slow
 
@@ -87,10 +87,10 @@ def test_from_bids_derivatives_or_a_table(place):
 
 def test_from_raw_scans(place, monkeypatch, fake_ants):  # noqa: F811
     """With an anatomy that is the identity; the real one has its own end-to-end test."""
-    monkeypatch.setattr(preprocessing, "run_isolated", in_this_process)
-    monkeypatch.setattr(preprocessing, "visit_picture", fake.quick_picture)
+    monkeypatch.setattr(driver, "run_isolated", in_this_process)
+    monkeypatch.setattr(driver, "visit_picture", fake.quick_picture)
     monkeypatch.setattr(steps, "PACKAGES", {})
-    monkeypatch.setitem(preprocessing.preprocess.__kwdefaults__, "work", fake.fake_work)
+    monkeypatch.setitem(driver.preprocess.__kwdefaults__, "work", fake.fake_work)
     rows = [f"sub-{number:02d}\t{'AD' if number % 2 else 'CN'}" for number in range(1, 9)]
     raw = fake.write_raw(place / "data" / "raw", table="\n".join(["participant_id\tdiagnosis", *rows]) + "\n")
     for number in range(3, 9):

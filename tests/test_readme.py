@@ -12,9 +12,9 @@ import pytest
 import benchmarks.__main__ as benchmarks_main
 import pcsa_jax
 from benchmarks import gpu, page, real_anatomy
-from pcsa_jax.run.classification.config import CLASSIFIER
-from pcsa_jax.run.commands import COMMANDS, config_words, run_command
-from pcsa_jax.run.config import TRAINING, parse_config
+from pcsa_jax.commands import COMMANDS, config_words, run_command
+from pcsa_jax.experiment.config import TRAINING, parse_config
+from pcsa_jax.studies.classification.config import CLASSIFIER
 
 ROOT = Path(__file__).parents[1]
 DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -55,7 +55,7 @@ def test_the_readme_shows_every_command():
 def test_every_command_line_is_understood(command, words, monkeypatch):
     monkeypatch.chdir(ROOT)
     parser = argparse.ArgumentParser(allow_abbrev=False)
-    importlib.import_module(f"pcsa_jax.run.commands.{command}").add_arguments(parser)
+    importlib.import_module(f"pcsa_jax.commands.{command}").add_arguments(parser)
     arguments, rest = parser.parse_known_args(words)
     assert all(word.startswith("--config.") for word in rest)
     if "config" in arguments:

@@ -1,1 +1,1 @@
-"""Data band (NumPy): find, read, check and write volumes; cohorts, splits, the phantom. Never imports jax."""
+"""Volumes and people (NumPy): find, read, check, prepare and write them; cohorts, splits, the phantom. No jax."""

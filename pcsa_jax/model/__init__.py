@@ -1,1 +1,1 @@
-"""Pure band (JAX): networks, losses, metrics, state and step. No files, no config object, no globals."""
+"""Pure JAX: layers, networks, losses, metrics, state and step. No files, no config object, no globals."""

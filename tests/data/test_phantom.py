@@ -9,7 +9,9 @@ import pytest
 
 from pcsa_jax.data import layout
 from pcsa_jax.data.grid import Grid
-from pcsa_jax.data.phantom import cohort, make_subject, write_cohort
+from pcsa_jax.data.phantom import cohort
+from pcsa_jax.data.phantom.cohort import write_cohort
+from pcsa_jax.data.phantom.subject import make_subject
 from pcsa_jax.errors import UserError
 
 

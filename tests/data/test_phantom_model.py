@@ -8,10 +8,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pcsa_jax.data.phantom import draw_traits, fields, make_subject, subject
+from pcsa_jax.data.phantom import fields, subject
 from pcsa_jax.data.phantom.regions import load_regions
+from pcsa_jax.data.phantom.subject import make_subject
 from pcsa_jax.data.phantom.templates import load_templates
-from pcsa_jax.data.phantom.traits import diagnosis, expected_metabolic_effect, metabolic_effect
+from pcsa_jax.data.phantom.traits import diagnosis, draw_traits, expected_metabolic_effect, metabolic_effect
 
 SIZE = 32
 NUM_SUBJECTS = 12

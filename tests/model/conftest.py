@@ -1,4 +1,4 @@
-"""Fixtures of the model band."""
+"""Fixtures of the networks' tests."""
 
 import jaxtyping
 import pytest

@@ -9,8 +9,8 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from pcsa_jax.experiment.config import parse_config
 from pcsa_jax.model.generator import Deconvolution, Generator, PyramidConv, ResidualBlock
-from pcsa_jax.run.config import parse_config
 
 CONFIGS = Path(__file__).parents[2] / "configs"
 SHAPE = (1, 16, 32, 48, 1)

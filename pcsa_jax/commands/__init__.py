@@ -1,0 +1,95 @@
+"""The commands of ``python -m pcsa_jax``, and how a user's mistake ends one.
+
+A command is a module with ``add_arguments(parser)`` and ``run(arguments) -> exit status``. It imports what is heavy
+inside ``run``, so that ``--help`` takes no longer than Python itself.
+"""
+
+import argparse
+import errno
+import importlib
+import sys
+from collections.abc import Sequence
+
+from pcsa_jax.errors import UserError
+
+COMMANDS = {
+    "phantom": "write the built-in cohort (a phantom) to a folder",
+    "preprocess": "raw T1w scans and FDG-PET (BIDS) to a cohort of GM maps and PET",
+    "check": "read every file of a cohort to its end and list every problem",
+    "describe": "print the networks of a config as a table",
+    "train": "train, or resume a run (also: python train.py)",
+    "evaluate": "tables, figures and report of a trained run (also: python evaluate.py)",
+    "classify": "train classifiers of AD and CN with and without PET, and score them (Table 3)",
+    "reproduce": "train, evaluate and present the rows of a table or figure of the paper",
+    "export": "write a trained generator as one portable file",
+    "synthesize": "make PET of grey-matter maps or T1w scans with a trained generator",
+}
+"""Name -> what it does; the module of the same name in this package does it."""
+
+
+DISK_FULL = (errno.ENOSPC, errno.EDQUOT)
+"""Nobody's mistake in a command, and no traceback's business either; any part of a command may meet them."""
+
+
+def main(argv: Sequence[str] | None = None, *, prog: str = "python -m pcsa_jax") -> int:
+    """Runs one command line; returns the exit status.
+
+    Args:
+      argv: the words after the program's name; ``sys.argv[1:]`` if not given.
+      prog: the program's name in ``--help``.
+    """
+    argv = list(sys.argv[1:] if argv is None else argv)
+    parser = argparse.ArgumentParser(
+        prog=prog, description="PCSA-GAN in JAX: FDG-PET from structural MRI.",
+        epilog="python -m pcsa_jax COMMAND --help shows a command's options and examples.",
+    )  # fmt: skip
+    subparsers = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
+    for name, summary in COMMANDS.items():
+        subparsers.add_parser(name, help=summary, add_help=False, prefix_chars="\0")
+    if not argv or argv[0] not in COMMANDS:
+        parser.parse_args(argv)
+    return run_command(argv[0], argv[1:], prog=f"{prog} {argv[0]}")
+
+
+def run_command(name: str, argv: Sequence[str], *, prog: str) -> int:
+    """Runs the command ``name``; returns the exit status.
+
+    0: done. 1: a user's mistake, told in one line on stderr. 2: wrong options. 130, 143: stopped by a signal.
+    """
+    module = importlib.import_module(f"pcsa_jax.commands.{name}")
+    parser = argparse.ArgumentParser(
+        prog=prog, description=module.__doc__, formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False
+    )
+    parser.add_argument("--debug", action="store_true", help="show the traceback of an error")
+    module.add_arguments(parser)
+    arguments, rest = parser.parse_known_args(argv)
+    overrides = [word for word in rest if word.startswith("--config.")]
+    if len(overrides) < len(rest) or (rest and "config" not in arguments):
+        unknown = next(word for word in rest if word not in overrides or "config" not in arguments)
+        parser.error(f"{unknown}: unknown argument; --help lists them (values of config fields need =)")
+    arguments.overrides = overrides
+    try:
+        return module.run(arguments)
+    except UserError as error:
+        if arguments.debug:
+            raise
+        print(f"{prog}: error: {error}", file=sys.stderr)
+        return 1
+    except OSError as error:
+        if arguments.debug or error.errno not in DISK_FULL:
+            raise
+        where = error.filename or "output"
+        print(
+            f"{prog}: error: {where}: expected room on the disk, found none ({error.strerror}). Free some and start "
+            "the same command again; what was written whole stays.",
+            file=sys.stderr,
+        )
+        return 1
+    except KeyboardInterrupt:
+        print(f"{prog}: stopped", file=sys.stderr)
+        return 130
+
+
+def config_words(arguments: argparse.Namespace) -> list[str]:
+    """The words for :func:`pcsa_jax.experiment.config.parse_config`: the file and its overrides."""
+    return [f"--config={arguments.config}", *arguments.overrides]

@@ -1,0 +1,29 @@
+"""Print the networks of a config: each layer's output and parameters, FLOPs and memory of a training step.
+
+Examples:
+  python -m pcsa_jax describe --config=configs/pcsa.py
+  python -m pcsa_jax describe --config=configs/pcsa.py:sa32 --config.batch_size=4
+"""
+
+import argparse
+
+from pcsa_jax.commands import config_words
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--config", required=True, metavar="FILE[:ROW]", help="config file and ablation row")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    from pcsa_jax.experiment.config import parse_config
+
+    config = parse_config(config_words(arguments))
+    from rich.console import Console
+
+    from pcsa_jax.experiment.description import describe
+
+    console = Console()
+    console.width = max(console.width, 100)
+    for part in describe(config):
+        console.print(part)
+    return 0

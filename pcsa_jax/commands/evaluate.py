@@ -1,0 +1,55 @@
+"""Score a trained run on subjects it has not seen, beside trivial predictors; write tables, figures and a report.
+
+Examples:
+  python evaluate.py --workdir=runs/demo
+  python evaluate.py --workdir=runs/pcsa --split=validation --out=runs/look
+  python evaluate.py --workdir=runs/pcsa --cohort=data/other --out=runs/pcsa_on_other     does it transfer?
+
+Writes subjects.tsv, regions.tsv, summary.json, figures/ and report.html to WORKDIR/evaluation/SPLIT.
+"""
+
+import argparse
+from pathlib import Path
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--workdir", required=True, type=Path, metavar="DIR", help="folder of the trained run")
+    parser.add_argument(
+        "--split", choices=("test", "validation"), default="test", help="part of the cohort to score (test)"
+    )
+    other = parser.add_argument_group("another cohort than the one that was trained on")
+    other.add_argument(
+        "--cohort", type=Path, metavar="PATH", help="score all its pairs (folder or manifest; needs --out)"
+    )
+    other.add_argument(
+        "--participants", type=Path, metavar="FILE", help="its participants.tsv, or the folder of it, if not in PATH"
+    )
+    parser.add_argument("--out", type=Path, metavar="DIR", help="where to write (WORKDIR/evaluation/SPLIT)")
+    parser.add_argument(
+        "--checkpoint", choices=("best", "latest"), default="best", help="best on validation data (default) or latest"
+    )
+
+
+def run(arguments: argparse.Namespace) -> int:
+    from pcsa_jax.data.cohort import read_cohort
+    from pcsa_jax.errors import UserError
+    from pcsa_jax.evaluation.assessment import assess_run
+    from pcsa_jax.evaluation.predictions import summary_table
+    from pcsa_jax.experiment.workdir import Workdir
+    from pcsa_jax.machine.compilation import keep_compiled_programs
+    from pcsa_jax.machine.progress import console
+    from pcsa_jax.training.trained import open_run
+
+    external = None
+    if arguments.cohort is not None:
+        if arguments.out is None:
+            raise UserError("--cohort: expected --out=DIR beside it, found none. Say where its evaluation goes.")
+        external = read_cohort(arguments.cohort, participants=arguments.participants)
+    keep_compiled_programs()
+    workdir = Workdir(arguments.workdir)
+    trained = open_run(arguments.workdir, checkpoint=arguments.checkpoint)
+    out = arguments.out or workdir.evaluation(arguments.split)
+    summary = assess_run(trained, workdir, split=arguments.split, out=out, external=external)
+    console.print(summary_table(summary))
+    console.print(f"Report: {out / 'report.html'}")
+    return 0

@@ -1,0 +1,64 @@
+"""Make synthetic FDG-PET of grey-matter maps or raw T1w scans, on each input's own grid.
+
+Examples:
+  python -m pcsa_jax synthesize --checkpoint=runs/demo --out=synthetic sub-01_space-MNI152NLin6Asym_label-GM_probseg.nii.gz
+  python -m pcsa_jax synthesize --checkpoint=demo.safetensors --out=synthetic --png data/phantom
+  python -m pcsa_jax synthesize --checkpoint=runs/fold0 --checkpoint=runs/fold1 --out=synthetic cohort
+
+A run folder gives its best checkpoint. Several generators give the mean and a map of the voxel-wise SD.
+An input is a NIfTI file or a cohort: a folder or a manifest.tsv; its subjects without PET are among them.
+Writes BIDS derivatives, OUT/sub-X[/ses-Y]/pet/*_desc-synthetic_pet.nii.gz with sidecars; the same command goes on
+where it was stopped. docs/synthesize.md has the details.
+"""  # noqa: E501 (a command line)
+
+import argparse
+import math
+from pathlib import Path
+
+
+def _millimetres(word: str) -> float:
+    value = float(word)
+    if not (math.isfinite(value) and value >= 0):
+        raise ValueError(word)
+    return value
+
+
+_millimetres.__name__ = "number of millimetres"  # as argparse's message names it
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("inputs", nargs="+", type=Path, metavar="INPUT", help="NIfTI file, cohort folder or manifest")
+    parser.add_argument(
+        "--checkpoint", required=True, action="append", type=Path, metavar="DIR_OR_FILE",
+        help="run folder or exported file; give several for their mean and SD",
+    )  # fmt: skip
+    parser.add_argument("--out", required=True, type=Path, metavar="DIR", help="folder to write, outside of the inputs")
+    parser.add_argument(
+        "--fwhm-mm", type=_millimetres, metavar="MM",
+        help="what the maps have been smoothed with (default: what the cohort or a sidecar says, else 8 on this "
+        "software's grids and 0 on others); the rest up to 8 mm is made up for",
+    )  # fmt: skip
+    parser.add_argument("--raw", action="store_true", help="files are raw T1w scans (files named *_T1w always are)")
+    parser.add_argument("--png", action="store_true", help="a picture of each: OUT/figures/*.png")
+    parser.add_argument("--skip-bad", action="store_true", help="leave bad inputs out (OUT/skipped.tsv) and go on")
+    parser.add_argument("--overwrite", action="store_true", help="replace outputs of other inputs or generators")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    from pcsa_jax.data.synthesis_inputs import find_inputs
+    from pcsa_jax.machine.compilation import keep_compiled_programs
+    from pcsa_jax.machine.progress import console
+    from pcsa_jax.synthesis.generators import open_generators
+    from pcsa_jax.synthesis.synthesize import Synthesis
+
+    inputs = find_inputs(arguments.inputs, fwhm_mm=arguments.fwhm_mm, are_raw=arguments.raw)
+    keep_compiled_programs()
+    synthesis = Synthesis(
+        open_generators(arguments.checkpoint), inputs, arguments.out, panels=arguments.png,
+        overwrite=arguments.overwrite, skip_bad=arguments.skip_bad,
+    )  # fmt: skip
+    outcome = synthesis.run()
+    before = f", {outcome.finished} were finished before" if outcome.finished else ""
+    left_out = f", {outcome.skipped} left out (skipped.tsv)" if outcome.skipped else ""
+    console.print(f"Wrote synthetic PET of {outcome.written} inputs to {arguments.out}{before}{left_out}")
+    return 0 if outcome.signal_number is None else 128 + outcome.signal_number

@@ -1,0 +1,1 @@
+"""Scores of a trained run beside trivial predictors: tables, figures, report."""

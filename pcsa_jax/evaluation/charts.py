@@ -1,0 +1,185 @@
+"""Figures of numbers: training curves, the comparison of predictors, regional agreement."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from pcsa_jax.evaluation.summary import METRICS, PREDICTOR_LABELS, TRIVIAL
+from pcsa_jax.presentation.charts import LINE_COLOURS, diagnosis_colour, diagnosis_handles, draw_scatter, tidy
+from pcsa_jax.presentation.figures import INK, MUTED, new_figure, save
+from pcsa_jax.presentation.statistics import bland_altman
+from pcsa_jax.training.metrics_log import read_metrics
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.axes import Axes
+
+REFERENCE_STYLES = {"linear": "--", "mean_pet": ":"}
+
+GENERATOR_LABELS = {"l1": "L1", "ms_ssim": "1 − MS-SSIM", "ssim": "1 − SSIM"}
+NOT_LOSSES = ("accuracy", "norm", "learning_rate", "lr")
+"""Endings of logged keys that are no loss terms."""
+
+
+def _series(rows: Sequence[Mapping[str, Any]], key: str) -> tuple[np.ndarray, np.ndarray]:
+    """Steps and values of the rows that have a number under ``key``."""
+    pairs = [(row["step"], row[key]) for row in rows if row.get(key) is not None]
+    steps, values = zip(*pairs, strict=True) if pairs else ((), ())
+    return np.asarray(steps, float), np.asarray(values, float)
+
+
+def _plot_smoothed(axes: "Axes", steps: np.ndarray, values: np.ndarray, colour: str, label: str) -> None:
+    """Values as a faint line and, where there are many, their running mean over a fortieth of them."""
+    window = len(values) // 40
+    if window < 2:
+        axes.plot(steps, values, color=colour, linewidth=1.4, label=label)
+        return
+    axes.plot(steps, values, color=colour, linewidth=0.6, alpha=0.3)
+    running = np.convolve(values, np.full(window, 1 / window), mode="valid")
+    axes.plot(steps[window - 1 :], running, color=colour, linewidth=1.6, label=label)
+
+
+def _loss_keys(rows: Sequence[Mapping[str, Any]], net: str) -> list[str]:
+    """Logged loss terms of a network, the total first."""
+    keys = {key for row in rows for key in row if key.startswith(f"{net}/") and not key.endswith(NOT_LOSSES)}
+    return sorted(keys, key=lambda key: (not key.endswith(("total", "loss")), key))
+
+
+def _draw_losses(axes: "Axes", rows: Sequence[Mapping[str, Any]], net: str) -> None:
+    for key, colour in zip(_loss_keys(rows, net), LINE_COLOURS, strict=False):
+        steps, values = _series(rows, key)
+        term = key.split("/", 1)[1]
+        _plot_smoothed(axes, steps, values, colour, GENERATOR_LABELS.get(term, term.replace("_", " ")))
+
+
+def _draw_validation(
+    axes: "Axes", rows: Sequence[Mapping[str, Any]], key: str, reference: Mapping[str, Any], where: str
+) -> None:
+    metric = METRICS[key]
+    steps, values = _series(rows, f"validation/{key}")
+    axes.plot(steps, values, color=INK, linewidth=1.4, marker="o", markersize=3, label="generator (validation)")
+    for name in TRIVIAL:
+        value = reference.get(name, {}).get(key, {}).get("mean")
+        if value is not None:
+            label = f"{PREDICTOR_LABELS[name]} ({where})"
+            axes.axhline(value, color=MUTED, linestyle=REFERENCE_STYLES[name], linewidth=1.2, label=label)
+    tidy(axes, f"{metric.label}, brain ({'lower' if metric.lower_is_better else 'higher'} is better)", metric.unit)
+
+
+def training_curves(
+    path: Path, metrics_jsonl: Path, *, reference: Mapping[str, Any] | None = None, where: str = "test"
+) -> Path | None:
+    """Loss terms of both networks, the discriminator's accuracy, and validation scores, over steps.
+
+    Args:
+      path: PNG to write.
+      metrics_jsonl: of the run.
+      reference: predictor -> metric -> {"mean"}: horizontal lines for the trivial predictors.
+      where: the subjects on which ``reference`` was scored, for the legend.
+
+    Returns:
+      The path, or None (and no file) if nothing was logged.
+    """
+    rows = read_metrics(metrics_jsonl)
+    if not rows:
+        return None
+    figure = new_figure(11.0, 6.0)
+    (generator, discriminator, accuracy), validation = figure.subplots(2, 3)
+    _draw_losses(generator, rows, "generator")
+    if all(np.all(line.get_ydata() > 0) for line in generator.lines):
+        generator.set_yscale("log")
+    tidy(generator, "Generator: loss terms, unweighted", "loss")
+    _draw_losses(discriminator, rows, "discriminator")
+    tidy(discriminator, "Discriminator: loss", "loss")
+    for kind, colour in (("real", LINE_COLOURS[1]), ("fake", LINE_COLOURS[2])):
+        steps, values = _series(rows, f"discriminator/{kind}_accuracy")
+        if len(values):
+            _plot_smoothed(accuracy, steps, values, colour, f"{kind} recognised")
+    accuracy.set_ylim(-0.03, 1.03)
+    tidy(accuracy, "Discriminator: accuracy", "fraction of volumes")
+    for axes, key in zip(validation, ("mae_brain", "psnr_brain_db", "ssim_brain"), strict=True):
+        _draw_validation(axes, rows, key, reference or {}, where)
+    for axes in figure.axes:
+        axes.set_xlabel("step", fontsize=9)
+        if axes.lines and axes.get_legend_handles_labels()[0]:
+            axes.legend(fontsize=7, frameon=False)
+        elif not axes.lines:
+            axes.text(0.5, 0.5, "not logged", transform=axes.transAxes, ha="center", color=MUTED)
+    return save(figure, path)
+
+
+def _draw_predictors(axes: "Axes", rows: "pd.DataFrame", key: str, predictors: Mapping[str, Any]) -> None:
+    rng = np.random.default_rng(0)
+    for place, name in enumerate(predictors):
+        own = rows[rows["predictor"] == name]
+        across = place - 0.12 + rng.uniform(-0.14, 0.14, len(own))
+        colours = [diagnosis_colour(diagnosis) for diagnosis in own["diagnosis"]]
+        axes.scatter(across, own[key], s=9, c=colours, alpha=0.55, linewidths=0)
+        entry = predictors[name][key]
+        if entry["mean"] is not None:
+            low, high = entry["ci95"] or (entry["mean"], entry["mean"])
+            bar = [[entry["mean"] - low], [high - entry["mean"]]]
+            axes.errorbar(place + 0.22, entry["mean"], bar, fmt="D", color=INK, markersize=4, capsize=3, linewidth=1.3)
+    axes.set_xlim(-0.6, len(predictors) - 0.4)
+    axes.set_xticks(range(len(predictors)), [PREDICTOR_LABELS[name].replace(" ", "\n") for name in predictors])
+
+
+def predictor_comparison(path: Path, rows: "pd.DataFrame", summary: Mapping[str, Any]) -> Path:
+    """Per metric, one dot per subject for each predictor, and the mean with its 95 % interval."""
+    figure = new_figure(11.0, 6.2)
+    predictors = summary["predictors"]
+    ordered = sorted(METRICS.items(), key=lambda item: item[1].region != "brain")
+    for axes, (key, metric) in zip(figure.subplots(2, 3).flat, ordered, strict=True):
+        _draw_predictors(axes, rows, key, predictors)
+        arrow = "lower is better" if metric.lower_is_better else "higher is better"
+        tidy(axes, f"{metric.label}, {metric.region} ({arrow})", metric.unit)
+        axes.grid(axis="x", visible=False)
+    figure.legend(
+        handles=diagnosis_handles(rows["diagnosis"]), loc="outside lower center", ncols=3, frameon=False, fontsize=9
+    )
+    return save(figure, path)
+
+
+def _draw_bland_altman(axes: "Axes", real: np.ndarray, synthetic: np.ndarray, colours: Sequence[str]) -> None:
+    axes.scatter((real + synthetic) / 2, synthetic - real, s=14, c=colours, alpha=0.75, linewidths=0)
+    agreement = bland_altman(real, synthetic)
+    axes.axhline(0, color="#c3c8ce", linewidth=0.9)
+    for value, style in ((agreement["bias"], "-"), *((limit, "--") for limit in agreement["limits"] or ())):
+        axes.axhline(value, color=INK, linewidth=1.0, linestyle=style)
+    limits = "" if agreement["limits"] is None else " ({:+.3f} to {:+.3f})".format(*agreement["limits"])
+    axes.set_title(f"bias {agreement['bias']:+.3f}{limits}".replace("-", "−"), fontsize=8, loc="left", color=INK)
+
+
+def regional_agreement(path: Path, rows: "pd.DataFrame") -> Path:
+    """Per region, real against synthetic mean uptake (above) and the Bland-Altman plot (below).
+
+    Args:
+      path: PNG to write.
+      rows: the lines of ``regions.tsv``.
+    """
+    regions = list(dict.fromkeys(rows["region"]))
+    figure = new_figure(2.6 * len(regions), 5.4)
+    above, below = figure.subplots(2, len(regions), squeeze=False)
+    for column, region in enumerate(regions):
+        own = rows[rows["region"] == region]
+        real, synthetic = own["real"].to_numpy(float), own["synthetic"].to_numpy(float)
+        colours = [diagnosis_colour(diagnosis) for diagnosis in own["diagnosis"]]
+        draw_scatter(above[column], real, synthetic, colours)
+        tidy(above[column], region.replace("posterior_cingulate_", "post. cingulate, ").replace("_", " "))
+        above[column].set_xlabel("real", fontsize=9)
+        _draw_bland_altman(below[column], real, synthetic, colours)
+        tidy(below[column])
+        for axes in (above[column], below[column]):
+            axes.locator_params(nbins=4)
+        below[column].set_xlabel("mean of real and synthetic", fontsize=9)
+    above[0].set_ylabel("synthetic", fontsize=9)
+    below[0].set_ylabel("synthetic − real", fontsize=9)
+    spread = max(np.abs(axes.get_ylim()).max() for axes in below)
+    for axes in below:
+        axes.set_ylim(-spread, spread)
+    figure.legend(
+        handles=diagnosis_handles(rows["diagnosis"]), loc="outside lower center", ncols=3, frameon=False, fontsize=9
+    )
+    return save(figure, path)

@@ -1,0 +1,41 @@
+"""What a report is told about the run besides its scores."""
+
+import dataclasses
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+
+@dataclasses.dataclass(frozen=True)
+class ReportContext:
+    """What the report says about the run besides its scores.
+
+    Attributes:
+      cohort: name or folder of the cohort.
+      is_phantom: True for the built-in cohort; the report then says so in a banner.
+      config: the run's ``config.json``.
+      environment: the run's ``environment.json``.
+      split_counts: split -> diagnosis -> number of participants, of the whole split table.
+      step: of the checkpoint.
+      checkpoint: which one, in words or as a path.
+      split: the part of the cohort that is scored.
+      metrics_jsonl: of the run, for the training curves; None if there is none.
+      wall_time_s: of the training; None if not known.
+      problems: one line for each subject that could not be evaluated, and why.
+      preparation: one sentence on how many of the volumes were resampled or smoothed.
+      uptake: one sentence on what the uptake values are.
+    """
+
+    cohort: str
+    is_phantom: bool
+    config: Mapping[str, Any]
+    environment: Mapping[str, Any]
+    split_counts: Mapping[str, Mapping[str, int]]
+    step: int
+    checkpoint: str
+    split: str = "test"
+    metrics_jsonl: Path | None = None
+    wall_time_s: float | None = None
+    problems: tuple[str, ...] = ()
+    preparation: str = ""
+    uptake: str = "Uptake is on each volume's own 0–1 scale; it is not an SUVR."

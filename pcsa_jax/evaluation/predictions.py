@@ -1,0 +1,203 @@
+"""Everything an evaluation says: tables, summary, figures and report, written together or not at all."""
+
+import contextlib
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from pcsa_jax.data.files import finite_or_none, write_json
+from pcsa_jax.data.grid import Grid
+from pcsa_jax.data.predictors import TRIVIAL_PREDICTORS
+from pcsa_jax.data.regions import brain_mask, region_masks
+from pcsa_jax.errors import UserError
+from pcsa_jax.evaluation.summary import METRICS, PREDICTOR_LABELS, ROW_COLUMNS, summarise
+from pcsa_jax.presentation.tables import write_table
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from rich.table import Table
+
+    from pcsa_jax.data.pairs import Pairs
+    from pcsa_jax.evaluation.context import ReportContext
+
+OUTPUTS = ("subjects.tsv", "regions.tsv", "summary.json", "figures", "report.html")
+"""All that an evaluation writes into its folder."""
+
+REGION_COLUMNS = ("participant_id", "diagnosis", "region", "real", "synthetic")
+
+
+def evaluate_predictions(
+    *,
+    out: Path,
+    train: "Pairs",
+    test: "Pairs",
+    synthetic: np.ndarray,
+    grid: Grid,
+    context: "ReportContext",
+    seed: int = 0,
+) -> dict[str, Any]:
+    """Scores the generator beside the trivial predictors and the ceiling, and writes tables, figures and report.
+
+    The generator's output is clipped to [0, 1], the range of the volumes, as the predictors' output is.
+
+    Args:
+      out: folder to write; a former evaluation there is replaced at the very end, or left alone if anything fails.
+      train: pairs on which the trivial predictors are fitted.
+      test: pairs that are scored.
+      synthetic: generated PET of ``test``, n x y z.
+      grid: on which all volumes lie.
+      context: what the report says about the run.
+      seed: of the bootstrap.
+
+    Returns:
+      The content of ``summary.json``.
+
+    Raises:
+      UserError: if a participant is in both parts, there is nobody to evaluate, a synthetic volume is not finite,
+        or ``out`` holds other files.
+    """
+    _check(train, test, synthetic)
+    synthetic = np.clip(synthetic, 0, 1)
+    with _replacing_folder(Path(out)) as folder:
+        rows, regions = _score_all(train, test, synthetic, grid)
+        summary = _summary(rows, regions, context, seed)
+        write_table(folder / "subjects.tsv", rows, ROW_COLUMNS)
+        write_table(folder / "regions.tsv", regions[regions["predictor"] == "model"], REGION_COLUMNS)
+        write_json(folder / "summary.json", summary)
+        from pcsa_jax.evaluation.illustration import draw_all
+
+        figures = draw_all(folder / "figures", test, synthetic, grid, rows, regions, summary, context)
+        from pcsa_jax.evaluation.report import write_report
+
+        write_report(folder / "report.html", summary=summary, rows=rows, figures=figures, context=context)
+    return summary
+
+
+def _check(train: "Pairs", test: "Pairs", synthetic: np.ndarray) -> None:
+    if not len(test.participant_ids) or not len(train.participant_ids):
+        raise UserError(
+            f"evaluation: expected at least 1 training and 1 test subject, found {len(train.participant_ids)} and "
+            f"{len(test.participant_ids)}. Check the split table."
+        )
+    both = sorted(set(train.participant_ids) & set(test.participant_ids))
+    if both:
+        raise UserError(
+            f"evaluation: expected no participant in both the training and the evaluated part, found {len(both)} "
+            f"({', '.join(both[:5])}). Make the splits anew."
+        )
+    if synthetic.shape != test.pet.shape:
+        raise ValueError(f"synthetic: expected the shape of the real PET, {test.pet.shape}, found {synthetic.shape}.")
+    bad = [who for who, volume in zip(test.participant_ids, synthetic, strict=True) if not np.isfinite(volume).all()]
+    if bad:
+        raise UserError(
+            f"synthetic PET: expected finite values, found NaN or infinity for {len(bad)} of {len(synthetic)} subjects "
+            f"({', '.join(bad[:5])}). The training diverged; evaluate an earlier checkpoint."
+        )
+
+
+def _score_all(
+    train: "Pairs", test: "Pairs", synthetic: np.ndarray, grid: Grid
+) -> tuple["pd.DataFrame", "pd.DataFrame"]:
+    """Per-subject scores and regional means of every predictor, one predictor's volumes in memory at a time."""
+    import pandas as pd
+
+    from pcsa_jax.evaluation.scoring import regional_means, score
+
+    def predictions() -> Iterator[tuple[str, np.ndarray]]:
+        yield "model", synthetic
+        for name in PREDICTOR_LABELS:
+            if name in TRIVIAL_PREDICTORS:
+                yield name, TRIVIAL_PREDICTORS[name].fit(train.mri, train.pet).predict(test.mri)
+        if test.predictable is not None:
+            yield "predictable", test.predictable
+
+    mask, regions = brain_mask(grid), region_masks(grid)
+    people = pd.DataFrame(
+        {"participant_id": test.participant_ids, "session_id": test.session_ids, "diagnosis": test.diagnoses}
+    )
+    real = regional_means(test.pet, regions)
+    rows, regional = [], []
+    for name, predicted in predictions():
+        rows.append(people.assign(predictor=name, **score(predicted, test.pet, mask)))
+        means = regional_means(predicted, regions)
+        regional += [
+            people.assign(predictor=name, region=region, real=real[region], synthetic=means[region])
+            for region in regions
+        ]
+    return pd.concat(rows, ignore_index=True), pd.concat(regional, ignore_index=True)
+
+
+def _summary(rows: "pd.DataFrame", regions: "pd.DataFrame", context: "ReportContext", seed: int) -> dict[str, Any]:
+    from pcsa_jax.evaluation.agreement import summarise_regions
+
+    summary = summarise(rows, seed=seed)
+    summary |= {
+        "split": context.split,
+        "cohort": context.cohort,
+        "is_phantom": context.is_phantom,
+        "step": context.step,
+        "checkpoint": context.checkpoint,
+        "regions": summarise_regions(regions),
+    }
+    return finite_or_none(summary)
+
+
+@contextlib.contextmanager
+def _replacing_folder(out: Path) -> Iterator[Path]:
+    """Yields a new folder beside ``out`` that takes its place if the block succeeds, and vanishes otherwise.
+
+    Raises:
+      UserError: if ``out`` holds anything that no evaluation has written, which would be lost.
+    """
+    foreign = sorted(p.name for p in out.iterdir() if p.name not in OUTPUTS) if out.is_dir() else []
+    if foreign or (out.exists() and not out.is_dir()):
+        found = f"other files ({', '.join(foreign[:3])})" if foreign else "a file"
+        raise UserError(f"{out}: expected a new folder or a former evaluation, found {found}. Choose another folder.")
+    out.parent.mkdir(parents=True, exist_ok=True)
+    workspace = Path(tempfile.mkdtemp(prefix=f".{out.name}.", suffix=".tmp", dir=out.parent))
+    new, former = workspace / "new", workspace / "former"
+    try:
+        new.mkdir()
+        yield new
+        if out.exists():
+            os.replace(out, former)
+        try:
+            os.replace(new, out)
+        except OSError:
+            if former.exists():
+                os.replace(former, out)
+            raise
+    finally:
+        shutil.rmtree(workspace, ignore_errors=True)
+
+
+def summary_table(summary: Mapping[str, Any]) -> "Table":
+    """The predictors' scores for the terminal: mean +- SD over the test subjects."""
+    from rich.table import Table
+
+    split = summary.get("split", "test")
+    table = Table(title=f"{summary['n_subjects']} {split} subjects, mean ± SD over them", title_justify="left")
+    table.add_column("predictor")
+    for title in ("MAE", "PSNR (dB)", "SSIM"):
+        table.add_column(title, justify="right", no_wrap=True)
+    for region in ("brain", "whole volume"):
+        keys = [key for key, metric in METRICS.items() if metric.region == region]
+        table.add_row(f"in the {region}", style="dim italic")
+        for name, scores in summary["predictors"].items():
+            cells = [format_spread(scores[key], METRICS[key].digits) for key in keys]
+            table.add_row(f"  {PREDICTOR_LABELS[name]}", *cells, style="bold" if name == "model" else None)
+        table.add_section()
+    return table
+
+
+def format_spread(entry: Mapping[str, Any], digits: int) -> str:
+    """``mean ± SD``, or the reason why there is none."""
+    if entry["mean"] is None:
+        return "not finite"
+    spread = f" ± {entry['std']:.{digits}f}" if entry["std"] is not None else ""
+    return f"{entry['mean']:.{digits}f}{spread}"

@@ -1,0 +1,174 @@
+"""The report of an evaluation: one HTML file that needs nothing beside itself."""
+
+import base64
+import dataclasses
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pcsa_jax.data.files import write_text
+from pcsa_jax.data.regions import CONTROL_REGIONS
+from pcsa_jax.evaluation.summary import METRICS, PREDICTOR_LABELS, TRIVIAL
+from pcsa_jax.presentation.numbers import duration, flatten, interval, number
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from pcsa_jax.evaluation.context import ReportContext
+    from pcsa_jax.evaluation.illustration import Illustration
+
+BRAIN_METRICS = tuple(key for key, metric in METRICS.items() if metric.region == "brain")
+
+
+def _difference_phrase(entry: Mapping[str, Any], key: str, n: int) -> str:
+    metric = METRICS[key]
+    unit = f" {metric.unit}" if metric.unit else ""
+    if entry["mean"] is None:
+        return f"{metric.label} cannot be compared ({entry['reason']})"
+    return (
+        f"{metric.label} {number(entry['mean'], metric.digits, signed=True)}{unit} (95 % CI "
+        f"{interval(entry['ci95'], metric.digits, signed=True)}; better in {entry['num_better']} of {n} subjects)"
+    )
+
+
+def verdicts(summary: Mapping[str, Any]) -> list[str]:
+    """One plain sentence for each trivial predictor: does the generator beat it in the brain, and by how much."""
+    sentences = []
+    for name in TRIVIAL:
+        paired = summary["paired_differences"].get(name)
+        if paired is None:
+            continue
+        outcome = {key: paired[key]["verdict"] for key in BRAIN_METRICS}
+        lists = {
+            verdict: ", ".join(METRICS[key].label for key in BRAIN_METRICS if outcome[key] == verdict)
+            for verdict in ("better", "worse", "undecided")
+        }
+        if lists["better"] and not lists["worse"] and not lists["undecided"]:
+            claim = f"The generator beats the {PREDICTOR_LABELS[name]} predictor on every metric in the brain"
+        elif lists["better"]:
+            rest = [f"worse on {lists['worse']}"] if lists["worse"] else []
+            rest += [f"no clear difference on {lists['undecided']}"] if lists["undecided"] else []
+            claim = (
+                f"The generator beats the {PREDICTOR_LABELS[name]} predictor on {lists['better']} in the brain, "
+                f"but is not better throughout ({'; '.join(rest)})"
+            )
+        elif lists["worse"]:
+            claim = (
+                f"The generator does not beat the {PREDICTOR_LABELS[name]} predictor: it is worse on {lists['worse']}"
+            )
+        else:
+            claim = f"No clear difference in the brain between the generator and the {PREDICTOR_LABELS[name]} predictor"
+        phrases = [_difference_phrase(paired[key], key, summary["n_subjects"]) for key in BRAIN_METRICS]
+        sentences.append(f"{claim}. Generator minus {PREDICTOR_LABELS[name]}: {'; '.join(phrases)}.")
+    return sentences
+
+
+def distance_to_ceiling(summary: Mapping[str, Any]) -> str | None:
+    """How much of the way from the linear predictor to the ceiling the generator goes, by MAE in the brain."""
+    scores = {name: entry["mae_brain"]["mean"] for name, entry in summary["predictors"].items()}
+    if "predictable" not in scores or None in scores.values():
+        return None
+    model, ceiling = scores["model"], scores["predictable"]
+    side = "above" if model >= ceiling else "below"
+    text = (
+        f"The ceiling, the part of the PET that the MRI determines in this phantom, has MAE {ceiling:.4f} in the "
+        f"brain. The generator has {model:.4f}, {abs(model - ceiling):.4f} {side} it."
+    )
+    room = scores.get("linear", ceiling) - ceiling
+    if room > 0:
+        share = (scores["linear"] - model) / room
+        text += (
+            f" It closes {100 * share:.0f} % of the gap between the voxel-wise linear predictor and the ceiling."
+            if share > 0
+            else " It lies on the far side of the voxel-wise linear predictor, so it closes none of the gap."
+        )
+    return text
+
+
+@dataclasses.dataclass(frozen=True)
+class _Picture:
+    data: str
+    section: str
+    caption: str
+    alt: str
+
+
+def _picture(illustration: "Illustration") -> _Picture:
+    data = base64.b64encode(illustration.path.read_bytes()).decode("ascii")
+    return _Picture(f"data:image/png;base64,{data}", illustration.section, illustration.caption, illustration.alt)
+
+
+def _region_rows(summary: Mapping[str, Any]) -> list[dict[str, Any]]:
+    rows = []
+    for region, entry in summary["regions"].items():
+        groups = {name: own["ad_minus_cn"] for name, own in entry["predictors"].items()}
+        rows.append({
+            "name": region.replace("_precuneus", " / precuneus").replace("_", " "),
+            "is_control": region in CONTROL_REGIONS,
+            "real": entry["real"],
+            "model": entry["predictors"]["model"],
+            "linear": entry["predictors"].get("linear"),
+            "groups": groups,
+        })  # fmt: skip
+    return rows
+
+
+def _cohort_rows(counts: Mapping[str, Mapping[str, int]]) -> tuple[list[str], list[tuple[str, list[int], int]]]:
+    diagnoses = sorted({diagnosis for group in counts.values() for diagnosis in group})
+    rows = [
+        (split, [group.get(diagnosis, 0) for diagnosis in diagnoses], sum(group.values()))
+        for split, group in counts.items()
+    ]
+    return [diagnosis or "none" for diagnosis in diagnoses], rows
+
+
+def write_report(
+    path: Path,
+    *,
+    summary: Mapping[str, Any],
+    rows: "pd.DataFrame",
+    figures: Sequence["Illustration"],
+    context: "ReportContext",
+) -> None:
+    """Renders ``templates/report.html``; all text is escaped, whatever a participant is called.
+
+    Args:
+      path: HTML file to write.
+      summary: as in ``summary.json``.
+      rows: as in ``subjects.tsv``.
+      figures: pictures and captions, put into the file.
+      context: of the run.
+    """
+    import jinja2
+
+    from pcsa_jax.model import ssim
+
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(Path(__file__).with_name("templates")),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters |= {"number": number, "interval": interval}
+    pictures = [_picture(figure) for figure in figures]
+    diagnoses, split_rows = _cohort_rows(context.split_counts)
+    html = environment.get_template("report.html").render(
+        summary=summary,
+        context=context,
+        metrics=METRICS,
+        columns=sorted(METRICS.items(), key=lambda item: item[0] not in BRAIN_METRICS),
+        labels=PREDICTOR_LABELS,
+        verdicts=verdicts(summary),
+        ceiling=distance_to_ceiling(summary),
+        pictures={section: [p for p in pictures if p.section == section] for section in {p.section for p in pictures}},
+        regions=_region_rows(summary),
+        diagnoses=diagnoses,
+        splits=split_rows,
+        settings=flatten(context.config),
+        machine=flatten(context.environment),
+        wall_time=duration(context.wall_time_s),
+        subjects=rows.fillna("").to_dict("records"),
+        ssim=ssim,
+    )
+    write_text(path, html)

@@ -1,0 +1,138 @@
+"""From per-subject rows to the numbers of a table: means, SD and confidence intervals over the test subjects."""
+
+import dataclasses
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from pcsa_jax.presentation.statistics import NUM_RESAMPLES, describe, resampling_weights
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+@dataclasses.dataclass(frozen=True)
+class Metric:
+    """How a column of per-subject scores is shown and read.
+
+    Attributes:
+      label: name in tables.
+      unit: empty, or ``dB``.
+      region: what is averaged over: ``whole volume`` (the paper's protocol) or ``brain``.
+      lower_is_better: True for errors.
+      digits: decimals worth printing.
+    """
+
+    label: str
+    unit: str
+    region: str
+    lower_is_better: bool
+    digits: int
+
+    @property
+    def title(self) -> str:
+        return f"{self.label} ({self.unit})" if self.unit else self.label
+
+
+METRICS = {
+    "mae": Metric("MAE", "", "whole volume", True, 4),
+    "psnr_db": Metric("PSNR", "dB", "whole volume", False, 2),
+    "ssim": Metric("SSIM", "", "whole volume", False, 4),
+    "mae_brain": Metric("MAE", "", "brain", True, 4),
+    "psnr_brain_db": Metric("PSNR", "dB", "brain", False, 2),
+    "ssim_brain": Metric("SSIM", "", "brain", False, 4),
+}
+
+PREDICTOR_LABELS = {
+    "model": "generator",
+    "linear": "voxel-wise linear",
+    "mean_pet": "mean PET",
+    "predictable": "ceiling",
+}
+"""Order and names of the rows of every table and figure."""
+
+TRIVIAL = ("linear", "mean_pet")
+
+ROW_COLUMNS = ("participant_id", "session_id", "diagnosis", "predictor", *METRICS)
+"""Columns of ``subjects.tsv``."""
+
+
+def _per_subject(rows: "pd.DataFrame") -> dict[str, "pd.DataFrame"]:
+    """Predictor -> one line per participant (the mean over sessions), in one order of participants."""
+    names = [name for name in PREDICTOR_LABELS if name in set(rows["predictor"])]
+    tables = {}
+    for name in names:
+        own = rows[rows["predictor"] == name]
+        tables[name] = own.groupby("participant_id", sort=True)[list(METRICS)].mean()
+        if not tables[name].index.equals(tables[names[0]].index):
+            raise ValueError(f"rows: predictor {name!r} was not scored on the same participants as {names[0]!r}.")
+    return tables
+
+
+def _predictors(tables: dict[str, "pd.DataFrame"], weights: np.ndarray) -> dict[str, Any]:
+    return {
+        name: {metric: describe(table[metric].to_numpy(float), weights) for metric in METRICS}
+        for name, table in tables.items()
+    }
+
+
+def _verdict(ci95: list[float] | None, lower_is_better: bool) -> str:
+    """``better``, ``worse`` or ``undecided``: on which side of 0 the interval of model - other lies."""
+    if ci95 is None or ci95[0] <= 0 <= ci95[1]:
+        return "undecided"
+    return "better" if (ci95[1] < 0) == lower_is_better else "worse"
+
+
+def _paired(tables: dict[str, "pd.DataFrame"], weights: np.ndarray) -> dict[str, Any]:
+    """Model minus each other predictor, subject by subject."""
+    if "model" not in tables:
+        return {}
+    result = {}
+    for name in tables:
+        if name == "model":
+            continue
+        result[name] = {}
+        for key, metric in METRICS.items():
+            model, other = tables["model"][key].to_numpy(float), tables[name][key].to_numpy(float)
+            better = model < other if metric.lower_is_better else model > other
+            with np.errstate(invalid="ignore"):
+                entry = describe(model - other, weights)
+            entry["verdict"] = _verdict(entry["ci95"], metric.lower_is_better)
+            entry["num_better"] = int(better.sum())
+            result[name][key] = entry
+    return result
+
+
+def summarise(rows: "pd.DataFrame", *, seed: int = 0) -> dict[str, Any]:
+    """The summary of ``subjects.tsv``.
+
+    A participant with several sessions counts once, with the mean over the sessions: they are not independent.
+
+    Args:
+      rows: one line per participant, session and predictor, with ``ROW_COLUMNS``.
+      seed: of the bootstrap.
+
+    Returns:
+      ``n_subjects``, ``predictors`` (name -> metric -> ``describe``), ``by_diagnosis`` (the same within each
+      diagnosis), ``paired_differences`` (model minus other, with a verdict) and what the spread is over.
+    """
+    tables = _per_subject(rows)
+    n = len(next(iter(tables.values())))
+    weights = resampling_weights(n, seed)
+    by_diagnosis = {}
+    for diagnosis in sorted(d for d in rows["diagnosis"].dropna().unique() if d):
+        own = _per_subject(rows[rows["diagnosis"] == diagnosis])
+        size = len(next(iter(own.values())))
+        by_diagnosis[diagnosis] = {
+            "n_subjects": size,
+            "predictors": _predictors(own, resampling_weights(size, seed)),
+        }
+    return {
+        "n_subjects": n,
+        "std_over": "test subjects",
+        "ci95_method": f"percentile bootstrap of the mean over test subjects, {NUM_RESAMPLES} resamples, seed {seed}",
+        "data_range": 1.0,
+        "predictors": _predictors(tables, weights),
+        "by_diagnosis": by_diagnosis,
+        "paired_differences": _paired(tables, weights),
+    }

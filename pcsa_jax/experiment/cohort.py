@@ -1,0 +1,63 @@
+"""The cohort that a config names: a folder of the user's, or the built-in one from the per-user cache."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from ml_collections import ConfigDict
+
+from pcsa_jax.data.cohort import Cohort, read_cohort
+from pcsa_jax.data.phantom.cohort import PHANTOM_VERSION, write_cohort
+from pcsa_jax.errors import UserError
+from pcsa_jax.machine.cache import cache_folder
+from pcsa_jax.machine.progress import console, progress
+
+PHANTOM_SEED = 0
+
+
+def open_cohort(data: ConfigDict) -> Cohort:
+    """Reads the cohort of a config's ``data`` group, writing the built-in one first if it is not in the cache.
+
+    Raises:
+      UserError: if the cohort cannot be read or written.
+    """
+    if data.root:
+        return _read_own(data)
+    people = f"{data.pairs}pairs" + (f"-{data.mri_only}mri" if data.mri_only else "")
+    root = cache_folder() / f"phantom-v{PHANTOM_VERSION}-seed{PHANTOM_SEED}-{data.size}-{people}"
+    if not root.exists():
+        console.print(f"Writing the built-in cohort (a phantom: {data.pairs} pairs at {data.size}^3) to {root}")
+        numbers = {"pairs": data.pairs, "mri_only": data.mri_only, "size": data.size, "seed": PHANTOM_SEED}
+        try:
+            with progress("Phantom") as report:
+                write_cohort(root, **numbers, progress=report)
+        except OSError as error:
+            if root.exists():  # another first start wrote it meanwhile: the same bytes
+                return read_cohort(root)
+            raise UserError(
+                f"built-in cohort: could not be written to {root} ({error.strerror}). Set PCSA_JAX_CACHE to a folder "
+                "with space, or --config.data.root to a cohort."
+            ) from error
+    return read_cohort(root)
+
+
+def check_phantom(data: ConfigDict, environment: Mapping[str, Any], source: Path) -> None:
+    """Raises UserError if a run was trained on another version of the built-in cohort than this software makes."""
+    trained = environment.get("phantom_version")
+    if not data.root and trained != PHANTOM_VERSION:
+        raise UserError(
+            f"{source}: expected a run on version {PHANTOM_VERSION} of the built-in cohort, found version {trained}. "
+            "The subjects are not the same: train again, or use the software's former version."
+        )
+
+
+def describe_cohort(data: ConfigDict) -> tuple[str, bool]:
+    """Name of the cohort of a config's ``data`` group and whether it is a phantom, without writing the built-in one."""
+    if not data.root:
+        return f"built-in phantom v{PHANTOM_VERSION}, {data.pairs} pairs", True
+    cohort = _read_own(data)
+    return cohort.name, cohort.is_phantom
+
+
+def _read_own(data: ConfigDict) -> Cohort:
+    return read_cohort(Path(data.root), participants=Path(data.participants) if data.participants else None)

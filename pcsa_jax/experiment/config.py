@@ -1,0 +1,151 @@
+"""The config: parsed from file, row and overrides, checked field by field, kept as JSON."""
+
+import difflib
+import json
+import os
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from absl import flags
+from ml_collections import ConfigDict, config_flags
+
+from pcsa_jax.data.files import write_json
+from pcsa_jax.errors import UserError
+from pcsa_jax.experiment import fields
+from pcsa_jax.experiment.field_checks import Check
+
+
+class Schema(NamedTuple):
+    """What a kind of config holds.
+
+    Attributes:
+      fields: flat config -> every field's full name and its check.
+      check_combinations: raises UserError for values that do not fit together.
+      changeable: fields that may differ when a run is resumed.
+    """
+
+    fields: Callable[[Mapping[str, Any]], Mapping[str, Check]]
+    check_combinations: Callable[[ConfigDict], None]
+    changeable: frozenset[str]
+
+
+TRAINING = Schema(fields.fields, fields.check_combinations, fields.CHANGEABLE)
+"""Of a training of generator and discriminator: ``configs/pcsa.py``."""
+
+
+def parse_config(arguments: Sequence[str], schema: Schema = TRAINING) -> ConfigDict:
+    """The checked config of ``--config=FILE[:ROW]`` and its ``--config.FIELD=VALUE`` overrides.
+
+    The file is Python and is executed: use only files you trust.
+
+    Raises:
+      UserError: for a missing file, an unknown row or field, a value of the wrong type or out of range.
+    """
+    file = Path(_config_file(arguments))
+    if not file.is_file():
+        raise UserError(f"--config: expected a config file, found none at {file}. Try --config=configs/pcsa.py.")
+    _check_names(arguments, flatten(_parse([word for word in arguments if word.startswith("--config=")])))
+    config = _parse(arguments)
+    check_config(config, schema)
+    return config
+
+
+def _parse(arguments: Sequence[str]) -> ConfigDict:
+    values = flags.FlagValues()
+    config_flags.DEFINE_config_file("config", lock_config=True, flag_values=values, sys_argv=list(arguments))
+    try:
+        values(["train.py", *arguments])
+        return values["config"].value
+    except (flags.Error, AttributeError, KeyError, ValueError, TypeError) as error:
+        # A config file's own exception arrives as the text of its traceback; its last line says what is wrong.
+        reason = str(error).strip().splitlines()[-1].removeprefix("ValueError: ")
+        raise UserError(f"--config: {reason}.") from error
+
+
+def _config_file(arguments: Sequence[str]) -> str:
+    given = [argument.partition("=")[2] for argument in arguments if argument.startswith("--config=")]
+    return (given or [""])[-1].partition(":")[0]
+
+
+def _check_names(arguments: Sequence[str], fields: Mapping[str, Any]) -> None:
+    for argument in arguments:
+        name = argument.partition("=")[0].removeprefix("--config.")
+        if argument.startswith("--config.") and name not in fields:
+            near = difflib.get_close_matches(name, fields, n=3, cutoff=0.5) or sorted(fields)[:3]
+            raise UserError(f"--config.{name}: is not a field. Near it: {', '.join(near)}.")
+
+
+def flatten(config: Mapping[str, Any]) -> dict[str, Any]:
+    """Nested groups as ``{"group.field": value}``."""
+    flat: dict[str, Any] = {}
+    for name, value in config.items():
+        nested = isinstance(value, Mapping | ConfigDict)
+        flat |= {f"{name}.{key}": item for key, item in flatten(value).items()} if nested else {name: value}
+    return flat
+
+
+def check_config(config: ConfigDict, schema: Schema = TRAINING) -> None:
+    """Raises UserError for an unknown or missing field, or one out of range, before anything heavy starts."""
+    found = flatten(config)
+    checks = schema.fields(found)
+    for name in sorted(found.keys() ^ checks.keys()):
+        problem = "is not a field" if name in found else "is missing"
+        raise UserError(f"config.{name}: {problem}; the comments in configs/ list the fields.")
+    for name, (expected, fits) in checks.items():
+        if not fits(found[name]):
+            raise UserError(f"config.{name}: expected {expected}, found {found[name]!r}.")
+    schema.check_combinations(config)
+
+
+def resolved(config: ConfigDict) -> dict[str, Any]:
+    """The config as plain JSON values (tuples become lists)."""
+    return json.loads(json.dumps(config.to_dict()))
+
+
+def write_config(path: Path, config: ConfigDict) -> None:
+    """Writes ``config.json``."""
+    write_json(path, resolved(config))
+
+
+def read_config(path: Path, schema: Schema = TRAINING) -> ConfigDict:
+    """Reads and checks a ``config.json``.
+
+    Raises:
+      UserError: if there is none, or it is not a config.
+    """
+    if not path.is_file():
+        raise UserError(f"{path.parent}: expected a run with a config.json, found none. Train one with train.py first.")
+    try:
+        config = ConfigDict(tupled(json.loads(path.read_text(encoding="utf-8"))))
+    except (ValueError, TypeError, AttributeError) as error:
+        raise UserError(f"{path}: expected a config in JSON, found {error}. Restore the file.") from error
+    check_config(config, schema)
+    return config.lock()
+
+
+def tupled(value: Any) -> Any:
+    """Lists as tuples, recursively: what JSON cannot tell apart, as the networks' constructors take it."""
+    if isinstance(value, dict):
+        return {name: tupled(item) for name, item in value.items()}
+    return tuple(tupled(item) for item in value) if isinstance(value, list) else value
+
+
+def check_resumable(
+    stored: ConfigDict, requested: ConfigDict, workdir: str | os.PathLike, schema: Schema = TRAINING
+) -> list[str]:
+    """Fields that a resume changes, as "name: old -> new".
+
+    Raises:
+      UserError: if a field differs that would make it another run.
+    """
+    old, new = flatten(stored), flatten(requested)
+    changed = [name for name in new if old.get(name) != new[name]]
+    frozen = [name for name in changed if name not in schema.changeable]
+    if frozen:
+        name = frozen[0]
+        raise UserError(
+            f"{workdir}: holds a run with {name} = {old.get(name)!r}, found {new[name]!r}. "
+            "Use the same config to resume it, or another --workdir."
+        )
+    return [f"{name}: {old[name]!r} -> {new[name]!r}" for name in changed]

@@ -1,0 +1,135 @@
+"""The fields of a training's config: what each may hold, and which values fit together."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from ml_collections import ConfigDict
+
+from pcsa_jax.data.normalisation import NORMALISATIONS
+from pcsa_jax.data.regions import REFERENCE_REGIONS
+from pcsa_jax.errors import UserError
+from pcsa_jax.experiment import field_checks as a
+from pcsa_jax.experiment.field_checks import Check, prefixed
+
+_DISCRIMINATOR = {"features": a.levels(4), "conditional": a.FLAG, "negative_slope": a.number(0, 1)}
+_GROUPS = {"group_features": a.whole(1)}
+_PATCHES = _DISCRIMINATOR | _GROUPS
+
+SYSTEM_FIELDS: dict[str, tuple[dict[str, Check], dict[str, Check]]] = {
+    "pcsa": (
+        {
+            "stages": a.STAGES,
+            "bottleneck_features": a.whole(1),
+            "residual_blocks": a.whole(0),
+            "channel_attention": a.choice("softmax_sigmoid", "softmax", "sigmoid", "none"),
+            "reduction": a.whole(1),
+            "attention_sizes": a.wholes(1),
+            "skip_sizes": a.wholes(1),
+            "transposed": a.FLAG,
+            "output": a.choice("none", "sigmoid", "relu"),
+        },
+        _DISCRIMINATOR,
+    ),
+    "unet": ({"features": a.levels(5)} | _GROUPS, _PATCHES),
+    "cgan_unet": (
+        {"features": a.levels(4), "decoder_features": a.levels(4), "last_features": a.whole(1)} | _GROUPS,
+        _PATCHES,
+    ),
+    "hgan": (
+        {"features": a.whole(1), "strided": a.count(4), "blocks": a.whole(0), "kernel_size": a.ODD} | _GROUPS,
+        {name: check for name, check in _PATCHES.items() if name != "conditional"},
+    ),
+    "gla_gan": ({"global_features": a.levels(5), "local_features": a.levels(4)} | _GROUPS, _PATCHES),
+}
+"""System -> checks of its ``generator`` and of its ``discriminator`` group."""
+
+_COMMON: dict[str, Check] = {
+    "row": a.NAME,
+    "system": a.choice(*SYSTEM_FIELDS),
+    "seed": a.whole(0),
+    "precision": a.choice("float32", "bfloat16"),
+    "batch_size": a.whole(1),
+    "micro_batches": a.whole(1),
+    "num_epochs": a.whole(1),
+    "data.root": a.TEXT,
+    "data.participants": a.TEXT,
+    "data.pairs": a.whole(1),
+    "data.mri_only": a.whole(0),
+    "data.size": a.SIZE,
+    "data.fold": a.whole(0),
+    "data.num_folds": a.whole(2),
+    "data.split_seed": a.whole(0),
+    "data.validation_fraction": a.FRACTION,
+    "data.normalisation": a.choice(*NORMALISATIONS),
+    "data.reference_region": a.choice(*REFERENCE_REGIONS),
+    "data.resident_gib": a.number(0),
+    **prefixed("loss", {name: a.number(0) for name in ("adversarial", "l1", "ssim", "ms_ssim", "cycle")}),
+    "adversarial_form": a.choice("bce", "lsgan", "hinge", "absolute"),
+    "ms_ssim_exponents": a.choice("raw", "normalised"),
+    **prefixed("generator_optimizer", a.OPTIMIZER),
+    **prefixed("discriminator_optimizer", a.OPTIMIZER),
+    "log_every_steps": a.whole(1),
+    "evaluate_every_epochs": a.whole(1),
+    "checkpoint_every_epochs": a.whole(1),
+}
+
+CHANGEABLE = frozenset({
+    "num_epochs", "log_every_steps", "evaluate_every_epochs", "checkpoint_every_epochs", "data.root",
+    "data.participants", "data.resident_gib", "micro_batches",
+    "generator_optimizer.learning_rate", "discriminator_optimizer.learning_rate",
+})  # fmt: skip
+"""Fields that may differ when a run is resumed; the cohort itself is checked by its splits."""
+
+
+def fields(flat: Mapping[str, Any]) -> dict[str, Check]:
+    """Every field of a training's config and its check; those of the networks depend on the system.
+
+    Args:
+      flat: the config, ``{"group.field": value}``; an unknown system counts as ``pcsa``: its own check tells.
+    """
+    generator, discriminator = SYSTEM_FIELDS.get(str(flat.get("system")), SYSTEM_FIELDS["pcsa"])
+    return {**_COMMON, **prefixed("generator", generator), **prefixed("discriminator", discriminator)}
+
+
+def check_combinations(config: ConfigDict) -> None:
+    """Raises UserError for values that are in range but do not fit together."""
+    if config.system == "pcsa":
+        _check_sizes(config)
+    if config.system == "cgan_unet":
+        _check_decoder(config.generator)
+    data = config.data
+    if data.fold >= data.num_folds:
+        raise UserError(f"config.data.fold: expected less than data.num_folds ({data.num_folds}), found {data.fold}.")
+    if config.micro_batches > config.batch_size:
+        raise UserError(
+            f"config.micro_batches: expected at most batch_size ({config.batch_size}), found {config.micro_batches}."
+        )
+    if not any(config.loss.values()):
+        raise UserError("config.loss: expected at least one weight > 0, found none.")
+    if config.loss.cycle and config.system != "hgan":
+        raise UserError(
+            f"config.loss.cycle: expected 0 for system {config.system!r}, which has one generator, found "
+            f"{config.loss.cycle:g}. The system hgan has two."
+        )
+
+
+def _check_sizes(config: ConfigDict) -> None:
+    size = config.data.size
+    for name, possible, what in (
+        ("attention_sizes", (size // 16, size // 4, size // 2), "inputs"),
+        ("skip_sizes", (size // 4, size // 2, size), "outputs"),
+    ):
+        wrong = [edge for edge in config.generator[name] if edge not in possible]
+        if wrong:
+            raise UserError(
+                f"config.generator.{name}: expected edges among {possible} (the decoder's {what} at {size}^3), "
+                f"found {wrong[0]}."
+            )
+
+
+def _check_decoder(generator: ConfigDict) -> None:
+    if len(generator.decoder_features) != len(generator.features):
+        raise UserError(
+            f"config.generator.decoder_features: expected as many as generator.features ({len(generator.features)}), "
+            f"found {len(generator.decoder_features)}."
+        )

@@ -1,0 +1,1 @@
+"""The computer under a run: devices, processes, compiled programs, interruption, isolation, progress, the cache."""

@@ -1,0 +1,1 @@
+"""What every page shares: figures of volumes, charts, tables, numbers in print, HTML, statistics."""

@@ -1,0 +1,144 @@
+"""Figures of volumes: one subject in three planes, and the mean of each diagnosis.
+
+All slices are in neurological orientation (left of the picture = left of the subject) with MNI152 coordinates in mm.
+"""
+
+import dataclasses
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from pcsa_jax.data.files import replacing
+from pcsa_jax.data.grid import Grid
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+    from matplotlib.image import AxesImage
+
+SLICES_MM = {"sagittal": -6.0, "coronal": -21.0, "axial": 27.0}
+"""MNI152 coordinates of the planes shown: posterior cingulate and precuneus next to the midline, the hippocampi,
+and the posterior cingulate with the parietal lobes. The same for every subject, so that nobody picks a flattering one.
+"""
+
+NORMAL_AXIS = {"sagittal": 0, "coronal": 1, "axial": 2}
+EDGE_LABELS = {"sagittal": "PASI", "coronal": "LRSI", "axial": "LRAP"}
+"""Letters at the left, right, top and bottom edge of each plane (volumes are RAS+)."""
+
+PET_COLOURS, MRI_COLOURS, ERROR_COLOURS = "inferno", "gray", "RdBu_r"
+UPTAKE_LABEL = "FDG uptake (0–1, scaled per volume)"
+DPI = 140
+PANEL_HEIGHTS = (0.85, 0.85, 1.0)
+"""Of a sagittal, a coronal and an axial view of the brain, relative to each other."""
+MARGIN_MM = 9.0
+"""Shown around the brain mask's voxel centres."""
+INK, MUTED = "#1b1f24", "#5b6570"
+
+
+def new_figure(width: float, height: float) -> "Figure":
+    """An empty figure (inches) without pyplot, whose global state and back ends a headless run does not need."""
+    from matplotlib.figure import Figure
+
+    return Figure(figsize=(width, height), layout="constrained", facecolor="white")
+
+
+def save(figure: "Figure", path: Path) -> Path:
+    """Writes the figure as PNG, whole or not at all; the same figure gives the same bytes."""
+    with replacing(path) as temporary:
+        figure.savefig(temporary, format="png", dpi=DPI, metadata={"Software": None})
+    return path
+
+
+def slice_index(grid: Grid, plane: str, position_mm: float) -> int:
+    """Index of the slice whose centre is nearest to an MNI152 coordinate (mm)."""
+    axis = NORMAL_AXIS[plane]
+    index = round((position_mm - grid.affine[axis, 3]) / grid.voxel_size_mm)
+    return int(np.clip(index, 0, grid.size - 1))
+
+
+@dataclasses.dataclass(frozen=True)
+class Slice:
+    """One plane of a volume, ready to be drawn with its origin at the lower left.
+
+    Attributes:
+      pixels: rows (bottom to top) x columns (left to right).
+      extent_mm: MNI152 coordinates of the left, right, bottom and top edge.
+      position_mm: coordinate of the plane's voxel centres along its normal.
+    """
+
+    pixels: np.ndarray
+    extent_mm: tuple[float, float, float, float]
+    position_mm: float
+
+
+def take_slice(volume: np.ndarray, grid: Grid, plane: str, position_mm: float | None = None) -> Slice:
+    """Cuts ``volume`` (x y z, RAS+): sagittal as (y, z), coronal as (x, z), axial as (x, y)."""
+    axis = NORMAL_AXIS[plane]
+    index = slice_index(grid, plane, SLICES_MM[plane] if position_mm is None else position_mm)
+    across, up = (a for a in range(3) if a != axis)
+    half = grid.voxel_size_mm / 2
+    low, high = grid.affine[:3, 3] - half, grid.affine[:3, 3] + grid.voxel_size_mm * (grid.size - 1) + half
+    return Slice(
+        pixels=np.take(volume, index, axis=axis).T,
+        extent_mm=(low[across], high[across], low[up], high[up]),
+        position_mm=float(grid.affine[axis, 3] + index * grid.voxel_size_mm),
+    )
+
+
+def draw_slice(axes: "Axes", volume: np.ndarray, grid: Grid, plane: str, *, letters: str, **style: Any) -> "AxesImage":
+    """Draws one plane with its edge letters in the colour ``letters``; returns the image for a colour bar."""
+    cut = take_slice(volume, grid, plane)
+    image = axes.imshow(cut.pixels, origin="lower", extent=cut.extent_mm, interpolation="nearest", **style)
+    axes.set_aspect("equal")
+    axes.set(xticks=[], yticks=[])
+    axes.spines[:].set_visible(False)
+    places = ((0.02, 0.5), (0.98, 0.5), (0.5, 0.98), (0.5, 0.02))
+    anchors = (("left", "center"), ("right", "center"), ("center", "top"), ("center", "bottom"))
+    for letter, place, (horizontal, vertical) in zip(EDGE_LABELS[plane], places, anchors, strict=True):
+        axes.text(*place, letter, transform=axes.transAxes, ha=horizontal, va=vertical, color=letters, fontsize=8)
+    return image
+
+
+def outline(axes: "Axes", mask: np.ndarray, grid: Grid, plane: str) -> None:
+    """Draws the border of the brain mask as a thin line."""
+    cut = take_slice(mask.astype(float), grid, plane)
+    left, right, bottom, top = cut.extent_mm
+    half = grid.voxel_size_mm / 2
+    across = np.linspace(left + half, right - half, grid.size)
+    up = np.linspace(bottom + half, top - half, grid.size)
+    axes.contour(across, up, cut.pixels, levels=[0.5], colors=MUTED, linewidths=0.6)
+
+
+def crop_to_brain(axes: "Axes", mask: np.ndarray, grid: Grid, plane: str, *, square: bool = False) -> None:
+    """Shows the brain and a margin, as wide in every plane (and, if ``square``, as high): one scale throughout."""
+    across, up = (a for a in range(3) if a != NORMAL_AXIS[plane])
+    centres = np.argwhere(mask) * grid.voxel_size_mm + grid.affine[:3, 3]
+    low, high = centres.min(axis=0), centres.max(axis=0)
+    middle, half = (low + high) / 2, (high - low) / 2 + MARGIN_MM
+    width = half[:2].max()
+    height = half.max() if square else half[up]
+    axes.set(xlim=(middle[across] - width, middle[across] + width), ylim=(middle[up] - height, middle[up] + height))
+
+
+def position_label(volume: np.ndarray, grid: Grid, plane: str) -> str:
+    """The MNI152 coordinate of a plane, for print."""
+    position = take_slice(volume, grid, plane).position_mm
+    return f"{'xyz'[NORMAL_AXIS[plane]]} = {position:+.1f} mm".replace("-", "−")
+
+
+def add_colour_bar(
+    figure: "Figure", image: "AxesImage", below: Any, label: str, *, limit: float | None = None, aspect: float = 24
+) -> None:
+    """A horizontal colour bar under the axes ``below``; ``limit`` marks a symmetric scale's ends."""
+    ticks = [0, 0.25, 0.5, 0.75, 1] if limit is None else [-limit, -limit / 2, 0, limit / 2, limit]
+    bar = figure.colorbar(image, ax=below, location="bottom", shrink=0.85, pad=0.02, aspect=aspect, ticks=ticks)
+    bar.set_label(label, fontsize=8, color=INK)
+    bar.ax.set_xticklabels([f"{tick:.3g}".replace("-", "−") for tick in ticks], fontsize=8)
+
+
+def error_limit(errors: Sequence[np.ndarray], mask: np.ndarray) -> float:
+    """One symmetric limit for several maps: the 99.5th percentile of their size in the brain, rounded up to 0.05."""
+    percentile = max(float(np.percentile(np.abs(error[mask]), 99.5)) for error in errors)
+    return max(0.05, float(np.ceil(percentile / 0.05 - 1e-6) * 0.05))

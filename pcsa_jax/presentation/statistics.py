@@ -1,0 +1,88 @@
+"""Means with intervals, agreement and p values, as every page reports them."""
+
+from typing import Any
+
+import numpy as np
+
+NUM_RESAMPLES = 10_000
+"""Bootstrap resamples of the test subjects; the seed makes the intervals repeatable."""
+
+
+LIMITS_FACTOR = 1.96
+"""Half width of the limits of agreement in SD of the differences (Bland and Altman, Lancet 1986)."""
+
+
+def resampling_weights(n: int, seed: int) -> np.ndarray:
+    """``NUM_RESAMPLES x n``: how much each subject counts in each bootstrap resample; rows add up to 1."""
+    return np.random.default_rng(seed).multinomial(n, np.full(n, 1 / n), size=NUM_RESAMPLES) / n
+
+
+def describe(values: np.ndarray, weights: np.ndarray) -> dict[str, Any]:
+    """Mean, SD and percentile bootstrap interval of one value per subject.
+
+    Args:
+      values: n, one per subject.
+      weights: ``resampling_weights(n, seed)``; the same for all predictors, so that differences are paired.
+
+    Returns:
+      ``mean``, ``std`` (n - 1 in the denominator), ``ci95`` (lower, upper); None with a ``reason`` where there is
+      no finite answer.
+    """
+    infinite = int(np.sum(~np.isfinite(values)))
+    if infinite:
+        reason = f"not finite for {infinite} of {len(values)} subjects (PSNR of identical volumes is infinite)"
+        return {"mean": None, "std": None, "ci95": None, "reason": reason}
+    mean = float(values.mean())
+    if len(values) < 2:
+        return {"mean": mean, "std": None, "ci95": None, "reason": "needs at least 2 subjects"}
+    low, high = np.percentile(weights @ values, [2.5, 97.5])
+    return {"mean": mean, "std": float(values.std(ddof=1)), "ci95": [float(low), float(high)]}
+
+
+def bland_altman(real: np.ndarray, synthetic: np.ndarray) -> dict[str, Any]:
+    """Bias (mean of synthetic - real) and the limits that hold about 95 % of the differences.
+
+    Source: Bland and Altman, Lancet 1986.
+    """
+    difference = synthetic - real
+    bias = float(difference.mean())
+    if len(difference) < 2:
+        return {"bias": bias, "limits": None}
+    half = LIMITS_FACTOR * float(difference.std(ddof=1))
+    return {"bias": bias, "limits": [bias - half, bias + half]}
+
+
+def correlation(real: np.ndarray, synthetic: np.ndarray) -> float | None:
+    """Pearson's r; None where one of the two does not vary (the mean PET) or there are fewer than 3 subjects."""
+    if len(real) < 3 or np.ptp(real) < 1e-9 or np.ptp(synthetic) < 1e-6:
+        return None
+    return float(np.corrcoef(real, synthetic)[0, 1])
+
+
+def group_difference(values: np.ndarray, diagnosis: np.ndarray) -> dict[str, Any]:
+    """Mean of AD minus mean of CN, and the same in units of the pooled SD (Cohen's d).
+
+    None with a ``reason`` unless both groups have at least 2 subjects; d is None where nobody differs.
+    """
+    ad, cn = values[diagnosis == "AD"], values[diagnosis == "CN"]
+    if len(ad) < 2 or len(cn) < 2:
+        reason = f"needs at least 2 AD and 2 CN subjects, found {len(ad)} and {len(cn)}"
+        return {"difference": None, "cohens_d": None, "reason": reason}
+    difference = float(ad.mean() - cn.mean())
+    squares = (len(ad) - 1) * ad.var(ddof=1) + (len(cn) - 1) * cn.var(ddof=1)
+    pooled = float(np.sqrt(squares / (len(ad) + len(cn) - 2)))
+    return {"difference": difference, "cohens_d": difference / pooled if pooled > 1e-9 else None}
+
+
+def holm(p_values: list[float | None]) -> list[float | None]:
+    """Step-down correction of the family-wise error; None, a test that could not be made, does not count.
+
+    Source: Holm, Scand. J. Stat. 1979.
+    """
+    known = sorted((p, place) for place, p in enumerate(p_values) if p is not None)
+    corrected: list[float | None] = [None] * len(p_values)
+    largest = 0.0
+    for rank, (p, place) in enumerate(known):
+        largest = max(largest, min(1.0, (len(known) - rank) * p))
+        corrected[place] = largest
+    return corrected

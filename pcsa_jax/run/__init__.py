@@ -1,1 +1,0 @@
-"""Run band: the only place for config, paths, clocks and logging; loop, checkpoints, evaluation, commands."""

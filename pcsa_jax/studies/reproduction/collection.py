@@ -1,0 +1,134 @@
+"""What evaluated runs have in common on paper: the long table of scores, the context, the subject shown."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from pcsa_jax.data.grid import Grid
+from pcsa_jax.data.pairs import load_pairs
+from pcsa_jax.data.subjects import DIAGNOSES
+from pcsa_jax.errors import UserError
+from pcsa_jax.evaluation.assessment import synthesise
+from pcsa_jax.evaluation.summary import ROW_COLUMNS
+from pcsa_jax.experiment.environment import read_environment
+from pcsa_jax.studies.reproduction.page import Context
+from pcsa_jax.studies.reproduction.plan import Plan, Run
+from pcsa_jax.studies.reproduction.presentation import Panel
+from pcsa_jax.studies.reproduction.rowsets import RowSet
+from pcsa_jax.studies.reproduction.runner import Progress
+from pcsa_jax.training.data import reading
+from pcsa_jax.training.trained import open_run
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+PAPER_SIZE = 64
+"""Voxels along each axis of the paper's volumes (4.1)."""
+
+COLUMNS = ("row", "seed", "fold", *ROW_COLUMNS)
+"""Of the long table."""
+
+
+def complete_rows(plan: Plan, rows: Sequence[str], progress: Progress) -> tuple[list[str], list[str]]:
+    """The rows all of whose runs came through; and for each other row, what is missing."""
+    complete, missing = [], []
+    for row in rows:
+        lacking = [run for run in plan.runs if run.row == row and run.name not in progress.done]
+        if lacking:
+            missing.append(f"{row} ({', '.join(f'seed {run.seed} fold {run.fold}' for run in lacking)})")
+        else:
+            complete.append(row)
+    return complete, missing
+
+
+def collect_scores(runs: Sequence[Run]) -> "pd.DataFrame":
+    """The long table: one line per row, seed, fold, visit and predictor, from the runs' ``subjects.tsv``.
+
+    Raises:
+      UserError: if a table is missing or damaged, or a participant was tested in two folds of a seed.
+    """
+    import pandas as pd
+
+    tables = [_read_subjects(run).assign(row=run.row, seed=run.seed, fold=run.fold) for run in runs]
+    scores = pd.concat(tables, ignore_index=True)[list(COLUMNS)]
+    folds = scores.groupby(["row", "seed", "participant_id"])["fold"].nunique()
+    if (folds > 1).any():
+        row, seed, person = folds[folds > 1].index[0]
+        raise UserError(
+            f"row {row}, seed {seed}: expected {person} in the test part of one fold, found it in {folds.max()}. "
+            "The runs were not made with the same folds: use another --out."
+        )
+    return scores
+
+
+def _read_subjects(run: Run) -> "pd.DataFrame":
+    import pandas as pd
+
+    path = run.workdir.evaluation("test") / "subjects.tsv"
+    words = dict.fromkeys(("participant_id", "session_id", "diagnosis", "predictor"), str)
+    try:
+        table = pd.read_csv(path, sep="\t", dtype=words, na_values={}, keep_default_na=False)
+        if tuple(table.columns) != ROW_COLUMNS:
+            raise ValueError(f"the columns {', '.join(table.columns)}")
+        metrics = [name for name in ROW_COLUMNS if name not in words]
+        return table.replace({name: "n/a" for name in metrics}, np.nan).astype(dict.fromkeys(metrics, float))
+    except (OSError, ValueError) as error:
+        raise UserError(
+            f"{path}: expected the scores of an evaluation, found {str(error).splitlines()[0]}. Delete "
+            f"{path.parent}: it is evaluated again."
+        ) from error
+
+
+def describe_context(plan: Plan, rows: Sequence[str], progress: Progress) -> Context:
+    """What a page says about the runs of ``rows``, which are complete, besides their scores."""
+    runs = [run for run in plan.runs if run.row in rows]
+    trainings = {row: [progress.done[run.name] for run in runs if run.row == row] for row in rows}
+    return Context(
+        cohort=plan.cohort.name,
+        is_phantom=plan.cohort.is_phantom,
+        protocol=describe_protocol(plan, runs),
+        parameters={row: own[0].parameters for row, own in trainings.items()},
+        train_seconds={row: float(np.mean([one.train_seconds for one in own])) for row, own in trainings.items()},
+        environment=read_environment(runs[0].workdir.environment),
+    )
+
+
+def describe_protocol(plan: Plan, runs: Sequence[Run]) -> str:
+    """One paragraph on subjects, folds, budget and the choice of the checkpoint, from the plan."""
+    request, cohort, config = plan.request, plan.cohort, runs[0].config
+    diagnoses = list(cohort.diagnoses.values())
+    groups = ", ".join(f"{diagnoses.count(name)} {name}" for name in DIAGNOSES)
+    visits = f", {len(cohort.pairs)} visits" if len(cohort.pairs) != len(diagnoses) else ""
+    seeds = f"{request.seeds} seeds" if request.seeds > 1 else "one seed"
+    steps = sorted({run.num_steps for run in runs})
+    budget = f"{steps[0]:,}" if len(steps) == 1 else f"{steps[0]:,} to {steps[-1]:,}"
+    part = config.data.size / PAPER_SIZE
+    grid = f" A size of features in a name is the paper's, at 64³; here it is {part:g} times that." if part != 1 else ""
+    return (
+        f"{cohort.name}: {len(diagnoses)} participants ({groups}){visits} at {config.data.size}³ voxels. "
+        f"{request.folds} folds by participant, stratified by diagnosis, and {seeds}; the folds are the same for every "
+        "row and seed, and each participant is tested in one. Of the participants outside the test fold "
+        f"{100 * config.data.validation_fraction:.3g} % validate: they alone chose the checkpoint (MAE in the brain). "
+        f"Every run had {config.num_epochs:,} epochs of {config.batch_size} volumes a step ({budget} steps). A fold's "
+        f"test subjects were not read before its training was over.{grid}"
+    )
+
+
+def show_subject(plan: Plan, rowset: RowSet, scores: "pd.DataFrame") -> Panel:
+    """The test subject with the (lower) median error of the reference row in the first run, as every row sees it."""
+    rows = [row for row in rowset.rows if (scores["row"] == row).any()]
+    reference = rowset.reference if rowset.reference in rows else rows[0]
+    own = scores[(scores["row"] == reference) & (scores["seed"] == 0) & (scores["fold"] == 0)]
+    ranked = own[own["predictor"] == "model"].sort_values(["mae_brain", "participant_id", "session_id"])
+    who = ranked.iloc[(len(ranked) - 1) // 2]
+    subject = next(
+        subject
+        for subject in plan.cohort.pairs
+        if (subject.participant_id, subject.session_id) == (who["participant_id"], who["session_id"])
+    )
+    data = plan.runs[0].config.data
+    pairs = load_pairs([subject], **reading(data))
+    runs = {run.row: run for run in plan.runs if run.row in rows and (run.seed, run.fold) == (0, 0)}
+    synthetic = {row: synthesise(open_run(runs[row].workdir.root), pairs)[0] for row in rows}
+    return Panel(subject.participant_id, subject.diagnosis, pairs.mri[0], pairs.pet[0], synthetic, Grid(data.size))

@@ -1,0 +1,189 @@
+"""What a reproduction runs: rows x seeds x folds, checked against configs, cohort and output before anything heavy."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from ml_collections import ConfigDict
+
+from pcsa_jax.data.subjects import Cohort
+from pcsa_jax.errors import UserError
+from pcsa_jax.experiment.cohort import open_cohort
+from pcsa_jax.experiment.config import flatten, parse_config
+from pcsa_jax.experiment.workdir import Workdir
+from pcsa_jax.studies.classification.config import CLASSIFIER
+from pcsa_jax.studies.reproduction.feasibility import check_cohort, split_folds
+from pcsa_jax.studies.reproduction.rowsets import ROWSETS
+from pcsa_jax.training import loop
+
+GENERATOR_ROW = "pcsa"
+"""The row whose generators ``table3`` and ``disease`` look at."""
+
+TARGETS: dict[str, tuple[str, ...]] = {
+    **{name: rowset.rows for name, rowset in ROWSETS.items()},
+    "table3": (GENERATOR_ROW,),
+    "disease": (GENERATOR_ROW,),
+}
+"""What can be reproduced -> the rows that are trained for it."""
+
+ALL = "all"
+
+_OWN_FIELDS = {
+    "row": "Name a ROWSET",
+    "system": "Name a ROWSET",
+    "seed": "Use --seeds",
+    "data.fold": "Every fold is run",
+    "data.num_folds": "Use --folds",
+}
+"""Fields that the plan sets, and what to do instead of overriding them."""
+
+
+class Request(NamedTuple):
+    """What the user asks for.
+
+    Attributes:
+      target: key of :data:`TARGETS`, or :data:`ALL`.
+      config: config file, without a row.
+      overrides: ``--config.FIELD=VALUE`` words, for every row.
+      folds: by participant; each is tested once.
+      seeds: trainings of each row and fold, seeds from 0.
+      out: folder of runs, tables and figures.
+      classifier: config file of the classifiers and its row; empty: the one beside ``config``.
+    """
+
+    target: str
+    config: str
+    overrides: tuple[str, ...]
+    folds: int
+    seeds: int
+    out: Path
+    classifier: str = ""
+
+
+class Run(NamedTuple):
+    """One training of the plan.
+
+    Attributes:
+      row: of the config file.
+      seed: of parameters and data order.
+      fold: that is tested.
+      config: with all of it.
+      workdir: OUT/runs/ROW/seedS/foldF.
+      num_steps: of the whole training.
+    """
+
+    row: str
+    seed: int
+    fold: int
+    config: ConfigDict
+    workdir: Workdir
+    num_steps: int
+
+    @property
+    def name(self) -> str:
+        return f"row {self.row}, seed {self.seed}, fold {self.fold}"
+
+
+class Plan(NamedTuple):
+    """Everything that a request leads to.
+
+    Attributes:
+      request: as given.
+      targets: what is presented, in this order.
+      runs: row by row, so that a table's rows are complete as early as possible.
+      cohort: that all runs share.
+      classifier: config of the classifiers; None if there are none to train.
+    """
+
+    request: Request
+    targets: tuple[str, ...]
+    runs: tuple[Run, ...]
+    cohort: Cohort
+    classifier: ConfigDict | None = None
+
+    @property
+    def rows(self) -> tuple[str, ...]:
+        return tuple(dict.fromkeys(run.row for run in self.runs))
+
+
+def make_plan(request: Request) -> Plan:
+    """The plan of a request; the built-in cohort is written to the cache if it is not there, nothing else is.
+
+    Raises:
+      UserError: if anything of it cannot work: target, config, cohort, number of folds, or the output folder.
+    """
+    if request.target not in (*TARGETS, ALL):
+        raise UserError(f"ROWSET: expected one of {', '.join((*TARGETS, ALL))}, found {request.target!r}.")
+    for option, number, least in (("--folds", request.folds, 2), ("--seeds", request.seeds, 1)):
+        if number < least:
+            raise UserError(f"{option}: expected at least {least}, found {number}.")
+    targets = tuple(TARGETS) if request.target == ALL else (request.target,)
+    rows = tuple(dict.fromkeys(row for target in targets for row in TARGETS[target]))
+    configs = _row_configs(request, rows)
+    classifier = _classifier_config(request) if "table3" in targets else None
+    cohort = open_cohort(configs[rows[0]].data)
+    check_cohort(cohort, targets, request.folds)
+    splits = split_folds(configs[rows[0]].data, cohort, request.folds, targets)
+    counts = [sum(own[subject.participant_id] == "train" for subject in cohort.pairs) for own in splits]
+    runs = tuple(
+        _run(request.out, configs[row], seed, fold, counts[fold])
+        for row in rows
+        for seed in range(request.seeds)
+        for fold in range(request.folds)
+    )
+    return Plan(request, targets, runs, cohort, classifier)
+
+
+def _row_configs(request: Request, rows: Sequence[str]) -> dict[str, ConfigDict]:
+    """Row -> its config with all overrides."""
+    file, _, given = request.config.partition(":")
+    if given:
+        raise UserError(
+            f"--config: expected a config file without a row, found {request.config}. ROWSET says which rows are run."
+        )
+    if not Path(file).is_file():
+        raise UserError(f"--config: expected a config file, found none at {file}. Try --config=configs/demo.py.")
+    plain = {row: flatten(_parse(file, row, ())) for row in rows}
+    for word in request.overrides:
+        _check_override(word.partition("=")[0].removeprefix("--config."), plain)
+    words = (*request.overrides, f"--config.data.num_folds={request.folds}")
+    return {row: _parse(file, row, words) for row in rows}
+
+
+def _parse(file: str, row: str, words: Sequence[str]) -> ConfigDict:
+    try:
+        return parse_config([f"--config={file}:{row}", *words])
+    except UserError as error:
+        raise UserError(f"row {row}: {error}") from error
+
+
+def _classifier_config(request: Request) -> ConfigDict:
+    beside = Path(request.config).with_name("classifier.py")
+    usual = f"{beside}:demo" if Path(request.config).name == "demo.py" else str(beside)
+    given = request.classifier or usual
+    if not Path(given.partition(":")[0]).is_file():
+        raise UserError(
+            f"table3: expected the classifiers' config at {given}, found none. Name it: --classifier-config."
+        )
+    return parse_config([f"--config={given}"], CLASSIFIER)
+
+
+def _check_override(name: str, plain: Mapping[str, Mapping[str, Any]]) -> None:
+    """Refuses to override what the plan sets or what makes the rows differ."""
+    if name in _OWN_FIELDS:
+        raise UserError(f"--config.{name}: expected no override, found one. {_OWN_FIELDS[name]}.")
+    values = {row: fields[name] for row, fields in plain.items() if name in fields}
+    distinct = {repr(value): row for row, value in reversed(values.items())}
+    if len(distinct) > 1:
+        examples = ", ".join(f"{row} has {value}" for value, row in list(reversed(distinct.items()))[:2])
+        raise UserError(
+            f"--config.{name}: expected a field that all rows share, found one in which they differ ({examples}). "
+            "An override would make them alike: change it in a config file of your own."
+        )
+
+
+def _run(out: Path, row_config: ConfigDict, seed: int, fold: int, num_train: int) -> Run:
+    config = row_config.copy_and_resolve_references()
+    config.seed, config.data.fold = seed, fold
+    workdir = Workdir(out / "runs" / config.row / f"seed{seed}" / f"fold{fold}")
+    return Run(config.row, seed, fold, config.lock(), workdir, loop.Plan.of(config, num_train).num_steps)

@@ -1,0 +1,1 @@
+"""PET from trained generators: loading, exporting, running them on maps and scans."""

@@ -1,0 +1,43 @@
+"""What the sidecar of a synthetic PET says."""
+
+from typing import Any
+
+from pcsa_jax import __version__
+from pcsa_jax.data.derivatives import INTENDED_USE
+from pcsa_jax.data.synthesis_inputs import Input, Prepared
+from pcsa_jax.synthesis.export import scale_note
+from pcsa_jax.synthesis.generators import Ensemble
+
+
+def describe_synthetic(source: Input, prepared: Prepared, ensemble: Ensemble, *, dataset: str) -> dict[str, Any]:
+    """The sidecar, but for the hashes.
+
+    Args:
+      source: the input.
+      prepared: what was made of it.
+      ensemble: the generators.
+      dataset: name of the input's data set in BIDS URIs; "" for a loose file.
+    """
+    scale = ensemble.scale
+    several = f"the mean of {len(ensemble)} generators" if len(ensemble) > 1 else "one generator"
+    phantom = " The generator was trained on a PHANTOM, not on people." if ensemble.is_phantom else ""
+    uri = f"bids:{dataset}:{source.source}" if dataset else source.source
+    return {
+        "Description": f"Synthetic FDG-PET: a guess from the grey matter of a structural MRI by PCSA-GAN, {several}."
+        f"{phantom} {INTENDED_USE}",
+        "Synthetic": True,
+        "IntendedUse": INTENDED_USE,
+        "Sources": [uri],
+        "SkullStripped": False,
+        "SpatialReference": uri if source.is_raw else source.entities["space"],
+        "Resolution": prepared.own_grid.describe(),
+        "TracerName": "FDG",
+        "TracerRadionuclide": "F18",
+        "Units": scale.unit,
+        "UnitsDescription": scale.meaning + scale_note(scale),
+        "Normalisation": {"MRI": ensemble.mri_normalisation, "PET": ensemble.pet_normalisation},
+        "Harmonisation": list(prepared.steps),
+        "Interpolation": prepared.own_grid.describe_way(ensemble.grid),
+        "Generators": ensemble.describe(),
+        "SoftwareVersions": f"pcsa_jax {__version__}",
+    }

@@ -1,0 +1,143 @@
+"""Trained generators from run folders or exported files, one or several as an ensemble."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from pcsa_jax.errors import UserError
+from pcsa_jax.experiment.cohort import describe_cohort
+from pcsa_jax.synthesis.export import LoadedGenerator, PetScale, describe_generator, load_generator, pet_scale
+from pcsa_jax.training.trained import open_run
+
+
+class Synthetic(NamedTuple):
+    """PET of some maps in the ensemble's unit, float32 (n, x, y, z): mean, and sample SD (None of one generator)."""
+
+    mean: np.ndarray
+    std: np.ndarray | None
+
+    def take(self, row: int) -> "Synthetic":
+        """One volume, (x, y, z)."""
+        return Synthetic(self.mean[row], None if self.std is None else self.std[row])
+
+
+class Ensemble:
+    """One or several generators of the same grid and normalisations.
+
+    Attributes:
+      sources: where each comes from, as given.
+      members: the generators.
+      grid: on which they work.
+      mri_normalisation, pet_normalisation: keys of :data:`~pcsa_jax.data.normalisation.NORMALISATIONS`.
+      scale: of their output.
+    """
+
+    def __init__(self, sources: Sequence[Path], members: Sequence[LoadedGenerator]):
+        _check_alike(sources, members)
+        first = members[0]
+        self.sources, self.members = tuple(sources), tuple(members)
+        self.grid = first.grid
+        self.mri_normalisation: str = first.card["normalisation"]["mri"]
+        self.pet_normalisation: str = first.card["normalisation"]["pet"]
+        self.scale: PetScale = pet_scale(first.card)
+
+    def __len__(self) -> int:
+        return len(self.members)
+
+    @property
+    def batch_size(self) -> int:
+        """Maps that are worked on at once."""
+        return self.members[0].infer.batch_size
+
+    @property
+    def is_phantom(self) -> bool:
+        """Whether any of them was trained on a phantom."""
+        return any(member.card["training"]["is_phantom"] for member in self.members)
+
+    def __call__(self, mri: np.ndarray) -> Synthetic:
+        """PET of normalised maps (n, x, y, z) on :attr:`grid`."""
+        low, high = self.scale.range
+        # One at a time into running sums: memory does not grow with the number of generators.
+        pets = (low + (high - low) * member.infer(mri) for member in self.members)
+        mean, squares = next(pets).astype(np.float64), np.zeros(mri.shape)
+        for count, pet in enumerate(pets, start=2):
+            difference = pet - mean
+            mean += difference / count
+            squares += difference * (pet - mean)
+        std = np.sqrt(squares / (len(self) - 1)).astype(np.float32) if len(self) > 1 else None
+        return Synthetic(mean.astype(np.float32), std)
+
+    @property
+    def hashes(self) -> list[str]:
+        """SHA-256 of each generator's parameters; a run and its export have the same."""
+        return [member.card["sha256"] for member in self.members]
+
+    def describe(self) -> list[dict[str, Any]]:
+        """The generators for a sidecar."""
+        return [
+            {
+                "Path": str(source),
+                "SHA256": member.card["sha256"],
+                "Step": member.card["training"]["step"],
+                "Checkpoint": member.card["training"]["checkpoint"],
+                "Row": member.card["training"]["row"],
+                "TrainingCohort": member.card["training"]["cohort"],
+                "TrainedOnPhantom": member.card["training"]["is_phantom"],
+            }
+            for source, member in zip(self.sources, self.members, strict=True)
+        ]
+
+
+def open_generators(sources: Sequence[Path]) -> Ensemble:
+    """Opens run folders (their best checkpoint) and exported files.
+
+    Raises:
+      UserError: if one cannot be opened, two are the same, or they do not fit together.
+    """
+    return Ensemble(sources, [_open(Path(source)) for source in sources])
+
+
+def _open(source: Path) -> LoadedGenerator:
+    if not source.exists():
+        raise UserError(f"--checkpoint {source}: expected a run folder or an exported file, found nothing.")
+    if not source.is_dir():
+        return load_generator(source)
+    run = open_run(source)
+    try:
+        cohort, is_phantom = describe_cohort(run.config.data)
+    except UserError:  # the cohort may have moved since: it is not needed here
+        cohort, is_phantom = Path(run.config.data.root).name, None
+    return LoadedGenerator(describe_generator(run, cohort=cohort, is_phantom=is_phantom), run.params)
+
+
+def _check_alike(sources: Sequence[Path], members: Sequence[LoadedGenerator]) -> None:
+    first = members[0]
+    seen: dict[str, Path] = {}
+    for source, member in zip(sources, members, strict=True):
+        sha256 = member.card["sha256"]
+        if sha256 in seen:
+            raise UserError(
+                f"--checkpoint {source}: expected different generators, found the same parameters as in "
+                f"{seen[sha256]}. Give each once."
+            )
+        seen[sha256] = source
+        for name, value in _traits(member).items():
+            if value != _traits(first)[name]:
+                raise UserError(
+                    f"--checkpoint {source}: expected {name} {_traits(first)[name]} as in {sources[0]}, found {value}. "
+                    "Only generators of one grid and one normalisation can be averaged."
+                )
+
+
+def _traits(member: LoadedGenerator) -> dict[str, Any]:
+    """What must be the same for outputs to be averaged."""
+    card, scale = member.card, pet_scale(member.card)
+    return {
+        "grid": f"{member.grid.size}^3",
+        "normalisation of the MRI": card["normalisation"]["mri"],
+        "normalisation of the PET": card["normalisation"]["pet"],
+        "range of the PET": f"{scale.range[0]:g} to {scale.range[1]:g} {scale.unit}",
+        "reference region": card.get("pet", {}).get("reference_region"),
+    }

@@ -1,0 +1,280 @@
+"""Synthetic PET of many files: read and check all, generate in batches over the devices, write each whole."""
+
+import os
+import tempfile
+import threading
+from collections.abc import Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
+from typing import IO, Any, NamedTuple
+
+import numpy as np
+
+from pcsa_jax.data.derivatives import (
+    Outputs,
+    check_folder,
+    content_hash,
+    is_finished,
+    name_outputs,
+    open_folder,
+    write_outputs,
+)
+from pcsa_jax.data.raw_scans import check_scan, prepare_scan
+from pcsa_jax.data.synthesis_inputs import Input, Prepared, check_identities, prepare, write_skipped
+from pcsa_jax.errors import UserError
+from pcsa_jax.machine.interruption import Interruption, watch_signals
+from pcsa_jax.machine.progress import console, progress
+from pcsa_jax.synthesis.card import describe_synthetic
+from pcsa_jax.synthesis.generators import Ensemble, Synthetic
+
+WORKERS = min(8, os.cpu_count() or 1)
+"""Threads that read, resample and write; most of their work is in zlib and SciPy, which let others run."""
+
+SKIPPED = "skipped.tsv"
+
+
+class Task(NamedTuple):
+    """One input and what is to become of it.
+
+    Attributes:
+      source: the input.
+      outputs: its files.
+      recipe: the entries of the sidecar that decide on the voxels.
+    """
+
+    source: Input
+    outputs: Outputs
+    recipe: dict[str, Any]
+
+
+class Outcome(NamedTuple):
+    """How many inputs were written, were finished before, were left out as bad; the signal that stopped it, or None."""
+
+    written: int
+    finished: int
+    skipped: int
+    signal_number: int | None
+
+
+class Synthesis:
+    """One start of ``python -m pcsa_jax synthesize``.
+
+    Args:
+      ensemble: the generators.
+      inputs: grey-matter maps and raw scans.
+      out: folder of the outputs.
+      panels: draw a picture of each.
+      overwrite: replace outputs of other inputs or generators.
+      skip_bad: leave bad inputs out instead of stopping.
+
+    Raises:
+      UserError: if two inputs would have the same outputs, or ``out`` cannot be used.
+    """
+
+    def __init__(
+        self, ensemble: Ensemble, inputs: Sequence[Input], out: Path, *, panels: bool = False,
+        overwrite: bool = False, skip_bad: bool = False,
+    ):  # fmt: skip
+        check_identities(inputs)
+        _check_place(inputs, out)
+        self._ensemble, self._inputs, self._out = ensemble, list(inputs), out
+        self._panels, self._overwrite, self._skip_bad = panels, overwrite, skip_bad
+        self._drawing = threading.Lock()  # Matplotlib is not made for several threads
+        self._links: dict[Path, str] = {}
+        self._bad: list[tuple[Input, UserError]] = []
+        check_folder(out)
+
+    def run(self) -> Outcome:
+        """Reads and checks every input, then generates and writes.
+
+        Raises:
+          UserError: if an input is bad (all of them are listed), an output is in the way, or the disk is full.
+        """
+        tasks = self._plan()
+        if not tasks:
+            return Outcome(0, len(self._inputs), 0, None)
+        # The maps wait in a file without a name: any number fits, and however this ends, nothing is left of it.
+        with _unnamed_file(self._out) as stream:
+            maps = np.memmap(stream, np.float32, "w+", shape=(len(tasks), *self._ensemble.grid.shape))
+            prepared, scans = self._read(tasks, maps)
+            self._links = open_folder(self._out, sorted({task.source.dataset for task in tasks if task.source.dataset}))
+            self._note_skipped()
+            with watch_signals() as interruption:
+                written = self._generate(tasks, maps, prepared, interruption)
+                written += self._generate_from_scans([tasks[row] for row in scans], interruption)
+        self._note_skipped()
+        return Outcome(written, len(self._inputs) - len(tasks), len(self._bad), interruption.signal_number)
+
+    def _plan(self) -> list[Task]:
+        """What is to be done; inputs whose outputs are finished are not among it."""
+
+        def plan(source: Input) -> Task | None:
+            outputs = name_outputs(
+                self._out, source.participant_id, source.session_id, source.entities,
+                has_spread=len(self._ensemble) > 1, has_panel=self._panels,
+            )  # fmt: skip
+            # A file that cannot be read has no hash; reading it will say why.
+            digest = content_hash(source.path) if os.access(source.path, os.R_OK) else ""
+            recipe = {
+                "InputSHA256": digest, "InputFWHM": source.fwhm_mm, "GeneratorSHA256": sorted(self._ensemble.hashes),
+            }  # fmt: skip
+            try:
+                done = is_finished(outputs, recipe)
+            except UserError:
+                if not self._overwrite:
+                    raise
+                done = False
+            return None if done else Task(source, outputs, recipe)
+
+        with ThreadPoolExecutor(WORKERS) as pool:
+            return [task for task in pool.map(plan, self._inputs) if task is not None]
+
+    def _read(self, tasks: Sequence[Task], maps: np.ndarray) -> tuple[dict[int, Prepared], list[int]]:
+        """Fills the rows of ``maps``; returns what else is known of each, and the rows of raw scans, which are not."""
+
+        def read(row: int) -> Prepared | UserError | None:
+            try:
+                if tasks[row].source.is_raw:
+                    return check_scan(tasks[row].source)
+                found = prepare(tasks[row].source, self._ensemble.grid, self._ensemble.mri_normalisation)
+            except UserError as error:
+                return error
+            maps[row] = found.mri
+            return found._replace(mri=maps[row])
+
+        prepared, scans, bad = {}, [], []
+        with ThreadPoolExecutor(WORKERS) as pool, progress("Reading") as report:
+            for row, found in enumerate(pool.map(read, range(len(tasks)))):
+                if isinstance(found, UserError):
+                    bad.append((tasks[row].source, found))
+                elif found is None:
+                    scans.append(row)
+                else:
+                    prepared[row] = found
+                report(row + 1, len(tasks))
+        self._report_bad(bad)
+        return prepared, scans
+
+    def _report_bad(self, bad: Sequence[tuple[Input, UserError]]) -> None:
+        """Lists every bad input; raises UserError unless they are to be left out."""
+        if len(bad) == 1 and not self._skip_bad:
+            raise bad[0][1]
+        for _, error in bad:
+            console.print(f"  {error}", markup=False)
+        if bad and (not self._skip_bad or len(bad) == len(self._inputs)):
+            raise UserError(
+                f"inputs: expected {len(self._inputs)} that can be used, found {len(bad)} that cannot, listed above. "
+                "Mend them, or leave them out with --skip-bad."
+            )
+        self._bad += bad
+
+    def _note_skipped(self) -> None:
+        """Keeps the table of inputs that were left out, or removes that of an earlier start."""
+        if self._bad:
+            write_skipped(self._out / SKIPPED, self._bad)
+        else:
+            (self._out / SKIPPED).unlink(missing_ok=True)
+
+    def _generate(
+        self, tasks: Sequence[Task], maps: np.ndarray, prepared: dict[int, Prepared], interruption: Interruption
+    ) -> int:
+        """Makes the PET of the rows in ``prepared``; returns how many were written."""
+        rows, size = list(prepared), self._ensemble.batch_size
+        written, waiting = 0, []
+        with ThreadPoolExecutor(WORKERS) as pool, progress("Generating") as report:
+            for start in range(0, len(rows), size):
+                if interruption.signal_number is not None:
+                    break
+                batch = rows[start : start + size]
+                synthetic = self._ensemble(np.asarray(maps[batch]))
+                for place, row in enumerate(batch):
+                    one = synthetic.take(place)
+                    waiting.append(pool.submit(self._write, tasks[row], prepared[row], one))
+                # Volumes on fine grids are large: few of them wait to be written.
+                written += _settle(waiting, leave=WORKERS)
+                report(written, len(rows))
+            written += _settle(waiting, leave=0)
+            if rows:
+                report(written, len(rows))
+        return written
+
+    def _generate_from_scans(self, tasks: Sequence[Task], interruption: Interruption) -> int:
+        """The same for raw scans, one at a time: minutes each, on all cores; a scan that fails does not stop others."""
+        failed = []
+        with progress("Raw scans") as report:
+            for done, task in enumerate(tasks):
+                if interruption.signal_number is not None:
+                    tasks = tasks[:done]
+                    break
+                report(done, len(tasks), task.source.name)
+                try:
+                    with tempfile.TemporaryDirectory() as folder:
+                        prepared = prepare_scan(
+                            task.source, self._ensemble.grid, self._ensemble.mri_normalisation, folder=Path(folder)
+                        )
+                        one = self._ensemble(prepared.mri[None]).take(0)
+                        self._write(task, prepared, one)
+                except UserError as error:
+                    failed.append((task.source, error))
+            if tasks:
+                report(len(tasks), len(tasks))
+        self._report_bad(failed)
+        return len(tasks) - len(failed)
+
+    def _write(self, task: Task, prepared: Prepared, synthetic: Synthetic) -> None:
+        own, grid, (low, high) = prepared.own_grid, self._ensemble.grid, self._ensemble.scale.range
+        images = [own.encode(np.clip(own.bring(synthetic.mean, grid), low, high))]
+        if synthetic.std is not None:
+            images.append(own.encode(np.maximum(own.bring(synthetic.std, grid), 0)))
+        try:
+            card = describe_synthetic(
+                task.source, prepared, self._ensemble, dataset=self._links.get(task.source.dataset, "")
+            )
+            write_outputs(task.outputs, images, card | task.recipe)
+            if task.outputs.has_panel:
+                self._draw(task, prepared, synthetic)
+        except OSError as error:
+            raise UserError(
+                f"{task.outputs.pet}: could not be written ({error.strerror}). Make room and start again: what is "
+                "finished stays."
+            ) from error
+
+    def _draw(self, task: Task, prepared: Prepared, synthetic: Synthetic) -> None:
+        from pcsa_jax.synthesis.panel import draw_panel
+
+        mark = "PHANTOM-trained generator\n" if self._ensemble.is_phantom else ""
+        with self._drawing:
+            draw_panel(
+                task.outputs.panel, mri=np.asarray(prepared.mri), mean=synthetic.mean, std=synthetic.std,
+                grid=self._ensemble.grid, scale=self._ensemble.scale, title=f"{mark}{task.source.name}",
+            )  # fmt: skip
+
+
+def _unnamed_file(folder: Path) -> IO[bytes]:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        return tempfile.TemporaryFile(dir=folder)
+    except OSError as error:
+        raise UserError(f"--out {folder}: could not be written ({error.strerror}). Choose another folder.") from error
+
+
+def _settle(waiting: list[Future], *, leave: int) -> int:
+    """Waits until at most ``leave`` of the oldest-first ``waiting`` are left; returns how many are done with."""
+    count = 0
+    while len(waiting) > leave:
+        waiting.pop(0).result()
+        count += 1
+    return count
+
+
+def _check_place(inputs: Sequence[Input], out: Path) -> None:
+    """Raises UserError if ``out`` is inside a data set that inputs come from, or inputs are inside ``out``."""
+    target = out.resolve()
+    for each in inputs:
+        if each.dataset is not None and target.is_relative_to(each.dataset.resolve()):
+            raise UserError(
+                f"--out {out}: expected a folder outside of the inputs' data set, found one inside {each.dataset}. "
+                "Choose another."
+            )
+        if each.path.resolve().is_relative_to(target) or each.path.absolute().is_relative_to(out.absolute()):
+            raise UserError(f"--out {out}: expected a folder without inputs, found {each.path} in it. Choose another.")

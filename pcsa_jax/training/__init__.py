@@ -1,0 +1,1 @@
+"""Training, from a config and a folder to checkpoints, and opening a trained run."""

@@ -1,0 +1,184 @@
+"""Checkpoints of a run: written whole or not at all, verified when read, the latest and the best kept."""
+
+import hashlib
+import math
+from collections.abc import Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import Any, NamedTuple, Protocol
+
+import jax
+import numpy as np
+import orbax.checkpoint as ocp
+from orbax.checkpoint import checkpoint_managers
+
+from pcsa_jax.errors import UserError
+from pcsa_jax.machine.progress import console
+
+BEST_METRIC = "mae_brain"
+"""The validation score that chooses a generator's best checkpoint; lower is better."""
+
+NUM_LATEST = 2
+
+
+class State(Protocol):
+    """What a checkpoint holds: a tree of arrays that counts its steps."""
+
+    @property
+    def step(self) -> jax.Array: ...
+
+
+class Restored(NamedTuple):
+    """A state (host arrays) and what was stored beside it."""
+
+    state: State
+    meta: dict[str, Any]
+
+
+def state_hash(state: Any) -> str:
+    """SHA-256 over the bytes of every array, in the order of the tree's paths."""
+    digest = hashlib.sha256()
+    for path, leaf in jax.tree.leaves_with_path(state):
+        array = np.ascontiguousarray(leaf)
+        digest.update(f"{jax.tree_util.keystr(path)} {array.dtype} {array.shape}".encode())
+        digest.update(array.tobytes())
+    return digest.hexdigest()
+
+
+class Checkpoints:
+    """The checkpoints below ``folder``; a context manager that waits for pending writes.
+
+    Args:
+      folder: where they are, created if needed.
+      target: a state of the right structure; restoring needs one, so that a checkpoint written on other devices opens.
+      best: the validation score that chooses the best one; lower is better.
+    """
+
+    def __init__(self, folder: Path, target: State, *, best: str = BEST_METRIC):
+        self._folder, self._best = folder, best
+        self._target = jax.tree.map(lambda leaf: np.zeros(leaf.shape, leaf.dtype), target)
+        process = jax.process_index()
+        policy = checkpoint_managers.AnyPreservationPolicy([
+            checkpoint_managers.LatestN(NUM_LATEST),
+            checkpoint_managers.BestN(get_metric_fn=self._score, n=1),
+        ])  # fmt: skip
+        options = ocp.CheckpointManagerOptions(
+            preservation_policy=policy, best_fn=self._score, best_mode="max",
+            # Orbax would wait for every process; ours hold the same state, so the one that opens this is enough.
+            multiprocessing_options=ocp.options.MultiprocessingOptions(
+                primary_host=process, active_processes={process}, barrier_sync_key_prefix=f"process{process}"
+            ),
+            create=False,
+        )  # fmt: skip
+        try:
+            # Orbax does not make it where only some of several processes take part.
+            folder.mkdir(parents=True, exist_ok=True)
+            self._manager = ocp.CheckpointManager(folder.absolute(), options=options, item_names=("state", "meta"))
+        except (OSError, ValueError) as error:
+            reason = " ".join(str(error).split())[:200]
+            raise UserError(
+                f"{folder}: expected checkpoints that can be read, found {reason}. Move the damaged step's folder away."
+            ) from error
+
+    def __enter__(self) -> "Checkpoints":
+        return self
+
+    def __exit__(self, kind: type | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self._manager.close()
+
+    def _score(self, metrics: Mapping[str, float] | None) -> float:
+        """Higher is better; Orbax silently loses the best step when it is given NaN."""
+        value = (metrics or {}).get(self._best, math.nan)
+        return -value if math.isfinite(value) else -1e30
+
+    def save(self, state: State, *, scores: Mapping[str, float], meta: Mapping[str, Any]) -> None:
+        """Writes ``state`` under its step; returns when it is safe on disk.
+
+        Args:
+          state: finite; the caller has looked.
+          scores: validation scores, with ``best`` among them or empty.
+          meta: plain JSON values kept beside the state.
+
+        Raises:
+          UserError: if it cannot be written (a full disk); earlier checkpoints stay.
+        """
+        host = jax.device_get(state)
+        stored = {**meta, "sha256": state_hash(host)}
+        items = ocp.args.Composite(state=ocp.args.StandardSave(_named_leaves(host)), meta=ocp.args.JsonSave(stored))
+        try:
+            # Without force Orbax silently skips a step that is not above every number in the folder, as happens after a
+            # damaged checkpoint was passed over.
+            if int(host.step) in self._manager.all_steps():
+                self._manager.delete(int(host.step))
+            metrics = dict(scores) or {self._best: math.inf}
+            self._manager.save(int(host.step), args=items, metrics=metrics, force=True)
+            # Orbax reports a full disk only here; a run that went on without looking would lose its checkpoints.
+            self._manager.wait_until_finished()
+        except (OSError, ValueError) as error:
+            raise UserError(
+                f"{self._folder}: could not write the checkpoint of step {int(host.step)} "
+                f"({' '.join(str(error).split())[:200]}). Free some space; earlier checkpoints are intact."
+            ) from error
+
+    def steps(self) -> list[int]:
+        """Steps on disk, oldest first."""
+        return sorted(self._manager.all_steps())
+
+    def best_step(self) -> int | None:
+        """The step with the best validation score."""
+        return self._manager.best_step()
+
+    def restore_latest(self) -> Restored | None:
+        """The newest checkpoint that is whole; None if there is none at all.
+
+        A damaged one is named and passed over.
+
+        Raises:
+          UserError: if there are checkpoints and none is whole.
+        """
+        problems = []
+        for step in reversed(self.steps()):
+            try:
+                return self.restore(step)
+            except UserError as error:
+                problems.append(str(error))
+                console.print(f"warning: {error}")
+        if problems:
+            raise UserError(f"{self._folder}: expected a whole checkpoint, found only damaged ones ({problems[0]})")
+        return None
+
+    def restore(self, step: int) -> Restored:
+        """Reads the checkpoint of ``step`` and verifies every byte.
+
+        Raises:
+          UserError: if it is missing, damaged, or of another network.
+        """
+        target = _named_leaves(self._target)
+        items = ocp.args.Composite(state=ocp.args.StandardRestore(target), meta=ocp.args.JsonRestore())
+        try:
+            restored = self._manager.restore(step, args=items)
+            leaves = [restored["state"][name] for name in target]
+            state, meta = jax.tree.unflatten(jax.tree.structure(self._target), leaves), restored["meta"]
+            whole = int(state.step) == step and state_hash(state) == meta["sha256"]
+            problem = "" if whole else "its content does not match its SHA-256"
+            problem = problem or _other_shape(state, self._target)
+        except Exception as error:  # Orbax and TensorStore raise many types for damage; all mean "not this one".
+            problem = " ".join(str(error).split())[:200] or type(error).__name__
+        if problem:
+            raise UserError(f"{self._folder / str(step)}: expected a whole checkpoint, found a damaged one: {problem}.")
+        return Restored(state, meta)
+
+
+def _other_shape(state: State, target: State) -> str:
+    """What tells the first array of another shape or type than the target's; "" if all fit."""
+    wanted = _named_leaves(target)
+    for name, leaf in _named_leaves(state).items():
+        if (leaf.shape, leaf.dtype) != (wanted[name].shape, wanted[name].dtype):
+            return f"{name} is {leaf.dtype} {leaf.shape}, the network's {wanted[name].dtype} {wanted[name].shape}"
+    return ""
+
+
+def _named_leaves(state: State) -> dict[str, Any]:
+    """``{"params.generator.bottleneck.kernel": array}``: files that do not depend on our or optax's Python types."""
+    leaves = jax.tree.leaves_with_path(state)
+    return {jax.tree_util.keystr(path, simple=True, separator="."): leaf for path, leaf in leaves}

@@ -1,0 +1,105 @@
+"""From a config's cohort to the volumes that training reads: in memory, or in files if they are too many."""
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+from ml_collections import ConfigDict
+
+from pcsa_jax.data.inputs import check_one_grid, describe_preparation, inputs_table
+from pcsa_jax.data.pairs import Pairs, load_pairs
+from pcsa_jax.data.splits import SPLITS, check_splits, make_splits, read_splits
+from pcsa_jax.data.store import INPUTS, open_store, write_store
+from pcsa_jax.data.subjects import Cohort, Subject
+from pcsa_jax.experiment.cohort import check_phantom, open_cohort
+from pcsa_jax.experiment.environment import read_environment
+from pcsa_jax.experiment.workdir import Workdir
+from pcsa_jax.machine.processes import on_main, together
+from pcsa_jax.machine.progress import console, progress
+from pcsa_jax.training.feed import Volumes
+
+
+class TrainingData(NamedTuple):
+    """What a training reads.
+
+    Attributes:
+      train, validation: the volumes of those parts of the cohort.
+      is_resident: they fit the limit and may be copied to the devices; else they are mapped from files.
+      splits: everyone's part.
+      inputs: content of ``inputs.tsv``: which files were read, and what was done to them.
+    """
+
+    train: Volumes
+    validation: Volumes
+    is_resident: bool
+    splits: dict[str, str]
+    inputs: str
+
+
+def load_training_data(config: ConfigDict, workdir: Workdir, *, is_resume: bool) -> TrainingData:
+    """The training and validation volumes; those of the test subjects are not opened.
+
+    Every process reads the volumes by itself; what has to be written first (the built-in cohort, the arrays of a large
+    one) process 0 writes, while the others wait.
+
+    Raises:
+      UserError: if the cohort cannot be read or is not the one that was split.
+    """
+    data = config.data
+    on_main(lambda: open_cohort(data).name)  # writes the built-in one
+    cohort = together(lambda: open_cohort(data))
+    splits = on_main(lambda: _splits(config, workdir, cohort, is_resume))
+    train, validation = (
+        [subject for subject in cohort.pairs if splits[subject.participant_id] == split] for split in SPLITS[:2]
+    )
+    is_resident = 2 * 4 * data.size**3 * len(train + validation) <= data.resident_gib * 2**30
+    if is_resident:
+        pairs = [_read(data, *part) for part in zip(SPLITS[:2], (train, validation), strict=True)]
+        sources = [source for part in pairs for source in part.inputs]
+        together(lambda: check_one_grid(sources))
+        parts, inputs = [Volumes(part.mri, part.pet) for part in pairs], inputs_table(sources)
+    else:
+        parts = _map(data, workdir, train, validation)
+        inputs = (workdir.arrays / INPUTS).read_text(encoding="utf-8")
+    console.print(describe_preparation(inputs), markup=False)
+    if "smoothed with" in inputs:
+        console.print("If they were smooth already, say so: SmoothingFWHM in a sidecar, mri_fwhm_mm in a manifest")
+    return TrainingData(*parts, is_resident, splits, inputs)
+
+
+def _splits(config: ConfigDict, workdir: Workdir, cohort: Cohort, is_resume: bool) -> dict[str, str]:
+    diagnoses = cohort.diagnoses
+    if config.data.root:
+        console.print(f"{cohort.root}: read as {cohort.layout} ({cohort.reason})", markup=False)
+    for note in cohort.notes:
+        console.print(note, markup=False)
+    if is_resume:
+        check_phantom(config.data, read_environment(workdir.environment), workdir.root)
+        splits = read_splits(workdir.splits)
+        check_splits(splits, list(diagnoses), source=workdir.splits)
+        return splits
+    data = config.data
+    return make_splits(
+        diagnoses, fold=data.fold, num_folds=data.num_folds, validation_fraction=data.validation_fraction,
+        seed=data.split_seed,
+    )  # fmt: skip
+
+
+def _read(data: ConfigDict, split: str, subjects: Sequence[Subject]) -> Pairs:
+    with progress(f"Reading {split}") as report:
+        return together(lambda: load_pairs(subjects, **reading(data), progress=report))
+
+
+def reading(data: ConfigDict) -> dict[str, Any]:
+    """How a config's ``data`` group has volumes read, as :func:`~pcsa_jax.data.pairs.load_pairs` takes it."""
+    return {"size": data.size, "normalisation": data.normalisation, "reference_region": data.reference_region}
+
+
+def _map(data: ConfigDict, workdir: Workdir, train: list[Subject], validation: list[Subject]) -> list[Volumes]:
+    """Both parts as rows of one store in the run's folder, which is written if it does not hold them already."""
+    subjects = train + validation
+    console.print(f"More than data.resident_gib = {data.resident_gib:g} GiB: volumes are read from {workdir.arrays}")
+    with progress("Writing arrays") as report:
+        on_main(lambda: write_store(workdir.arrays, subjects, **reading(data), progress=report))
+    volumes = Volumes(*open_store(workdir.arrays))
+    count = len(train)
+    return [Volumes(*(v[:count] for v in volumes)), Volumes(*(v[count:] for v in volumes))]

@@ -1,0 +1,208 @@
+"""The training loop: steps, records, validation, checkpoints, clean stop; one loop for any number of devices."""
+
+import math
+import signal
+import time
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple, Protocol
+
+import jax
+import numpy as np
+from ml_collections import ConfigDict
+
+from pcsa_jax.data.batches import batch_order, epoch_batches
+from pcsa_jax.errors import UserError
+from pcsa_jax.machine.devices import Devices
+from pcsa_jax.machine.interruption import watch_signals
+from pcsa_jax.machine.processes import largest, on_main
+from pcsa_jax.machine.progress import console, format_duration, progress
+from pcsa_jax.training import feed
+from pcsa_jax.training.checkpoints import State
+from pcsa_jax.training.programs import Programs
+from pcsa_jax.training.record import Record
+
+LARGEST_WAIT = 0.02
+"""Part of the time that may be spent waiting for data before the user is told."""
+
+
+class Outcome(NamedTuple):
+    """How a training ended.
+
+    Attributes:
+      step: the last completed step.
+      signal_number: the signal that stopped it, or None if it is finished.
+    """
+
+    step: int
+    signal_number: int | None
+
+
+class Parts(Protocol):
+    """What a training reads.
+
+    Attributes:
+      train, validation: arrays with one row a subject, one array a field of the batch.
+      is_resident: they fit the limit and may be copied to the devices.
+    """
+
+    @property
+    def train(self) -> Sequence[np.ndarray]: ...
+    @property
+    def validation(self) -> Sequence[np.ndarray]: ...
+    @property
+    def is_resident(self) -> bool: ...
+
+
+class Plan(NamedTuple):
+    """The lengths of a training."""
+
+    steps_per_epoch: int
+    num_steps: int
+
+    @classmethod
+    def of(cls, config: ConfigDict, num_subjects: int) -> "Plan":
+        per_epoch = len(epoch_batches(num_subjects, batch_size=config.batch_size, seed=config.seed, epoch=0))
+        return cls(per_epoch, per_epoch * config.num_epochs)
+
+
+class Loop:
+    """One training under way; every process runs the same."""
+
+    def __init__(
+        self,
+        config: ConfigDict,
+        programs: Programs,
+        plan: Plan,
+        data: Parts,
+        devices: Devices,
+        record: Record,
+    ):
+        self._config, self._programs, self._plan, self._data = config, programs, plan, data
+        self._devices, self._record = devices, record
+        source = feed.resident if data.is_resident else feed.streamed
+        self._load = source(data.train, devices, multiple=programs.multiple, batch=programs.batch)
+        self._load_validation = feed.streamed(data.validation, devices, multiple=len(devices), batch=programs.batch)
+        self._pending: list[tuple[int, dict[str, jax.Array]]] = []
+        self._waited = 0.0
+
+    def run(self, state: State, *, seconds_before: float) -> Outcome:
+        """Trains from ``state``, host arrays, to the end of the plan or to a signal.
+
+        Args:
+          state: after the last completed step.
+          seconds_before: of training that led to it.
+        """
+        start, config = int(state.step), self._config
+        self._record.open_log(start)
+        self._seconds_before, self._first_step = seconds_before, start + 1
+        order = batch_order(
+            len(self._data.train[0]), batch_size=config.batch_size, seed=config.seed, start=start,
+            stop=self._plan.num_steps,
+        )  # fmt: skip
+        state = self._devices.replicate(state)
+        with watch_signals() as self._interruption, progress(f"Training {self._programs.name}") as report:
+            self._started = self._clock = time.monotonic()
+            self._logged, self._report = start, report
+            report(start, self._plan.num_steps, "compiling")
+            with feed.Feed(self._load, order) as self._feed:
+                return self._steps(state)
+
+    def _steps(self, state: State) -> Outcome:
+        plan, config = self._plan, self._config
+        for step, batch in self._feed:
+            epoch, index = divmod(step - 1, plan.steps_per_epoch)
+            state, scalars = self._programs.step(state, batch)
+            self._pending.append((step, scalars))
+            is_last, is_epoch_end = step == plan.num_steps, index == plan.steps_per_epoch - 1
+            saving = is_last or (is_epoch_end and (epoch + 1) % config.checkpoint_every_epochs == 0)
+            # Every regular checkpoint is scored, or it could not be compared with the best so far.
+            scoring = saving or (is_epoch_end and (epoch + 1) % config.evaluate_every_epochs == 0)
+            logging = step == self._first_step or step % config.log_every_steps == 0 or scoring
+            stop = self._stop_signal(logging)
+            if logging or stop:
+                self._log(epoch)
+            scores = self._evaluate(state, step, epoch) if scoring else {}
+            if saving or stop:
+                self._record.save(state, scores=scores, meta=self._meta(epoch, scores))
+                self._clock = time.monotonic()
+            if stop and not is_last:
+                name = signal.Signals(stop).name
+                console.print(f"{name}: stopped after step {step}, saved; the same command goes on from there")
+                return Outcome(step, stop)
+        console.print(f"Finished after {plan.num_steps} steps; best checkpoint: step {self._record.best_step()}")
+        self._tell_wait()
+        return Outcome(plan.num_steps, None)
+
+    def _stop_signal(self, logging: bool) -> int:
+        """The signal after which to stop here; 0 for none.
+
+        A process alone stops after the step at which the signal arrives. Several stop after the same step, so they ask
+        each other, and only where they wait for the device anyway.
+        """
+        own = self._interruption.signal_number or 0
+        if jax.process_count() == 1:
+            return own
+        return largest(own) if logging else 0
+
+    def _meta(self, epoch: int, scores: Mapping[str, float]) -> dict[str, Any]:
+        """What is stored beside the state."""
+        seconds = self._seconds_before + time.monotonic() - self._started
+        return {"epoch": epoch, "scores": dict(scores), "train_seconds": seconds}
+
+    def _log(self, epoch: int) -> None:
+        """Fetches the scalars of the steps since the last call, checks them all and logs the last."""
+        fetched = jax.device_get(self._pending)
+        self._pending = []
+        rows = [(step, {name: float(value) for name, value in row.items()}) for step, row in fetched]
+        for step, row in rows:
+            self._check_finite(step, row)
+        # Not a mean since the last row: a resumed run has lost the steps before, and its record would differ.
+        step, row = rows[-1]
+        now = time.monotonic()
+        seconds, count = now - self._clock, step - self._logged
+        row["volumes_per_s"] = count * self._config.batch_size / seconds
+        row["data_wait_fraction"] = (self._feed.waited_s - self._waited) / seconds
+        self._record.write(step, epoch, row)
+        if step == self._first_step:
+            console.print(f"First step after {format_duration(seconds)} (compilation included)")
+            self._second_step, self._waited_for_first = now, self._feed.waited_s
+        self._clock, self._logged, self._waited = now, step, self._feed.waited_s
+        self._report(step, self._plan.num_steps, f"epoch {epoch + 1} loss {row[self._programs.loss]:.4f}")
+
+    def _check_finite(self, step: int, row: Mapping[str, float]) -> None:
+        bad = [name for name, value in row.items() if not math.isfinite(value)]
+        if bad:
+            on_main(lambda: self._refuse(step, bad[0], row[bad[0]]))
+
+    def _refuse(self, step: int, name: str, value: float) -> None:
+        steps = self._record.steps()
+        saved = f"the checkpoint of step {steps[-1]} is whole" if steps else "no checkpoint was written yet"
+        raise UserError(
+            f"step {step}: expected finite losses, found {name} = {value}; {saved}. "
+            f"{self._programs.remedy}; resuming repeats these steps."
+        )
+
+    def _evaluate(self, state: State, step: int, epoch: int) -> dict[str, float]:
+        """Scores the validation part; logs and returns the means."""
+        count, at_once = len(self._data.validation[0]), len(self._devices)
+        sums = []
+        for start in range(0, count, at_once):
+            rows = np.arange(start, min(start + at_once, count))
+            sums.append(self._programs.validate(state, self._load_validation(rows)))
+        sums = jax.device_get(sums)
+        scores = {name: float(np.sum([part[name] for part in sums], dtype=np.float64) / count) for name in sums[0]}
+        self._record.write(step, epoch, {f"validation/{name}": value for name, value in scores.items()})
+        shown = ", ".join(f"{name} {value:.4f}" for name, value in scores.items())
+        console.print(f"epoch {epoch + 1}, step {step}: validation {shown}")
+        self._clock = time.monotonic()
+        return scores
+
+    def _tell_wait(self) -> None:
+        """Says so if the devices have waited for data; the first step, which compiles, does not count."""
+        seconds = time.monotonic() - self._second_step
+        part = (self._feed.waited_s - self._waited_for_first) / seconds
+        if part > LARGEST_WAIT:
+            console.print(
+                f"Waiting for data took {100 * part:.0f} % of the time after the first step (expected at most "
+                f"{100 * LARGEST_WAIT:.0f} %). Put --workdir on a faster disk, or raise data.resident_gib."
+            )

@@ -1,0 +1,103 @@
+"""What runs on the devices: the training step and the validation scores, each one program for any number of devices."""
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any, NamedTuple
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+
+from pcsa_jax.data.grid import Grid
+from pcsa_jax.data.regions import brain_mask
+from pcsa_jax.experiment.build import Experiment
+from pcsa_jax.machine.devices import AXIS, REPLICATED, SHARED, Devices
+from pcsa_jax.model.metrics import mae, psnr
+from pcsa_jax.model.ssim import ssim
+from pcsa_jax.model.state import GANState
+from pcsa_jax.model.step import Batch, generate, train_step
+from pcsa_jax.training.checkpoints import BEST_METRIC, State
+
+
+class Programs(NamedTuple):
+    """All in which one kind of training differs from another, for the loop that both share.
+
+    Attributes:
+      name: of what is trained, for the user.
+      step: (state, batch) -> the next state and scalars; the state's memory is given up to the next.
+      validate: (state, batch) -> sums over the batch's subjects of their validation scores.
+      batch: type of a batch, see :mod:`pcsa_jax.training.feed`.
+      multiple: of which the number of rows of a training batch must be a multiple.
+      best: the validation score that chooses the best checkpoint; lower is better.
+      loss: the scalar that the progress line shows.
+      remedy: what the user can do about losses that are not finite.
+    """
+
+    name: str
+    step: Callable[[State, Any], tuple[State, dict[str, jax.Array]]]
+    validate: Callable[[State, Any], dict[str, jax.Array]]
+    batch: Callable[..., Any]
+    multiple: int
+    best: str
+    loss: str
+    remedy: str
+
+
+def gan_programs(name: str, experiment: Experiment, devices: Devices, *, micro_batches: int) -> Programs:
+    """The programs of a generator and its discriminator."""
+    mask = devices.replicate(brain_mask(Grid(experiment.size)))
+    scores = compile_validation(experiment, devices)
+    return Programs(
+        name=name,
+        step=compile_step(experiment, devices, micro_batches=micro_batches),
+        validate=lambda state, batch: scores(state.params.generator, batch, mask),
+        batch=Batch,
+        multiple=len(devices) * micro_batches,
+        best=BEST_METRIC,
+        loss="generator/total",
+        remedy="Lower generator_optimizer.learning_rate or set gradient_clip to 1",
+    )
+
+
+def compile_step(
+    experiment: Experiment, devices: Devices, *, micro_batches: int
+) -> Callable[[GANState, Batch], tuple[GANState, dict[str, jax.Array]]]:
+    """:func:`~pcsa_jax.model.step.train_step` over ``devices``; the state's memory is given up to the next."""
+    step = partial(
+        train_step, modules=experiment.modules, optimizers=experiment.optimizers, loss=experiment.loss,
+        translate=experiment.translate, dtype=experiment.dtype, micro_batches=micro_batches, axis_name=AXIS,
+    )  # fmt: skip
+    return devices.compile(step, inputs=(REPLICATED, SHARED), outputs=REPLICATED, donated=(0,))
+
+
+def compile_validation(
+    experiment: Experiment, devices: Devices
+) -> Callable[[Any, Batch, jax.Array], dict[str, jax.Array]]:
+    """(generator's parameters, batch, mask of the brain) -> sums over the batch's subjects of their scores."""
+
+    def sums(params: Any, batch: Batch, mask: jax.Array) -> dict[str, jax.Array]:
+        scores = validation_scores(params, batch, mask, experiment=experiment)
+        # Not a product: a filler's PSNR may be infinite.
+        return jax.lax.psum({n: jnp.where(batch.weight > 0, v, 0).sum() for n, v in scores.items()}, AXIS)
+
+    return devices.compile(sums, inputs=(REPLICATED, SHARED, REPLICATED), outputs=REPLICATED)
+
+
+def validation_scores(params: Any, batch: Batch, mask: jax.Array, *, experiment: Experiment) -> dict[str, jax.Array]:
+    """Scores in the brain, one value a volume."""
+    fake = generate(experiment.modules.generator, params, batch.mri.astype(experiment.dtype))
+    return {
+        "mae_brain": mae(fake, batch.pet, mask=mask),
+        "psnr_brain_db": psnr(fake, batch.pet, data_range=1.0, mask=mask),
+        "ssim_brain": ssim(fake, batch.pet, data_range=1.0, mask=mask),
+    }
+
+
+def compile_generation(
+    generator: nn.Module, devices: Devices, *, dtype: jnp.dtype
+) -> Callable[[Any, jax.Array], jax.Array]:
+    """(generator's parameters, MRI) -> synthetic PET, ``b x y z 1``; each device makes its share of the volumes."""
+    forward = partial(generate, generator)
+    return devices.compile(
+        lambda params, mri: forward(params, mri.astype(dtype)), inputs=(REPLICATED, SHARED), outputs=SHARED
+    )

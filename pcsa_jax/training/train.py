@@ -1,0 +1,107 @@
+"""Training from a config and a folder: what is checked, opened and written before the loop runs."""
+
+import contextlib
+
+import jax
+from ml_collections import ConfigDict
+
+from pcsa_jax.data.files import write_json, write_text
+from pcsa_jax.data.splits import write_splits
+from pcsa_jax.experiment.build import build
+from pcsa_jax.experiment.config import TRAINING, Schema, check_resumable, read_config, write_config
+from pcsa_jax.experiment.environment import describe_environment
+from pcsa_jax.experiment.workdir import Workdir
+from pcsa_jax.machine.devices import Devices
+from pcsa_jax.machine.processes import on_main, together
+from pcsa_jax.machine.progress import console
+from pcsa_jax.training.checkpoints import State
+from pcsa_jax.training.data import TrainingData, load_training_data
+from pcsa_jax.training.loop import Loop, Outcome, Parts, Plan
+from pcsa_jax.training.programs import Programs, gan_programs
+from pcsa_jax.training.record import Record
+
+
+def train(config: ConfigDict, workdir: Workdir) -> Outcome:
+    """Trains, or resumes the run in ``workdir``; with the same config a finished run is left as it is.
+
+    The result does not depend on how often the training was stopped and resumed, and beyond rounding not on the devices
+    and processes that share the work either. Every process calls this; process 0 writes.
+
+    Raises:
+      UserError: for a mistake in the config, the cohort or the folder, or if a loss becomes NaN or infinite.
+    """
+    with contextlib.ExitStack() as held:
+        is_resume, changes = on_main(lambda: enter(config, workdir, held))
+        data = load_training_data(config, workdir, is_resume=is_resume)
+        plan = together(lambda: Plan.of(config, len(data.train.mri)))
+        on_main(lambda: _write_data(workdir, data, is_resume=is_resume))
+        on_main(lambda: write_start(config, workdir, is_resume=is_resume, changes=changes))
+        experiment, devices = build(config, num_steps=plan.num_steps), Devices.of(jax.devices())
+        programs = gan_programs(config.row, experiment, devices, micro_batches=config.micro_batches)
+        return carry_on(config, programs, plan, data, devices, workdir, initial=experiment.initial_state())
+
+
+def enter(
+    config: ConfigDict, workdir: Workdir, held: contextlib.ExitStack, schema: Schema = TRAINING
+) -> tuple[bool, list[str]]:
+    """Opens and locks the folder; True if it holds a run, and what of its config is changed.
+
+    Raises:
+      UserError: if it holds anything else or another run, or another process trains there.
+    """
+    is_resume = workdir.open()
+    stored = read_config(workdir.config, schema) if is_resume else config
+    changes = check_resumable(stored, config, workdir.root, schema)
+    held.enter_context(workdir.lock())
+    return is_resume, changes
+
+
+def _write_data(workdir: Workdir, data: TrainingData, *, is_resume: bool) -> None:
+    if not is_resume:
+        write_splits(workdir.splits, data.splits)
+        write_text(workdir.inputs, data.inputs)
+
+
+def write_start(config: ConfigDict, workdir: Workdir, *, is_resume: bool, changes: list[str]) -> None:
+    """Writes the files that make the folder a run, the config last."""
+    if not is_resume:
+        write_json(workdir.environment, describe_environment())
+    if not is_resume or changes:
+        write_config(workdir.config, config)
+    for change in changes:
+        console.print(f"Resuming with another {change}")
+
+
+def carry_on(
+    config: ConfigDict,
+    programs: Programs,
+    plan: Plan,
+    data: Parts,
+    devices: Devices,
+    workdir: Workdir,
+    *,
+    initial: State,
+) -> Outcome:
+    """Trains from the latest checkpoint, or from ``initial`` if there is none, to the end or to a signal."""
+    _announce(config, programs.name, plan, data)
+    with Record(workdir, initial, best=programs.best) as record:
+        state, meta = record.restore()
+        start = int(state.step)
+        if start >= plan.num_steps:
+            console.print(f"{workdir.root}: this run is finished ({start} steps); nothing to do")
+            return Outcome(start, None)
+        if start:
+            console.print(f"Resuming after step {start}")
+        loop = Loop(config, programs, plan, data, devices, record)
+        return loop.run(state, seconds_before=meta.get("train_seconds", 0.0))
+
+
+def _announce(config: ConfigDict, name: str, plan: Plan, data: Parts) -> None:
+    kinds = ", ".join(sorted({device.device_kind for device in jax.devices()}))
+    several = f"{jax.device_count()} x " if jax.device_count() > 1 else ""
+    processes = f" of {jax.process_count()} processes" if jax.process_count() > 1 else ""
+    console.print(
+        f"Training {name} on {len(data.train[0])} subjects, validating on {len(data.validation[0])}: "
+        f"{config.num_epochs} epochs, {plan.num_steps} steps of {config.batch_size} volumes, on {several}{kinds}"
+        f"{processes}"
+    )

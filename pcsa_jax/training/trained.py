@@ -1,0 +1,64 @@
+"""Opening a trained run: its config, networks and one of its checkpoints."""
+
+import hashlib
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from ml_collections import ConfigDict
+
+from pcsa_jax.errors import UserError
+from pcsa_jax.experiment.build import Experiment, build
+from pcsa_jax.experiment.config import read_config
+from pcsa_jax.experiment.workdir import Workdir
+from pcsa_jax.training.checkpoints import Checkpoints
+
+CHOICES = ("best", "latest")
+
+
+class TrainedRun(NamedTuple):
+    """A run and the parameters of one checkpoint.
+
+    Attributes:
+      config: as trained.
+      experiment: its networks; the optimisers' schedule is meaningless here.
+      params: the generator's parameters, host arrays.
+      step: of the checkpoint.
+      checkpoint: "best" or "latest", as asked for.
+      meta: what was stored beside the state.
+      splits_sha256: hash of ``splits.tsv``, which names who was trained on.
+    """
+
+    config: ConfigDict
+    experiment: Experiment
+    params: Any
+    step: int
+    checkpoint: str
+    meta: dict[str, Any]
+    splits_sha256: str
+
+
+def open_run(root: Path, *, checkpoint: str = "best") -> TrainedRun:
+    """Opens the run in ``root`` at its best checkpoint on validation data, or its latest.
+
+    Raises:
+      UserError: if there is no run, no checkpoint, or the checkpoint is damaged.
+    """
+    workdir = Workdir(Path(root))
+    config = read_config(workdir.config)
+    if not workdir.checkpoints.is_dir():
+        raise UserError(f"{root}: expected a checkpoint, found none yet. Let train.py run to its first checkpoint.")
+    experiment = build(config, num_steps=1)
+    with Checkpoints(workdir.checkpoints, experiment.initial_state()) as checkpoints:
+        step = checkpoints.best_step() if checkpoint == "best" else None
+        restored = checkpoints.restore_latest() if step is None else checkpoints.restore(step)
+    if restored is None:
+        raise UserError(f"{root}: expected a checkpoint, found none yet. Let train.py run to its first checkpoint.")
+    return TrainedRun(
+        config=config,
+        experiment=experiment,
+        params=restored.state.params.generator,
+        step=int(restored.state.step),
+        checkpoint=checkpoint,
+        meta=restored.meta,
+        splits_sha256=hashlib.sha256(workdir.splits.read_bytes()).hexdigest() if workdir.splits.is_file() else "",
+    )

@@ -1,0 +1,45 @@
+"""Progress where there is no terminal: a line now and then, with an honest time left."""
+
+import pytest
+
+from pcsa_jax.machine import progress
+
+
+@pytest.fixture
+def lines(monkeypatch):
+    """Reports work at given seconds and returns the lines printed."""
+
+    def lines(events):
+        clock, printed = iter([0.0, *(second for second, *_ in events)]), []
+        monkeypatch.setattr(progress.time, "monotonic", lambda: next(clock))
+        monkeypatch.setattr(progress.console, "print", printed.append)
+        report = progress._line_report("Work")
+        for _, done in events:
+            report(done, 100)
+        return printed
+
+    return lines
+
+
+def test_the_first_piece_of_work_does_not_count(lines):
+    # 100 s of compilation, then 1 s a piece.
+    assert lines([(0, 0), (100, 1), (140, 41), (199, 100)]) == [
+        "Work 1/100, 1 min 40 s so far",
+        "Work 41/100, 2 min 20 s so far, 59 s left",
+        "Work 100/100, 3 min 19 s so far",
+    ]
+
+
+def test_lines_are_rare(lines):
+    assert len(lines([(0, 0), *((second, second) for second in range(1, 101))])) == 4
+
+
+def test_resumed_work_is_not_counted_as_done_now(lines):
+    assert lines([(0, 50), (1, 51), (41, 91)])[-1] == "Work 91/100, 41 s so far, 9 s left"
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"), [(0, "0 s"), (59.4, "59 s"), (75, "1 min 15 s"), (3600, "1 h 00 min"), (90061, "25 h 01 min")]
+)
+def test_durations(seconds, text):
+    assert progress.format_duration(seconds) == text

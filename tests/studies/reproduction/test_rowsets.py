@@ -1,0 +1,39 @@
+"""The paper's numbers, as printed."""
+
+import pytest
+
+from pcsa_jax.evaluation.summary import METRICS
+from pcsa_jax.studies.reproduction.rowsets import ROWSETS, why_not_comparable
+
+
+@pytest.mark.parametrize("name", ["fig3", "table1", "table2", "fig5"])
+def test_every_row_has_a_label_and_the_reference_is_one(name):
+    rowset = ROWSETS[name]
+    assert rowset.name == name
+    assert set(rowset.labels) == set(rowset.rows)
+    assert rowset.reference in rowset.rows
+    assert set(rowset.published) <= set(rowset.rows)
+    assert all(set(numbers) == {"mae", "psnr_db", "ssim"} <= set(METRICS) for numbers in rowset.published.values())
+
+
+def test_numbers_of_the_tables():
+    assert ROWSETS["table1"].published["sa16"] == {
+        "ssim": (0.9346, 0.0031),
+        "psnr_db": (28.75, 0.21),
+        "mae": (0.0218, 0.0011),
+    }
+    assert ROWSETS["table2"].published["adversarial"]["psnr_db"] == (28.07, 0.08)
+    assert ROWSETS["table1"].published["pcsa"] == ROWSETS["table2"].published["pcsa"]
+    assert set(ROWSETS["table2"].published) == set(ROWSETS["table2"].rows)
+
+
+@pytest.mark.parametrize("name", ["fig3", "fig5"])
+def test_figures_have_no_numbers_but_those_of_the_text(name):
+    numbers = {"ssim": (0.9486, None), "psnr_db": (29.65, None), "mae": (0.0194, None)}
+    assert ROWSETS[name].published == {"pcsa": numbers}
+
+
+def test_why_not_comparable_names_the_cohort():
+    assert "built-in phantom (demo), simulated" in why_not_comparable(True, "demo")
+    assert "Ours come from ADNI-3: other subjects" in why_not_comparable(False, "ADNI-3")
+    assert "\n" not in why_not_comparable(True, "demo") + why_not_comparable(False, "demo")

@@ -1,0 +1,137 @@
+"""Runs one after another: finished ones stay, stopped ones go on, a failed one stops no other."""
+
+import os
+import signal
+
+import pytest
+
+from pcsa_jax.experiment.build import build
+from pcsa_jax.studies.reproduction import runner
+from pcsa_jax.studies.reproduction.plan import Request, make_plan
+from pcsa_jax.studies.reproduction.runner import Progress, Training, estimate_seconds, evaluate_runs, train_runs
+from pcsa_jax.training.checkpoints import Checkpoints
+from pcsa_jax.training.metrics_log import MetricsLog
+from tests.studies.reproduction import quick_reproduction
+from tests.studies.reproduction.quick_reproduction import CONFIG
+from tests.training import quick_training
+
+
+@pytest.fixture
+def plan(cohort, tmp_path, monkeypatch):
+    quick_reproduction.install(monkeypatch)
+    return make_plan(Request("fig3", str(CONFIG), (f"--config.data.root={cohort}",), 2, 1, tmp_path / "out"))
+
+
+@pytest.fixture
+def trained(monkeypatch):
+    """Names of the rows and folds that were trained, in this order."""
+    calls, train = [], runner.train
+
+    def noting(config, workdir):
+        calls.append((config.row, config.data.fold))
+        return train(config, workdir)
+
+    monkeypatch.setattr(runner, "train", noting)
+    return calls
+
+
+def best_of(run):
+    with Checkpoints(run.workdir.checkpoints, build(run.config, num_steps=1).initial_state()) as checkpoints:
+        return checkpoints.best_step()
+
+
+def test_finished_runs_are_not_run_again(plan, trained, capsys):
+    runs = plan.runs[:2]
+    first = train_runs(runs)
+    assert trained == [("pcsa", 0), ("pcsa", 1)]
+    assert first.failed == {} and first.signal_number is None
+    for run in runs:
+        training = first.done[run.name]
+        assert training.steps == run.num_steps
+        assert training.best_step == best_of(run)
+        assert training.train_seconds > 0 and training.parameters > 1000
+    assert "Run 1 of 2: row pcsa, seed 0, fold 0\n" in capsys.readouterr().err
+    assert train_runs(runs) == first
+    assert len(trained) == 2
+    # Without its record a finished run is recognised by its checkpoints.
+    (runs[0].workdir.root / "training.json").write_text("{")
+    assert train_runs(runs) == first
+
+
+def test_a_stopped_run_goes_on_and_those_after_it_wait(plan, trained, monkeypatch):
+    write = MetricsLog.write
+    with monkeypatch.context() as patch:
+
+        def write_and_signal(self, step, epoch, values):
+            write(self, step, epoch, values)
+            if step == 1:
+                os.kill(os.getpid(), signal.SIGTERM)
+
+        patch.setattr(MetricsLog, "write", write_and_signal)
+        stopped = train_runs(plan.runs[:2])
+    assert stopped == Progress({}, {}, signal.SIGTERM)
+    assert trained == [("pcsa", 0)]
+    done = train_runs(plan.runs[:2])
+    assert trained == [("pcsa", 0), ("pcsa", 0), ("pcsa", 1)]
+    assert set(done.done) == {run.name for run in plan.runs[:2]}
+
+
+def test_a_run_that_diverges_stops_no_other(plan, trained, monkeypatch, capsys):
+    runs = (plan.runs[0], plan.runs[2])
+    with monkeypatch.context() as patch:
+        quick_training.install(patch, nan_at=2)
+        failing = train_runs(runs[:1])
+    assert failing.done == {}
+    assert "step 2: expected finite losses, found generator/total = nan" in failing.failed[runs[0].name]
+    assert f"{runs[0].name}: failed: step 2" in capsys.readouterr().err
+    done = train_runs(runs)
+    assert set(done.done) == {run.name for run in runs}
+    assert done.failed == {}
+
+
+def test_a_row_that_fails_lets_the_next_row_run(plan, monkeypatch):
+    train = runner.train
+
+    def failing(config, workdir):
+        if config.row == "pcsa":
+            raise runner.UserError("step 3: expected finite losses, found nan.")
+        return train(config, workdir)
+
+    monkeypatch.setattr(runner, "train", failing)
+    done = train_runs((plan.runs[0], plan.runs[2]))
+    assert done.failed == {"row pcsa, seed 0, fold 0": "step 3: expected finite losses, found nan."}
+    assert set(done.done) == {"row pca, seed 0, fold 0"}
+
+
+def test_evaluations_of_another_checkpoint_are_made_again(plan, monkeypatch):
+    runs = plan.runs[:1]
+    done = evaluate_runs(runs, train_runs(runs))
+    summary = runs[0].workdir.evaluation("test") / "summary.json"
+    written = summary.stat().st_mtime_ns
+    assert runner.evaluated_step(runs[0].workdir) == best_of(runs[0])
+    assert evaluate_runs(runs, done) == done
+    assert summary.stat().st_mtime_ns == written
+    summary.write_text(summary.read_text().replace(f'"step": {best_of(runs[0])}', '"step": 1'))
+    assert runner.evaluated_step(runs[0].workdir) == 1
+    evaluate_runs(runs, done)
+    assert runner.evaluated_step(runs[0].workdir) == best_of(runs[0])
+
+
+def test_a_run_that_cannot_be_evaluated_counts_as_failed(plan, monkeypatch):
+    runs = plan.runs[:2]
+    done = train_runs(runs)
+    (runs[0].workdir.splits).unlink()
+    after = evaluate_runs(runs, done)
+    assert set(after.done) == {runs[1].name}
+    assert "expected the run's splits, found no file" in after.failed[runs[0].name]
+
+
+def test_the_time_left_is_that_of_the_row_or_of_all_rows(plan):
+    pcsa, _, pca, other = runs = plan.runs
+    assert estimate_seconds(runs, runs, {}) is None
+    done = {pcsa.name: Training(pcsa.num_steps, 2, 8.0, 10)}
+    assert estimate_seconds([pca, other], runs, done) == pytest.approx(16.0)
+    done[pca.name] = Training(pca.num_steps, 2, 4.0, 10)
+    assert estimate_seconds([other], runs, done) == pytest.approx(4.0)
+    longer = other._replace(num_steps=2 * other.num_steps)
+    assert estimate_seconds([longer], runs, done) == pytest.approx(8.0)

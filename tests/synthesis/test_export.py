@@ -1,0 +1,126 @@
+"""An exported generator opens anywhere, gives what the run gives, and a damaged one is refused."""
+
+import json
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from safetensors import safe_open
+from safetensors.numpy import load_file, save_file
+
+import pcsa_jax
+from pcsa_jax.errors import UserError
+from pcsa_jax.evaluation.assessment import synthesise
+from pcsa_jax.synthesis.export import export_generator
+from pcsa_jax.training.trained import open_run
+
+
+@pytest.fixture(scope="module")
+def trained(tiny_run):
+    return open_run(tiny_run)
+
+
+@pytest.fixture(scope="module")
+def exported(trained, tmp_path_factory):
+    path = tmp_path_factory.mktemp("export") / "generator.safetensors"
+    export_generator(trained, path, cohort="phantom", is_phantom=True)
+    return path
+
+
+@pytest.fixture(scope="module")
+def pairs(tiny_config):
+    from pathlib import Path
+
+    from pcsa_jax.data.cohort import read_cohort
+    from pcsa_jax.data.pairs import load_pairs
+
+    subjects = read_cohort(Path(tiny_config().data.root)).pairs[:3]
+    return load_pairs(subjects, size=tiny_config().data.size, normalisation="minmax")
+
+
+def test_gives_what_the_run_gives(trained, exported, pairs):
+    generator = pcsa_jax.load_generator(exported)
+    np.testing.assert_array_equal(generator(pairs.mri), synthesise(trained, pairs))
+    assert generator.grid.size == 16
+    assert generator.card["training"]["is_phantom"] is True
+
+
+def test_one_map_or_many_in_any_unit(exported, pairs):
+    generator = pcsa_jax.load_generator(exported)
+    one = generator(pairs.mri[0])
+    assert one.shape == pairs.mri[0].shape
+    np.testing.assert_array_equal(one, generator(pairs.mri)[0])
+    np.testing.assert_allclose(generator(7 + 3 * pairs.mri[0]), one, atol=1e-5)
+
+
+def test_opens_in_a_fresh_process_elsewhere(exported, pairs, tmp_path):
+    np.save(tmp_path / "mri.npy", pairs.mri[0])
+    code = (
+        "import sys, numpy as np, pcsa_jax\n"
+        "pet = pcsa_jax.load_generator(sys.argv[1])(np.load('mri.npy'))\n"
+        "np.save('pet.npy', pet)\n"
+    )
+    root = str(pcsa_jax.__file__.rsplit("/", 2)[0])
+    subprocess.run(
+        [sys.executable, "-c", code, str(exported)], cwd=tmp_path, check=True, env={"PYTHONPATH": root, "PATH": ""}
+    )
+    np.testing.assert_allclose(
+        np.load(tmp_path / "pet.npy"), pcsa_jax.load_generator(exported)(pairs.mri[0]), atol=1e-6
+    )
+
+
+def test_card_says_what_it_needs(exported):
+    with safe_open(exported, framework="numpy") as stream:
+        card = json.loads(stream.metadata()["pcsa_jax"])
+    assert card["normalisation"] == {"mri": "minmax", "pet": "minmax"}
+    assert card["grid"]["space"] == "MNI152NLin2009aSym"
+    assert len(card["sha256"]) == 64
+    assert card["environment"]["packages"]["jax"]
+    assert len(card["training"]["splits_sha256"]) == 64
+
+
+@pytest.mark.parametrize(
+    ("mri", "message"),
+    [
+        (np.ones((8, 8, 8)), r"mri: expected shape \(16, 16, 16\) or \(n, 16, 16, 16\), found \(8, 8, 8\)"),
+        (np.full((16, 16, 16), np.nan), "mri: expected finite voxels, found 4096 NaN"),
+        (np.ones((16, 16, 16)), "mri 0: expected a volume with contrast, found the constant 1"),
+    ],
+)
+def test_bad_maps_are_refused(exported, mri, message):
+    with pytest.raises(UserError, match=message):
+        pcsa_jax.load_generator(exported)(mri)
+
+
+def test_changed_parameters_are_refused(exported, tmp_path):
+    tensors = load_file(exported)
+    with safe_open(exported, framework="numpy") as stream:
+        metadata = stream.metadata()
+    tensors["bottleneck.kernel"].flat[0] += 1e-3
+    save_file(tensors, tmp_path / "changed.safetensors", metadata=metadata)
+    with pytest.raises(UserError, match="expected parameters with SHA-256"):
+        pcsa_jax.load_generator(tmp_path / "changed.safetensors")
+
+
+@pytest.mark.parametrize("keep", [0, 5, 1000])
+def test_cut_files_are_refused(exported, tmp_path, keep):
+    path = tmp_path / "cut.safetensors"
+    path.write_bytes(exported.read_bytes()[:keep])
+    with pytest.raises(UserError, match="found a damaged file"):
+        pcsa_jax.load_generator(path)
+
+
+def test_other_files_are_refused(tmp_path):
+    with pytest.raises(UserError, match="expected an exported generator, found no file"):
+        pcsa_jax.load_generator(tmp_path / "none.safetensors")
+    save_file({"x": np.zeros(3)}, tmp_path / "other.safetensors")
+    with pytest.raises(UserError, match="expected format 'pcsa_jax generator 1', found None"):
+        pcsa_jax.load_generator(tmp_path / "other.safetensors")
+
+
+def test_nothing_is_overwritten(trained, exported):
+    before = exported.read_bytes()
+    with pytest.raises(UserError, match="expected a new file, found one"):
+        export_generator(trained, exported, cohort="phantom", is_phantom=True)
+    assert exported.read_bytes() == before
