@@ -1,7 +1,8 @@
 """Trivial predictors of PET: the opponents every generator has to beat, fitted on the training subjects only."""
 
 import dataclasses
-from typing import Self
+from collections.abc import Callable
+from typing import NamedTuple, Protocol, Self
 
 import numpy as np
 
@@ -100,8 +101,35 @@ class VoxelwiseLinear:
         return np.clip(pet, 0, 1, out=pet)
 
 
-TRIVIAL_PREDICTORS: dict[str, type[MeanPET] | type[VoxelwiseLinear]] = {
-    "mean_pet": MeanPET,
-    "linear": VoxelwiseLinear,
+class Predictor(Protocol):
+    """What :attr:`TrivialPredictor.fit` returns."""
+
+    def predict(self, mri: np.ndarray) -> np.ndarray:
+        """PET in [0, 1] of grey-matter maps, both ``(n, x, y, z)``."""
+
+
+class TrivialPredictor(NamedTuple):
+    """An opponent of the generator.
+
+    Attributes:
+      label: its name for print.
+      description: what it does, as a sentence goes on after its name.
+      fit: (maps, PET) of the training subjects -> the predictor.
+      reads_mri: False if it shows everybody the same PET: then it keeps no difference between people.
+    """
+
+    label: str
+    description: str
+    fit: Callable[[np.ndarray, np.ndarray], Predictor]
+    reads_mri: bool = True
+
+
+TRIVIAL_PREDICTORS: dict[str, TrivialPredictor] = {
+    "linear": TrivialPredictor(
+        "voxel-wise linear",
+        "is a straight line from grey matter to uptake at each voxel by itself",
+        VoxelwiseLinear.fit,
+    ),
+    "mean_pet": TrivialPredictor("mean PET", "is the same volume for everybody", MeanPET.fit, reads_mri=False),
 }
-"""Name in tables and files -> class with ``fit(mri, pet)`` and ``predict(mri)``."""
+"""Name in tables and files -> the predictor, in the order in which tables show them: the one place to add another."""

@@ -1,12 +1,14 @@
 """Figures of numbers: training curves, the comparison of predictors, regional agreement."""
 
+import itertools
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from pcsa_jax.evaluation.summary import METRICS, PREDICTOR_LABELS, TRIVIAL
+from pcsa_jax.data.predictors import TRIVIAL_PREDICTORS
+from pcsa_jax.evaluation.summary import METRICS, predictor_labels
 from pcsa_jax.presentation.charts import LINE_COLOURS, diagnosis_colour, diagnosis_handles, draw_scatter, tidy
 from pcsa_jax.presentation.figures import INK, MUTED, new_figure, save
 from pcsa_jax.presentation.statistics import bland_altman
@@ -16,11 +18,17 @@ if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.axes import Axes
 
-REFERENCE_STYLES = {"linear": "--", "mean_pet": ":"}
+LINE_STYLES = ("--", ":", (0, (5, 1, 1, 1, 1, 1)), (0, (8, 3)))
+"""Of the trivial predictors, in their order; then over again."""
 
 GENERATOR_LABELS = {"l1": "L1", "ms_ssim": "1 − MS-SSIM", "ssim": "1 − SSIM"}
 NOT_LOSSES = ("accuracy", "norm", "learning_rate", "lr")
 """Endings of logged keys that are no loss terms."""
+
+
+def trivial_line_styles() -> dict[str, Any]:
+    """Trivial predictor -> the style of its horizontal or vertical line."""
+    return dict(zip(TRIVIAL_PREDICTORS, itertools.cycle(LINE_STYLES), strict=False))
 
 
 def _series(rows: Sequence[Mapping[str, Any]], key: str) -> tuple[np.ndarray, np.ndarray]:
@@ -60,11 +68,11 @@ def _draw_validation(
     metric = METRICS[key]
     steps, values = _series(rows, f"validation/{key}")
     axes.plot(steps, values, color=INK, linewidth=1.4, marker="o", markersize=3, label="generator (validation)")
-    for name in TRIVIAL:
+    for name, style in trivial_line_styles().items():
         value = reference.get(name, {}).get(key, {}).get("mean")
         if value is not None:
-            label = f"{PREDICTOR_LABELS[name]} ({where})"
-            axes.axhline(value, color=MUTED, linestyle=REFERENCE_STYLES[name], linewidth=1.2, label=label)
+            label = f"{predictor_labels()[name]} ({where})"
+            axes.axhline(value, color=MUTED, linestyle=style, linewidth=1.2, label=label)
     tidy(axes, f"{metric.label}, brain ({'lower' if metric.lower_is_better else 'higher'} is better)", metric.unit)
 
 
@@ -123,7 +131,7 @@ def _draw_predictors(axes: "Axes", rows: "pd.DataFrame", key: str, predictors: M
             bar = [[entry["mean"] - low], [high - entry["mean"]]]
             axes.errorbar(place + 0.22, entry["mean"], bar, fmt="D", color=INK, markersize=4, capsize=3, linewidth=1.3)
     axes.set_xlim(-0.6, len(predictors) - 0.4)
-    axes.set_xticks(range(len(predictors)), [PREDICTOR_LABELS[name].replace(" ", "\n") for name in predictors])
+    axes.set_xticks(range(len(predictors)), [predictor_labels()[name].replace(" ", "\n") for name in predictors])
 
 
 def predictor_comparison(path: Path, rows: "pd.DataFrame", summary: Mapping[str, Any]) -> Path:

@@ -15,7 +15,7 @@ from pcsa_jax.data.grid import Grid
 from pcsa_jax.data.predictors import TRIVIAL_PREDICTORS
 from pcsa_jax.data.regions import brain_mask, region_masks
 from pcsa_jax.errors import UserError
-from pcsa_jax.evaluation.summary import METRICS, PREDICTOR_LABELS, ROW_COLUMNS, summarise
+from pcsa_jax.evaluation.summary import METRICS, MODEL, ROW_COLUMNS, predictor_labels, summarise
 from pcsa_jax.presentation.tables import write_table
 
 if TYPE_CHECKING:
@@ -109,10 +109,9 @@ def _score_all(
     from pcsa_jax.evaluation.scoring import regional_means, score
 
     def predictions() -> Iterator[tuple[str, np.ndarray]]:
-        yield "model", synthetic
-        for name in PREDICTOR_LABELS:
-            if name in TRIVIAL_PREDICTORS:
-                yield name, TRIVIAL_PREDICTORS[name].fit(train.mri, train.pet).predict(test.mri)
+        yield MODEL, synthetic
+        for name, trivial in TRIVIAL_PREDICTORS.items():
+            yield name, trivial.fit(train.mri, train.pet).predict(test.mri)
         if test.predictable is not None:
             yield "predictable", test.predictable
 
@@ -190,7 +189,7 @@ def summary_table(summary: Mapping[str, Any]) -> "Table":
         table.add_row(f"in the {region}", style="dim italic")
         for name, scores in summary["predictors"].items():
             cells = [format_spread(scores[key], METRICS[key].digits) for key in keys]
-            table.add_row(f"  {PREDICTOR_LABELS[name]}", *cells, style="bold" if name == "model" else None)
+            table.add_row(f"  {predictor_labels()[name]}", *cells, style="bold" if name == "model" else None)
         table.add_section()
     return table
 

@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pcsa_jax.data.files import write_text
+from pcsa_jax.data.predictors import TRIVIAL_PREDICTORS
 from pcsa_jax.data.regions import CONTROL_REGIONS
-from pcsa_jax.evaluation.summary import METRICS, PREDICTOR_LABELS, TRIVIAL
+from pcsa_jax.evaluation.summary import CEILING, METRICS, MODEL, predictor_labels
 from pcsa_jax.presentation.numbers import duration, flatten, interval, number
 
 if TYPE_CHECKING:
@@ -34,7 +35,7 @@ def _difference_phrase(entry: Mapping[str, Any], key: str, n: int) -> str:
 def verdicts(summary: Mapping[str, Any]) -> list[str]:
     """One plain sentence for each trivial predictor: does the generator beat it in the brain, and by how much."""
     sentences = []
-    for name in TRIVIAL:
+    for name, trivial in TRIVIAL_PREDICTORS.items():
         paired = summary["paired_differences"].get(name)
         if paired is None:
             continue
@@ -44,43 +45,43 @@ def verdicts(summary: Mapping[str, Any]) -> list[str]:
             for verdict in ("better", "worse", "undecided")
         }
         if lists["better"] and not lists["worse"] and not lists["undecided"]:
-            claim = f"The generator beats the {PREDICTOR_LABELS[name]} predictor on every metric in the brain"
+            claim = f"The generator beats the {trivial.label} predictor on every metric in the brain"
         elif lists["better"]:
             rest = [f"worse on {lists['worse']}"] if lists["worse"] else []
             rest += [f"no clear difference on {lists['undecided']}"] if lists["undecided"] else []
             claim = (
-                f"The generator beats the {PREDICTOR_LABELS[name]} predictor on {lists['better']} in the brain, "
+                f"The generator beats the {trivial.label} predictor on {lists['better']} in the brain, "
                 f"but is not better throughout ({'; '.join(rest)})"
             )
         elif lists["worse"]:
-            claim = (
-                f"The generator does not beat the {PREDICTOR_LABELS[name]} predictor: it is worse on {lists['worse']}"
-            )
+            claim = f"The generator does not beat the {trivial.label} predictor: it is worse on {lists['worse']}"
         else:
-            claim = f"No clear difference in the brain between the generator and the {PREDICTOR_LABELS[name]} predictor"
+            claim = f"No clear difference in the brain between the generator and the {trivial.label} predictor"
         phrases = [_difference_phrase(paired[key], key, summary["n_subjects"]) for key in BRAIN_METRICS]
-        sentences.append(f"{claim}. Generator minus {PREDICTOR_LABELS[name]}: {'; '.join(phrases)}.")
+        sentences.append(f"{claim}. Generator minus {trivial.label}: {'; '.join(phrases)}.")
     return sentences
 
 
 def distance_to_ceiling(summary: Mapping[str, Any]) -> str | None:
-    """How much of the way from the linear predictor to the ceiling the generator goes, by MAE in the brain."""
+    """How much of the way from the best trivial predictor to the ceiling the generator goes, by MAE in the brain."""
     scores = {name: entry["mae_brain"]["mean"] for name, entry in summary["predictors"].items()}
-    if "predictable" not in scores or None in scores.values():
+    if CEILING not in scores or None in scores.values():
         return None
-    model, ceiling = scores["model"], scores["predictable"]
+    model, ceiling = scores[MODEL], scores[CEILING]
+    trivial = {name: scores[name] for name in TRIVIAL_PREDICTORS if name in scores}
+    best = min(trivial, key=trivial.get, default=CEILING)
     side = "above" if model >= ceiling else "below"
     text = (
         f"The ceiling, the part of the PET that the MRI determines in this phantom, has MAE {ceiling:.4f} in the "
         f"brain. The generator has {model:.4f}, {abs(model - ceiling):.4f} {side} it."
     )
-    room = scores.get("linear", ceiling) - ceiling
+    room = scores[best] - ceiling
     if room > 0:
-        share = (scores["linear"] - model) / room
+        share, name = (scores[best] - model) / room, predictor_labels()[best]
         text += (
-            f" It closes {100 * share:.0f} % of the gap between the voxel-wise linear predictor and the ceiling."
+            f" It closes {100 * share:.0f} % of the gap between the {name} predictor and the ceiling."
             if share > 0
-            else " It lies on the far side of the voxel-wise linear predictor, so it closes none of the gap."
+            else f" It lies on the far side of the {name} predictor, so it closes none of the gap."
         )
     return text
 
@@ -98,6 +99,11 @@ def _picture(illustration: "Illustration") -> _Picture:
     return _Picture(f"data:image/png;base64,{data}", illustration.section, illustration.caption, illustration.alt)
 
 
+def _shown_in_regions() -> list[str]:
+    """The generator and the trivial predictors that can keep a difference between people."""
+    return [MODEL, *(name for name, trivial in TRIVIAL_PREDICTORS.items() if trivial.reads_mri)]
+
+
 def _region_rows(summary: Mapping[str, Any]) -> list[dict[str, Any]]:
     rows = []
     for region, entry in summary["regions"].items():
@@ -107,7 +113,7 @@ def _region_rows(summary: Mapping[str, Any]) -> list[dict[str, Any]]:
             "is_control": region in CONTROL_REGIONS,
             "real": entry["real"],
             "model": entry["predictors"]["model"],
-            "linear": entry["predictors"].get("linear"),
+            "shown": [entry["predictors"].get(name) for name in _shown_in_regions()],
             "groups": groups,
         })  # fmt: skip
     return rows
@@ -158,11 +164,13 @@ def write_report(
         context=context,
         metrics=METRICS,
         columns=sorted(METRICS.items(), key=lambda item: item[0] not in BRAIN_METRICS),
-        labels=PREDICTOR_LABELS,
+        labels=predictor_labels(),
+        trivial=TRIVIAL_PREDICTORS,
         verdicts=verdicts(summary),
         ceiling=distance_to_ceiling(summary),
         pictures={section: [p for p in pictures if p.section == section] for section in {p.section for p in pictures}},
         regions=_region_rows(summary),
+        region_predictors=_shown_in_regions(),
         diagnoses=diagnoses,
         splits=split_rows,
         settings=flatten(context.config),

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from pcsa_jax.data.predictors import TRIVIAL_PREDICTORS
 from pcsa_jax.presentation.statistics import NUM_RESAMPLES, describe, resampling_weights
 
 if TYPE_CHECKING:
@@ -43,15 +44,15 @@ METRICS = {
     "ssim_brain": Metric("SSIM", "", "brain", False, 4),
 }
 
-PREDICTOR_LABELS = {
-    "model": "generator",
-    "linear": "voxel-wise linear",
-    "mean_pet": "mean PET",
-    "predictable": "ceiling",
-}
-"""Order and names of the rows of every table and figure."""
+MODEL, CEILING = "model", "predictable"
+"""Names in tables and files of the generator, and of the phantom's PET without its unpredictable part."""
 
-TRIVIAL = ("linear", "mean_pet")
+
+def predictor_labels() -> dict[str, str]:
+    """Name in tables and files -> name for print, in the order of the rows of every table and figure."""
+    trivial = {name: predictor.label for name, predictor in TRIVIAL_PREDICTORS.items()}
+    return {MODEL: "generator", **trivial, CEILING: "ceiling"}
+
 
 ROW_COLUMNS = ("participant_id", "session_id", "diagnosis", "predictor", *METRICS)
 """Columns of ``subjects.tsv``."""
@@ -59,7 +60,7 @@ ROW_COLUMNS = ("participant_id", "session_id", "diagnosis", "predictor", *METRIC
 
 def _per_subject(rows: "pd.DataFrame") -> dict[str, "pd.DataFrame"]:
     """Predictor -> one line per participant (the mean over sessions), in one order of participants."""
-    names = [name for name in PREDICTOR_LABELS if name in set(rows["predictor"])]
+    names = [name for name in predictor_labels() if name in set(rows["predictor"])]
     tables = {}
     for name in names:
         own = rows[rows["predictor"] == name]

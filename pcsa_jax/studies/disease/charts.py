@@ -1,5 +1,6 @@
 """Figures of numbers: regional agreement with effect sizes, and the answer to planted lesions."""
 
+import itertools
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -8,8 +9,9 @@ import numpy as np
 
 from pcsa_jax.data.grid import Grid
 from pcsa_jax.data.lesions import DEPTHS, PLACES
+from pcsa_jax.data.predictors import TRIVIAL_PREDICTORS
 from pcsa_jax.data.regions import brain_mask
-from pcsa_jax.evaluation.summary import PREDICTOR_LABELS
+from pcsa_jax.evaluation.summary import CEILING, MODEL, predictor_labels
 from pcsa_jax.presentation.charts import DIAGNOSIS_COLOURS, OTHER_COLOUR, diagnosis_handles, draw_scatter, tidy
 from pcsa_jax.presentation.figures import (
     ERROR_COLOURS,
@@ -46,16 +48,18 @@ PLACE_LABELS = {
 PLACE_PLANES = {"posterior_cingulate_precuneus": "sagittal", "angular_left": "axial", "sensorimotor": "coronal"}
 """The one of the figures' planes that shows each place best."""
 
-SERIES_STYLES = {
-    "real": (INK, "D"),
-    "model": ("#c8553d", "o"),
-    "linear": ("#2f6f9f", "s"),
-    "mean_pet": ("#8a8f98", "^"),
-    "predictable": ("#4c9a6a", "v"),
-}
+OWN_STYLES = {"real": (INK, "D"), MODEL: ("#c8553d", "o"), CEILING: ("#4c9a6a", "v")}
+TRIVIAL_STYLES = (("#2f6f9f", "s"), ("#8a8f98", "^"), ("#8e6bbf", "P"), ("#b8860b", "X"))
 """Colour and marker of the real PET and of each predictor; the marker tells them apart without colour."""
 
-SERIES_LABELS = {"real": "real PET", **PREDICTOR_LABELS}
+
+def _style_of(series: str) -> tuple[str, str]:
+    trivial = dict(zip(TRIVIAL_PREDICTORS, itertools.cycle(TRIVIAL_STYLES), strict=False))
+    return (OWN_STYLES | trivial)[series]
+
+
+def _series_labels() -> dict[str, str]:
+    return {"real": "real PET", **predictor_labels()}
 
 
 def regions_figure(path: Path, regions: "pd.DataFrame", table: "pd.DataFrame", title: str) -> Path:
@@ -89,7 +93,7 @@ def regions_figure(path: Path, regions: "pd.DataFrame", table: "pd.DataFrame", t
         one + other for one, other in zip(*(axes.get_legend_handles_labels() for axes in (effect, share)), strict=True)
     )
     named = dict(zip(labels, handles, strict=True))
-    order = [label for label in SERIES_LABELS.values() if label in named]
+    order = [label for label in _series_labels().values() if label in named]
     below.legend(
         [named[label] for label in order], order, loc="outside lower center", ncols=5, frameon=False, fontsize=9
     )
@@ -104,16 +108,16 @@ def _draw_series(axes: "Axes", place: np.ndarray, rows: "pd.DataFrame", column: 
     if not known.any():
         return
     low, high = np.where(np.isfinite(low), low, value), np.where(np.isfinite(high), high, value)
-    colour, marker = SERIES_STYLES[name]
+    colour, marker = _style_of(name)
     bars = np.abs([value - low, high - value])[:, known]
     axes.errorbar(
         place[known], value[known], bars, fmt=marker, color=colour, markersize=5, capsize=2, linewidth=1.2,
-        label=SERIES_LABELS[name],
+        label=_series_labels()[name],
     )  # fmt: skip
 
 
 def _draw_effects(axes: "Axes", table: "pd.DataFrame", regions: Sequence[str]) -> None:
-    present = [name for name in PREDICTOR_LABELS if name in set(table["predictor"])]
+    present = [name for name in predictor_labels() if name in set(table["predictor"])]
     shifts = np.linspace(-0.28, 0.28, len(present) + 1)
     across = np.arange(len(regions))
     first = table[table["predictor"] == present[0]]
@@ -125,7 +129,7 @@ def _draw_effects(axes: "Axes", table: "pd.DataFrame", regions: Sequence[str]) -
 
 
 def _draw_shares(axes: "Axes", table: "pd.DataFrame", regions: Sequence[str]) -> None:
-    present = [name for name in PREDICTOR_LABELS if name in set(table["predictor"])]
+    present = [name for name in predictor_labels() if name in set(table["predictor"])]
     across = np.arange(len(regions))
     for shift, name in zip(np.linspace(-0.24, 0.24, len(present)), present, strict=True):
         _draw_series(axes, across + shift, table[table["predictor"] == name], "share_kept", name)
@@ -185,15 +189,16 @@ def _draw_answers(axes: "Axes", rows: "pd.DataFrame", title: str) -> None:
     """Response against planted depth, in per cent, of every predictor that reads the MRI, with and without a trace."""
     whole = 100 * max(DEPTHS)
     axes.plot((0, whole), (0, whole), color=MUTED, linewidth=0.9, linestyle="--", label="followed fully")
-    for name, kind, filled in (("model", "mri", True), ("linear", "mri", True), ("model", "pet_only", False)):
+    trivial = [(name, "mri", True) for name, predictor in TRIVIAL_PREDICTORS.items() if predictor.reads_mri]
+    for name, kind, filled in ((MODEL, "mri", True), *trivial, (MODEL, "pet_only", False)):
         own = rows[(rows["predictor"] == name) & (rows["kind"] == kind)]
-        colour, marker = SERIES_STYLES[name]
+        colour, marker = _style_of(name)
         value, low, high = (100 * own[key].to_numpy(float) for key in ("response", "response_low", "response_high"))
         low, high = np.where(np.isfinite(low), low, value), np.where(np.isfinite(high), high, value)
         axes.errorbar(
             100 * own["depth"], value, np.abs([value - low, high - value]), color=colour, marker=marker, markersize=4,
             markerfacecolor=colour if filled else "white", linewidth=1.3, linestyle="-" if filled else ":", capsize=2,
-            label=f"{PREDICTOR_LABELS[name]}, {KINDS[kind]}",
+            label=f"{predictor_labels()[name]}, {KINDS[kind]}",
         )  # fmt: skip
     axes.set_ylim(top=max(axes.get_ylim()[1], 1.55 * whole))
     tidy(axes, title, "response (%)")

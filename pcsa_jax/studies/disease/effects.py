@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from pcsa_jax.evaluation.summary import PREDICTOR_LABELS
+from pcsa_jax.evaluation.summary import predictor_labels
 from pcsa_jax.presentation.statistics import bland_altman, correlation, group_difference, resampling_weights
 from pcsa_jax.studies.disease.people import one_row_each
 
@@ -123,7 +123,7 @@ def regional_table(regions: "pd.DataFrame", *, seed: int = 0) -> "pd.DataFrame":
     people = one_row_each(regions, keys, measures)
     rows = []
     for region in regions["region"].unique():
-        for name in (known for known in PREDICTOR_LABELS if known in set(regions["predictor"])):
+        for name in (known for known in predictor_labels() if known in set(regions["predictor"])):
             own = people[(people["region"] == region) & (people["predictor"] == name)]
             rows.append({"region": region, "predictor": name} | _agreement(own, seed))
     return pd.DataFrame(rows, columns=list(AGREEMENT_COLUMNS))

@@ -101,8 +101,8 @@ def assess_pairs(
 
     brain, regions, weights = brain_mask(grid), region_masks(grid), lesion_weights(grid)
     norm = _norm(train)
-    others = {name: kind.fit(train.mri, train.pet) for name, kind in TRIVIAL_PREDICTORS.items()}
-    predictors = {"model": generate, "linear": others["linear"].predict, "mean_pet": others["mean_pet"].predict}
+    trivial = {name: own.fit(train.mri, train.pet).predict for name, own in TRIVIAL_PREDICTORS.items()}
+    predictors = {"model": generate, **trivial}
     tables: dict[str, list[Any]] = {"regions": [], "lesions": [], "zmaps": []}
     slices: dict[str, list[np.ndarray]] = {}
     changes: dict[str, np.ndarray] = {}

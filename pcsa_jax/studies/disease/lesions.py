@@ -16,7 +16,7 @@ from pcsa_jax.data.lesions import (
     measured_depth,
 )
 from pcsa_jax.data.regions import brain_mask
-from pcsa_jax.evaluation.summary import PREDICTOR_LABELS
+from pcsa_jax.evaluation.summary import predictor_labels
 from pcsa_jax.presentation.statistics import describe, resampling_weights
 from pcsa_jax.studies.disease.people import one_row_each
 
@@ -105,7 +105,7 @@ def lesion_summary(lesions: "pd.DataFrame", *, seed: int = 0) -> "pd.DataFrame":
              **{key: own[key].mean() for key in ("outside", "real", "synthetic", "error")},
              "error_low": bounds["error"][0], "error_high": bounds["error"][1]}
         )  # fmt: skip
-    order = {"place": list(PLACES), "kind": list(KINDS), "predictor": list(PREDICTOR_LABELS)}
+    order = {"place": list(PLACES), "kind": list(KINDS), "predictor": list(predictor_labels())}
     table = pd.DataFrame(rows, columns=list(SUMMARY_COLUMNS))
     return table.sort_values(keys, key=lambda column: _ranked(column, order), ignore_index=True)
 

@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 from pcsa_jax.data.lesions import DEPTHS, PLACES
 from pcsa_jax.data.norms import LOW_Z, MIN_PEOPLE, SMALLEST_STD
+from pcsa_jax.data.predictors import TRIVIAL_PREDICTORS
 from pcsa_jax.data.subjects import DIAGNOSES
-from pcsa_jax.evaluation.summary import PREDICTOR_LABELS
+from pcsa_jax.evaluation.summary import CEILING, predictor_labels
 from pcsa_jax.presentation.markdown import markdown_table
 from pcsa_jax.presentation.numbers import MINUS, NONE, interval, number
 from pcsa_jax.studies.disease.effects import LOW_REGION_Z
@@ -46,7 +47,7 @@ def _with_interval(row: Any, column: str, digits: int, *, percent: bool = False)
 
 
 def _kept(own: "pd.DataFrame") -> str:
-    """How much of a region's AD - CN difference the generator keeps, in words, beside the linear predictor."""
+    """How much of a region's AD - CN difference the generator keeps, in words, beside the trivial predictors."""
     rows = own.set_index("predictor")
     row = rows.loc["model"]
     name, bounds = NAMES[row["region"]], [_value(row[key]) for key in ("share_kept_low", "share_kept_high")]
@@ -62,9 +63,10 @@ def _kept(own: "pd.DataFrame") -> str:
     else:
         verdict = "kept in part or whole (the interval holds 100 %)"
     shares = {known: _with_interval(rows.loc[known], "share_kept", 0, percent=True) for known in rows.index}
-    beside = f"the voxel-wise linear predictor keeps {shares['linear']} %"
-    if "predictable" in shares:
-        beside += f", the ceiling {shares['predictable']} %"
+    others = [name for name, predictor in TRIVIAL_PREDICTORS.items() if predictor.reads_mri and name in shares]
+    beside = ", ".join(f"the {predictor_labels()[name]} predictor keeps {shares[name]} %" for name in others)
+    if CEILING in shares:
+        beside += f", the ceiling {shares[CEILING]} %"
     return f"**{name}**: {verdict}. The generator keeps {shares['model']} % of the real AD − CN difference; {beside}."
 
 
@@ -72,7 +74,7 @@ def region_section(agreement: "pd.DataFrame") -> list[str]:
     """Agreement and effects per region, from the lines of ``regional_agreement.tsv``."""
     accuracy, effects = [], []
     for _, row in agreement.iterrows():
-        names = [NAMES[row["region"]], PREDICTOR_LABELS[row["predictor"]]]
+        names = [NAMES[row["region"]], predictor_labels()[row["predictor"]]]
         limits = [_value(row["limit_low"]), _value(row["limit_high"])]
         measured = _number(row["mae"], 3), _number(row["pearson_r"], 2), _number(row["bias"], 3, signed=True)
         accuracy.append([*names, *measured, interval(None if None in limits else limits, 3, signed=True)])
@@ -103,7 +105,7 @@ def lesion_section(lesions: "pd.DataFrame") -> list[str]:
     rows = [
         [
             f"{NAMES[row['place']]}, {KINDS[row['kind']]}",
-            PREDICTOR_LABELS[row["predictor"]],
+            predictor_labels()[row["predictor"]],
             _with_interval(row, "response", 1, percent=True),
             _number(100 * row["outside"], 2),
             _number(before[tuple(row[keys])], 3, signed=True),
@@ -195,11 +197,11 @@ def zmap_section(
 def _deviations(people: "pd.DataFrame") -> list[list[str]]:
     """Means of the z-maps' measures, per predictor and diagnosis."""
     rows = []
-    for name in (known for known in PREDICTOR_LABELS if known in set(people["predictor"])):
+    for name in (known for known in predictor_labels() if known in set(people["predictor"])):
         for group in (known for known in DIAGNOSES if known in set(people["diagnosis"])):
             own = people[(people["predictor"] == name) & (people["diagnosis"] == group)]
             mean = own[list(Z_MEASURES)].mean()
-            cells = [PREDICTOR_LABELS[name], group, _number(mean["z_correlation"], 2), _number(mean["dice"], 2)]
+            cells = [predictor_labels()[name], group, _number(mean["z_correlation"], 2), _number(mean["dice"], 2)]
             for key, factor, digits in (("low", 100, 1), ("std", 1, 2), ("severity", 1, 2)):
                 both = (_number(factor * mean[f"{key}_{kind}"], digits) for kind in ("real", "synthetic"))
                 cells.append(" / ".join(both))
@@ -229,8 +231,9 @@ def _spread(people: "pd.DataFrame") -> str:
 
 def _lows(agreement: "pd.DataFrame") -> list[list[str]]:
     rows = []
-    for _, row in agreement[agreement["predictor"] != "mean_pet"].iterrows():
-        cells = [NAMES[row["region"]], PREDICTOR_LABELS[row["predictor"]]]
+    same_for_all = [name for name, predictor in TRIVIAL_PREDICTORS.items() if not predictor.reads_mri]
+    for _, row in agreement[~agreement["predictor"].isin(same_for_all)].iterrows():
+        cells = [NAMES[row["region"]], predictor_labels()[row["predictor"]]]
         for total in (row["num_ad_low_real"], row["num_ad_low_synthetic"]):
             cells += [str(total), f"{row['num_ad_low_both']} of {total}" if total else NONE]
         rows.append(cells)

@@ -2,12 +2,12 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from pcsa_jax.evaluation.charts import REFERENCE_STYLES
-from pcsa_jax.evaluation.summary import METRICS
+from pcsa_jax.evaluation.charts import trivial_line_styles
+from pcsa_jax.evaluation.summary import CEILING, METRICS
 from pcsa_jax.presentation.charts import LINE_COLOURS, tidy
 from pcsa_jax.presentation.figures import INK, new_figure, save
 from pcsa_jax.presentation.numbers import number
@@ -20,7 +20,10 @@ if TYPE_CHECKING:
 
 DOT_COLOUR, CEILING_COLOUR, TRIVIAL_COLOUR = LINE_COLOURS[1], LINE_COLOURS[3], LINE_COLOURS[2]
 LABEL_BOX = {"facecolor": "white", "edgecolor": "none", "pad": 1.5}
-LINE_STYLES = {**REFERENCE_STYLES, "predictable": "-."}
+
+
+def _line_styles() -> dict[str, Any]:
+    return {**trivial_line_styles(), CEILING: "-."}
 
 
 def _draw_systems(
@@ -40,10 +43,10 @@ def _draw_systems(
 
 
 def _draw_references(axes: "Axes", rowset: RowSet, metric: str, statistics: Statistics) -> None:
-    for name, style in LINE_STYLES.items():
+    for name, style in _line_styles().items():
         mean = statistics.spreads[name][metric].mean if name in statistics.spreads else None
         if mean is not None:
-            colour = CEILING_COLOUR if name == "predictable" else TRIVIAL_COLOUR
+            colour = CEILING_COLOUR if name == CEILING else TRIVIAL_COLOUR
             axes.axvline(mean, color=colour, linestyle=style, linewidth=1.3, label=label(rowset, name), zorder=1.5)
 
 
@@ -52,7 +55,7 @@ def _leave_far_rows_out(
 ) -> None:
     """Where a row's mean is further off than the core of the picture is wide, cuts it off and prints its value."""
     means = [statistics.spreads[row][metric].mean for row in subjects]
-    lines = [spreads[metric].mean for name, spreads in statistics.spreads.items() if name in LINE_STYLES]
+    lines = [spreads[metric].mean for name, spreads in statistics.spreads.items() if name in _line_styles()]
     lines = [mean for mean in lines if mean is not None]
     own = subjects[reference if reference in subjects else next(iter(subjects))][metric].dropna()
     core = np.array([*own, *lines])

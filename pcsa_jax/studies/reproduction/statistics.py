@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from pcsa_jax.data.predictors import TRIVIAL_PREDICTORS
 from pcsa_jax.errors import UserError
-from pcsa_jax.evaluation.summary import METRICS, PREDICTOR_LABELS, TRIVIAL
+from pcsa_jax.evaluation.summary import METRICS, MODEL, predictor_labels
 from pcsa_jax.studies.reproduction.comparisons import Comparison, compare, describe_sample, with_verdicts
 from pcsa_jax.studies.reproduction.rowsets import RowSet
 
@@ -63,7 +64,7 @@ class Statistics(NamedTuple):
 
 def label(rowset: RowSet, system: str) -> str:
     """The name of a row, trivial predictor or ceiling for print."""
-    return rowset.labels.get(system) or PREDICTOR_LABELS[system]
+    return rowset.labels.get(system) or predictor_labels()[system]
 
 
 def system_lines(rowset: RowSet, scores: "pd.DataFrame") -> dict[str, "pd.DataFrame"]:
@@ -88,8 +89,8 @@ def system_lines(rowset: RowSet, scores: "pd.DataFrame") -> dict[str, "pd.DataFr
         )
     systems = {row: models[models["row"] == row] for row in rows}
     source = scores[scores["row"] == (rowset.reference if rowset.reference in rows else rows[0])]
-    for name in PREDICTOR_LABELS:
-        if name != "model" and (source["predictor"] == name).any():
+    for name in predictor_labels():
+        if name != MODEL and (source["predictor"] == name).any():
             systems[name] = source[source["predictor"] == name]
     return systems
 
@@ -128,7 +129,7 @@ def _paired_differences(first: "pd.DataFrame", second: "pd.DataFrame") -> "pd.Da
 def _pairs_of_systems(rowset: RowSet, systems: Mapping[str, "pd.DataFrame"]) -> list[tuple[str, str]]:
     """The reference row, then the plain network, with every other row and trivial predictor; no pair twice."""
     firsts = [name for name in dict.fromkeys([rowset.reference, BASELINE]) if name in systems]
-    seconds = [name for name in systems if name in rowset.rows or name in TRIVIAL]
+    seconds = [name for name in systems if name in rowset.rows or name in TRIVIAL_PREDICTORS]
     pairs = [(first, second) for first in firsts for second in seconds if first != second]
     return [pair for place, pair in enumerate(pairs) if pair[::-1] not in pairs[:place]]
 
