@@ -69,12 +69,50 @@ def _suvr(volume: np.ndarray, reference: np.ndarray | None, subject: str) -> Int
     return IntensityRange(0.0, MAX_SUVR * uptake)
 
 
-NORMALISATIONS: dict[str, Callable[[np.ndarray, np.ndarray | None, str], IntensityRange]] = {
-    "minmax": _minmax,
-    "percentile": _percentile,
-    "suvr": _suvr,
+class PetScale(NamedTuple):
+    """What 0 to 1 stands for in a normalised PET, and so in a generator's output.
+
+    Attributes:
+      range: the values, in the unit, that 0 and 1 stand for.
+      unit: short.
+      meaning: of the unit, in words.
+    """
+
+    range: tuple[float, float]
+    unit: str
+    meaning: str
+
+
+class Normalisation(NamedTuple):
+    """A way to bring intensities to [0, 1].
+
+    Attributes:
+      find_range: (volume, weights of the reference region or None, subject for messages) -> what becomes 0 and 1.
+      scale: of a PET that went through it.
+      hottest: what the value of every voxel depends on, in words; empty if the scale is absolute.
+    """
+
+    find_range: Callable[[np.ndarray, np.ndarray | None, str], IntensityRange]
+    scale: PetScale
+    hottest: str
+
+
+NORMALISATIONS: dict[str, Normalisation] = {
+    "minmax": Normalisation(
+        _minmax,
+        PetScale((0.0, 1.0), "arbitrary", "relative to the volume's own range (minimum to maximum), not SUVR"),
+        "hottest voxel",
+    ),
+    "percentile": Normalisation(
+        _percentile,
+        PetScale((0.0, 1.0), "arbitrary", "relative to the volume's own range (0 to its 99.9th percentile), not SUVR"),
+        "99.9th percentile",
+    ),
+    "suvr": Normalisation(
+        _suvr, PetScale((0.0, MAX_SUVR), "SUVR", "FDG uptake relative to the mean of the reference region"), ""
+    ),
 }
-"""Name -> the intensity range of one volume. ``minmax`` is the paper's (Eq. 13)."""
+"""Name in a config -> what it does: the one place to add another. ``minmax`` is the paper's (Eq. 13)."""
 
 
 def intensity_range(
@@ -98,7 +136,7 @@ def intensity_range(
             f"{subject}: expected a volume with contrast, found the constant {low:g} ({normalisation} range is "
             "empty). Exclude the scan or make the file again."
         )
-    found = NORMALISATIONS[normalisation](volume, reference, subject)
+    found = NORMALISATIONS[normalisation].find_range(volume, reference, subject)
     if not found.high > found.low:
         raise UserError(
             f"{subject}: expected values above 0, found {low:g} to {high:g} ({normalisation} range is empty). Exclude "

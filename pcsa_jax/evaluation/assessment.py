@@ -10,7 +10,7 @@ from ml_collections import ConfigDict
 
 from pcsa_jax.data.grid import Grid
 from pcsa_jax.data.inputs import check_one_grid, describe_preparation, inputs_table
-from pcsa_jax.data.normalisation import MAX_SUVR
+from pcsa_jax.data.normalisation import NORMALISATIONS
 from pcsa_jax.data.pairs import Pairs, load_pairs
 from pcsa_jax.data.splits import SPLITS, check_splits, read_splits
 from pcsa_jax.data.subjects import DIAGNOSES, Cohort, Subject, listing
@@ -104,15 +104,15 @@ def _counts(subjects: Mapping[str, Sequence[Subject]]) -> dict[str, dict[str, in
 
 def _describe_uptake(data: ConfigDict) -> str:
     """What the uptake values of the report are."""
-    if data.normalisation == "suvr":
+    normalisation = NORMALISATIONS[data.normalisation]
+    if normalisation.hottest:
         return (
-            f"Uptake is SUVR / {MAX_SUVR:g}, with the {data.reference_region} as reference region: one scale for "
-            "everybody."
+            "Uptake is on each volume's own 0–1 scale, so a region's value depends on the "
+            f"{normalisation.hottest} of the volume; it is not an SUVR."
         )
-    hottest = "hottest voxel" if data.normalisation == "minmax" else "99.9th percentile"
     return (
-        f"Uptake is on each volume's own 0–1 scale, so a region's value depends on the {hottest} of the volume; it is "
-        "not an SUVR."
+        f"Uptake is {normalisation.scale.unit} / {normalisation.scale.range[1]:g}, with the {data.reference_region} as "
+        "reference region: one scale for everybody."
     )
 
 

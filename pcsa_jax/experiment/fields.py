@@ -10,68 +10,7 @@ from pcsa_jax.data.regions import REFERENCE_REGIONS
 from pcsa_jax.errors import UserError
 from pcsa_jax.experiment import field_checks as a
 from pcsa_jax.experiment.field_checks import Check, prefixed
-
-_DISCRIMINATOR = {"features": a.levels(4), "conditional": a.FLAG, "negative_slope": a.number(0, 1)}
-_GROUPS = {"group_features": a.whole(1)}
-_PATCHES = _DISCRIMINATOR | _GROUPS
-
-SYSTEM_FIELDS: dict[str, tuple[dict[str, Check], dict[str, Check]]] = {
-    "pcsa": (
-        {
-            "stages": a.STAGES,
-            "bottleneck_features": a.whole(1),
-            "residual_blocks": a.whole(0),
-            "channel_attention": a.choice("softmax_sigmoid", "softmax", "sigmoid", "none"),
-            "reduction": a.whole(1),
-            "attention_sizes": a.wholes(1),
-            "skip_sizes": a.wholes(1),
-            "transposed": a.FLAG,
-            "output": a.choice("none", "sigmoid", "relu"),
-        },
-        _DISCRIMINATOR,
-    ),
-    "unet": ({"features": a.levels(5)} | _GROUPS, _PATCHES),
-    "cgan_unet": (
-        {"features": a.levels(4), "decoder_features": a.levels(4), "last_features": a.whole(1)} | _GROUPS,
-        _PATCHES,
-    ),
-    "hgan": (
-        {"features": a.whole(1), "strided": a.count(4), "blocks": a.whole(0), "kernel_size": a.ODD} | _GROUPS,
-        {name: check for name, check in _PATCHES.items() if name != "conditional"},
-    ),
-    "gla_gan": ({"global_features": a.levels(5), "local_features": a.levels(4)} | _GROUPS, _PATCHES),
-}
-"""System -> checks of its ``generator`` and of its ``discriminator`` group."""
-
-_COMMON: dict[str, Check] = {
-    "row": a.NAME,
-    "system": a.choice(*SYSTEM_FIELDS),
-    "seed": a.whole(0),
-    "precision": a.choice("float32", "bfloat16"),
-    "batch_size": a.whole(1),
-    "micro_batches": a.whole(1),
-    "num_epochs": a.whole(1),
-    "data.root": a.TEXT,
-    "data.participants": a.TEXT,
-    "data.pairs": a.whole(1),
-    "data.mri_only": a.whole(0),
-    "data.size": a.SIZE,
-    "data.fold": a.whole(0),
-    "data.num_folds": a.whole(2),
-    "data.split_seed": a.whole(0),
-    "data.validation_fraction": a.FRACTION,
-    "data.normalisation": a.choice(*NORMALISATIONS),
-    "data.reference_region": a.choice(*REFERENCE_REGIONS),
-    "data.resident_gib": a.number(0),
-    **prefixed("loss", {name: a.number(0) for name in ("adversarial", "l1", "ssim", "ms_ssim", "cycle")}),
-    "adversarial_form": a.choice("bce", "lsgan", "hinge", "absolute"),
-    "ms_ssim_exponents": a.choice("raw", "normalised"),
-    **prefixed("generator_optimizer", a.OPTIMIZER),
-    **prefixed("discriminator_optimizer", a.OPTIMIZER),
-    "log_every_steps": a.whole(1),
-    "evaluate_every_epochs": a.whole(1),
-    "checkpoint_every_epochs": a.whole(1),
-}
+from pcsa_jax.experiment.systems import SYSTEMS
 
 CHANGEABLE = frozenset({
     "num_epochs", "log_every_steps", "evaluate_every_epochs", "checkpoint_every_epochs", "data.root",
@@ -87,8 +26,42 @@ def fields(flat: Mapping[str, Any]) -> dict[str, Check]:
     Args:
       flat: the config, ``{"group.field": value}``; an unknown system counts as ``pcsa``: its own check tells.
     """
-    generator, discriminator = SYSTEM_FIELDS.get(str(flat.get("system")), SYSTEM_FIELDS["pcsa"])
-    return {**_COMMON, **prefixed("generator", generator), **prefixed("discriminator", discriminator)}
+    system = SYSTEMS.get(str(flat.get("system")), SYSTEMS["pcsa"])
+    networks = {"generator": system.generator_fields, "discriminator": system.discriminator_fields}
+    return _common() | {name: check for group, own in networks.items() for name, check in prefixed(group, own).items()}
+
+
+def _common() -> dict[str, Check]:
+    """Fields of every system; what may be chosen is looked up when asked, so that a table's entry is enough."""
+    return {
+        "row": a.NAME,
+        "system": a.choice(*SYSTEMS),
+        "seed": a.whole(0),
+        "precision": a.choice("float32", "bfloat16"),
+        "batch_size": a.whole(1),
+        "micro_batches": a.whole(1),
+        "num_epochs": a.whole(1),
+        "data.root": a.TEXT,
+        "data.participants": a.TEXT,
+        "data.pairs": a.whole(1),
+        "data.mri_only": a.whole(0),
+        "data.size": a.SIZE,
+        "data.fold": a.whole(0),
+        "data.num_folds": a.whole(2),
+        "data.split_seed": a.whole(0),
+        "data.validation_fraction": a.FRACTION,
+        "data.normalisation": a.choice(*NORMALISATIONS),
+        "data.reference_region": a.choice(*REFERENCE_REGIONS),
+        "data.resident_gib": a.number(0),
+        **prefixed("loss", {name: a.number(0) for name in ("adversarial", "l1", "ssim", "ms_ssim", "cycle")}),
+        "adversarial_form": a.choice("bce", "lsgan", "hinge", "absolute"),
+        "ms_ssim_exponents": a.choice("raw", "normalised"),
+        **prefixed("generator_optimizer", a.OPTIMIZER),
+        **prefixed("discriminator_optimizer", a.OPTIMIZER),
+        "log_every_steps": a.whole(1),
+        "evaluate_every_epochs": a.whole(1),
+        "checkpoint_every_epochs": a.whole(1),
+    }
 
 
 def check_combinations(config: ConfigDict) -> None:

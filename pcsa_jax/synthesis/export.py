@@ -4,7 +4,7 @@ import hashlib
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import jax
 import numpy as np
@@ -13,7 +13,7 @@ from safetensors.numpy import save
 
 from pcsa_jax.data.files import replacing
 from pcsa_jax.data.grid import SPACE, Grid
-from pcsa_jax.data.normalisation import MAX_SUVR, intensity_range
+from pcsa_jax.data.normalisation import NORMALISATIONS, PetScale, intensity_range
 from pcsa_jax.errors import UserError
 from pcsa_jax.experiment.build import PRECISIONS
 from pcsa_jax.experiment.config import resolved, tupled
@@ -26,33 +26,9 @@ FORMAT = "pcsa_jax generator 1"
 """First key of the metadata; the number changes when a reader of the old one could not read the new one."""
 
 
-class PetScale(NamedTuple):
-    """What the generator's 0 to 1 stands for.
-
-    Attributes:
-      range: the values, in the unit, that 0 and 1 stand for.
-      unit: short.
-      meaning: of the unit, in words.
-    """
-
-    range: tuple[float, float]
-    unit: str
-    meaning: str
-
-
-PET_SCALES = {
-    "minmax": PetScale((0.0, 1.0), "arbitrary", "relative to the volume's own range (minimum to maximum), not SUVR"),
-    "percentile": PetScale(
-        (0.0, 1.0), "arbitrary", "relative to the volume's own range (0 to its 99.9th percentile), not SUVR"
-    ),
-    "suvr": PetScale((0.0, MAX_SUVR), "SUVR", "FDG uptake relative to the mean of the reference region"),
-}
-"""Normalisation of the PET in training -> scale of the output."""
-
-
 def pet_scale(card: Mapping[str, Any]) -> PetScale:
     """The scale of a generator's output; files written before cards had one hold one of the first two."""
-    known = PET_SCALES[card["normalisation"]["pet"]]
+    known = NORMALISATIONS[card["normalisation"]["pet"]].scale
     return known._replace(range=tuple(card.get("pet", {}).get("range", known.range)))
 
 
@@ -66,7 +42,7 @@ def describe_generator(run: TrainedRun, *, cohort: str, is_phantom: bool | None)
     """
     grid, config = Grid(run.config.data.size), resolved(run.config)
     normalisation = config["data"]["normalisation"]
-    scale = PET_SCALES[normalisation]
+    scale = NORMALISATIONS[normalisation].scale
     return {
         "format": FORMAT,
         "system": config["system"],

@@ -6,9 +6,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from pcsa_jax.data.normalisation import PetScale
 from pcsa_jax.errors import UserError
 from pcsa_jax.experiment.cohort import describe_cohort
-from pcsa_jax.synthesis.export import LoadedGenerator, PetScale, describe_generator, load_generator, pet_scale
+from pcsa_jax.synthesis.export import LoadedGenerator, describe_generator, load_generator, pet_scale
 from pcsa_jax.training.trained import open_run
 
 

@@ -12,7 +12,6 @@ from pcsa_jax.data import normalisation
 from pcsa_jax.errors import UserError
 from pcsa_jax.synthesis import generators
 from pcsa_jax.synthesis.export import (
-    PET_SCALES,
     describe_generator,
     export_generator,
     load_generator,
@@ -93,7 +92,7 @@ def test_suvr_is_given_back_in_suvr(files, maps, tmp_path):
 
 def test_files_from_before_cards_had_a_scale_still_open(files, tmp_path):
     path = changed(files[0], tmp_path, lambda card: card.pop("pet"))
-    assert pet_scale(load_generator(path).card) == PET_SCALES["minmax"]
+    assert pet_scale(load_generator(path).card) == normalisation.NORMALISATIONS["minmax"].scale
     assert open_generators([path, files[1]]).scale.unit == "arbitrary"
 
 
@@ -104,12 +103,11 @@ def test_the_card_says_what_0_to_1_stands_for(trained):
         "meaning": "relative to the volume's own range (minimum to maximum), not SUVR",
     }  # fmt: skip
     assert card["output"] == f"FDG-PET in [0, 1]: {card['pet']['meaning']}"
-    assert scale_note(PET_SCALES["suvr"]) == "; 0 stands for 0 and 1 for 3 SUVR"
+    assert scale_note(normalisation.NORMALISATIONS["suvr"].scale) == "; 0 stands for 0 and 1 for 3 SUVR"
 
 
 def test_every_normalisation_of_the_training_has_a_scale():
-    assert set(normalisation.NORMALISATIONS) <= set(PET_SCALES)
-    assert PET_SCALES["suvr"].range == (0, getattr(normalisation, "MAX_SUVR", 3))
+    assert normalisation.NORMALISATIONS["suvr"].scale.range == (0, normalisation.MAX_SUVR)
 
 
 def test_the_precision_is_the_training_s(files, tmp_path, maps):
