@@ -10,6 +10,9 @@ pcsa = importlib.util.module_from_spec(_spec)
 _spec.loader.exec_module(pcsa)
 
 
+ROWS = pcsa.ROWS
+
+
 def get_config(row: str = "pcsa") -> ConfigDict:
     config = pcsa.get_config(row)
     config.data.size = 32
@@ -19,7 +22,7 @@ def get_config(row: str = "pcsa") -> ConfigDict:
         # Features are half as wide as at 64^3: the same layers carry self-attention and skip connections.
         for name in ("attention_sizes", "skip_sizes"):
             config.generator[name] = tuple(size // 2 for size in config.generator[name])
-    config.update(pcsa.comparison.NARROW.get(row, {}))
+    config.update(pcsa.rows.NARROW.get(row, {}))
     # A short budget wants many small steps and a schedule; measured in docs/decisions.md.
     config.batch_size = 1
     config.num_epochs = 13

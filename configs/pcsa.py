@@ -5,37 +5,19 @@ import pathlib
 
 from ml_collections import ConfigDict
 
-_spec = importlib.util.spec_from_file_location("comparison", pathlib.Path(__file__).with_name("comparison.py"))
-comparison = importlib.util.module_from_spec(_spec)
-_spec.loader.exec_module(comparison)
+from pcsa_jax.experiment.rows import apply_row
 
-MS_SSIM_WEIGHT = 0.1  # of the (MS-)SSIM term where it is on
+_spec = importlib.util.spec_from_file_location("rows", pathlib.Path(__file__).with_name("rows.py"))
+rows = importlib.util.module_from_spec(_spec)
+_spec.loader.exec_module(rows)
 
-ROWS = {
-    "pcsa": {},  # the full model; Figs. 3-5
-    "pca": {"generator.attention_sizes": ()},  # Fig. 3: no self-attention
-    "sa": {  # Fig. 3: plain 3x3x3 convolutions in place of pyramids with channel attention
-        "generator.stages": (((3, 24),), ((3, 96),)),
-        "generator.channel_attention": "none",
-    },
-    "sa4": {},  # Table 1: the full model
-    "sa16": {"generator.attention_sizes": (16,)},  # Table 1
-    "sa32": {"generator.attention_sizes": (32,)},  # Table 1
-    "adversarial": {"loss.l1": 0.0, "loss.ms_ssim": 0.0},  # Table 2
-    "mae": {"loss.ms_ssim": 0.0},  # Table 2
-    "ms_ssim": {"loss.l1": 0.0},  # Table 2
-    "mae_ssim": {"loss.ssim": MS_SSIM_WEIGHT, "loss.ms_ssim": 0.0},  # Table 2
-    "mae_ms_ssim": {},  # Table 2: the full model
-    **comparison.ROWS,  # Fig. 5: other systems
-}
+ROWS = rows.ROWS
 
 
 def get_config(row: str = "pcsa") -> ConfigDict:
-    if row not in ROWS:
-        raise ValueError(f"row: expected one of {', '.join(ROWS)}, found {row!r}")
     config = ConfigDict()
     config.row = row  # name in the tables
-    config.system = "pcsa"  # networks: pcsa | unet | cgan_unet | hgan | gla_gan (configs/comparison.py)
+    config.system = "pcsa"  # networks: pcsa | unet | cgan_unet | hgan | gla_gan (configs/rows.py)
     config.seed = 0  # of parameters and data order
     config.precision = "float32"  # arithmetic of the networks: float32 | bfloat16
     config.batch_size = 16  # volumes a step; 4.2
@@ -72,7 +54,9 @@ def get_config(row: str = "pcsa") -> ConfigDict:
         "negative_slope": 0.2,  # of the leaky ReLU; open
     })  # fmt: skip
     # Eq. 12: weight of each term; the weights are open, L1 = 1 is the unit.
-    config.loss = ConfigDict({"adversarial": 0.01, "l1": 1.0, "ssim": 0.0, "ms_ssim": MS_SSIM_WEIGHT, "cycle": 0.0})
+    config.loss = ConfigDict(
+        {"adversarial": 0.01, "l1": 1.0, "ssim": 0.0, "ms_ssim": rows.MS_SSIM_WEIGHT, "cycle": 0.0}
+    )
     config.adversarial_form = "bce"  # bce (non-saturating) | lsgan | hinge | absolute; 3.4.1
     config.ms_ssim_exponents = "raw"  # raw (as printed) | normalised (sum 1); 3.4.3
     adam = {"b1": 0.9, "b2": 0.999, "schedule": "constant", "gradient_clip": 0.0}  # 4.2; clip: global norm, 0 = off
@@ -81,8 +65,5 @@ def get_config(row: str = "pcsa") -> ConfigDict:
     config.log_every_steps = 10  # steps between rows of metrics.jsonl
     config.evaluate_every_epochs = 10  # epochs between scores on the validation part
     config.checkpoint_every_epochs = 10  # epochs between checkpoints
-    for name, value in ROWS[row].items():
-        *group, field = name.split(".")
-        # A dict takes the place of its group: other networks have other fields.
-        (config[group[0]] if group else config)[field] = value
+    apply_row(config, ROWS, row)
     return config

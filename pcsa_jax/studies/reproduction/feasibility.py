@@ -7,10 +7,7 @@ from ml_collections import ConfigDict
 from pcsa_jax.data.splits import SPLITS, make_splits
 from pcsa_jax.data.subjects import DIAGNOSES, Cohort
 from pcsa_jax.errors import UserError
-from pcsa_jax.studies.reproduction.rowsets import ROWSETS
-
-TWO_GROUPS = ("table3", "disease")
-"""Targets that compare AD with CN."""
+from pcsa_jax.studies.reproduction.rowsets import TARGETS, row_sets
 
 
 def check_cohort(cohort: Cohort, targets: Sequence[str], folds: int) -> None:
@@ -24,11 +21,11 @@ def check_cohort(cohort: Cohort, targets: Sequence[str], folds: int) -> None:
             "be reproduced on it; python -m pcsa_jax synthesize needs neither PET nor diagnoses."
         )
     shown = " and ".join(f"{count} {diagnosis}" for diagnosis, count in counts.items())
-    wanting = [target for target in targets if target in TWO_GROUPS]
+    wanting = [target for target in targets if TARGETS[target].compares_groups]
     if wanting and not all(counts.values()):
         raise UserError(
             f"{subject}: expected participants of both diagnoses for {' and '.join(wanting)}, found {shown}. "
-            f"{', '.join(ROWSETS)} can be run on it."
+            f"{', '.join(row_sets())} can be run on it."
         )
     least = min(count for count in counts.values() if count)
     if least < folds:
@@ -64,6 +61,6 @@ def split_folds(data: ConfigDict, cohort: Cohort, folds: int, targets: Sequence[
                 raise UserError(
                     f"split: expected AD and CN in every part for table3, found no {min(missing)} in {part} of fold "
                     f"{fold}. Raise --config.data.validation_fraction (now {data.validation_fraction:g}) or use fewer "
-                    f"folds; {', '.join(ROWSETS)} and disease can be run as it is."
+                    f"folds; {', '.join(row_sets())} and disease can be run as it is."
                 )
     return splits

@@ -10,21 +10,12 @@ from pcsa_jax.data.subjects import Cohort
 from pcsa_jax.errors import UserError
 from pcsa_jax.experiment.cohort import open_cohort
 from pcsa_jax.experiment.config import flatten, parse_config
+from pcsa_jax.experiment.rows import Row, read_rows
 from pcsa_jax.experiment.workdir import Workdir
 from pcsa_jax.studies.classification.config import CLASSIFIER
 from pcsa_jax.studies.reproduction.feasibility import check_cohort, split_folds
-from pcsa_jax.studies.reproduction.rowsets import ROWSETS
+from pcsa_jax.studies.reproduction.rowsets import TARGETS, rows_of
 from pcsa_jax.training import loop
-
-GENERATOR_ROW = "pcsa"
-"""The row whose generators ``table3`` and ``disease`` look at."""
-
-TARGETS: dict[str, tuple[str, ...]] = {
-    **{name: rowset.rows for name, rowset in ROWSETS.items()},
-    "table3": (GENERATOR_ROW,),
-    "disease": (GENERATOR_ROW,),
-}
-"""What can be reproduced -> the rows that are trained for it."""
 
 ALL = "all"
 
@@ -42,7 +33,7 @@ class Request(NamedTuple):
     """What the user asks for.
 
     Attributes:
-      target: key of :data:`TARGETS`, or :data:`ALL`.
+      target: key of :data:`~pcsa_jax.studies.reproduction.rowsets.TARGETS`, or :data:`ALL`.
       config: config file, without a row.
       overrides: ``--config.FIELD=VALUE`` words, for every row.
       folds: by participant; each is tested once.
@@ -90,6 +81,7 @@ class Plan(NamedTuple):
     Attributes:
       request: as given.
       targets: what is presented, in this order.
+      known_rows: of the config file.
       runs: row by row, so that a table's rows are complete as early as possible.
       cohort: that all runs share.
       classifier: config of the classifiers; None if there are none to train.
@@ -97,6 +89,7 @@ class Plan(NamedTuple):
 
     request: Request
     targets: tuple[str, ...]
+    known_rows: Mapping[str, Row]
     runs: tuple[Run, ...]
     cohort: Cohort
     classifier: ConfigDict | None = None
@@ -118,7 +111,8 @@ def make_plan(request: Request) -> Plan:
         if number < least:
             raise UserError(f"{option}: expected at least {least}, found {number}.")
     targets = tuple(TARGETS) if request.target == ALL else (request.target,)
-    rows = tuple(dict.fromkeys(row for target in targets for row in TARGETS[target]))
+    known = _read_rows(request)
+    rows = tuple(dict.fromkeys(row for target in targets for row in rows_of(target, known)))
     configs = _row_configs(request, rows)
     classifier = _classifier_config(request) if "table3" in targets else None
     cohort = open_cohort(configs[rows[0]].data)
@@ -131,11 +125,11 @@ def make_plan(request: Request) -> Plan:
         for seed in range(request.seeds)
         for fold in range(request.folds)
     )
-    return Plan(request, targets, runs, cohort, classifier)
+    return Plan(request, targets, known, runs, cohort, classifier)
 
 
-def _row_configs(request: Request, rows: Sequence[str]) -> dict[str, ConfigDict]:
-    """Row -> its config with all overrides."""
+def _read_rows(request: Request) -> dict[str, Row]:
+    """The rows of the config file."""
     file, _, given = request.config.partition(":")
     if given:
         raise UserError(
@@ -143,6 +137,12 @@ def _row_configs(request: Request, rows: Sequence[str]) -> dict[str, ConfigDict]
         )
     if not Path(file).is_file():
         raise UserError(f"--config: expected a config file, found none at {file}. Try --config=configs/demo.py.")
+    return read_rows(Path(file))
+
+
+def _row_configs(request: Request, rows: Sequence[str]) -> dict[str, ConfigDict]:
+    """Row -> its config with all overrides."""
+    file = request.config
     plain = {row: flatten(_parse(file, row, ())) for row in rows}
     for word in request.overrides:
         _check_override(word.partition("=")[0].removeprefix("--config."), plain)

@@ -1,7 +1,9 @@
-"""The paper's tables and figures as sets of rows, and the numbers that it printed for them."""
+"""What can be reproduced: the paper's tables and figures, their rows, and the numbers that it printed for them."""
 
 from collections.abc import Mapping
 from typing import NamedTuple
+
+from pcsa_jax.experiment.rows import Row
 
 
 class Published(NamedTuple):
@@ -38,6 +40,32 @@ class RowSet(NamedTuple):
     published: Mapping[str, Mapping[str, Published]]
 
 
+class Target(NamedTuple):
+    """What can be reproduced.
+
+    Attributes:
+      summary: for ``--help``.
+      paper: where it is in the paper.
+      title: of a row set, what is varied; empty for a study of the generators of :data:`GENERATOR_ROW`.
+      published: of a row set, see :class:`RowSet`.
+      reference_first: whether the paper lists the reference row first or last.
+      shows_subject: whether its figure in the paper shows one subject as every row sees it.
+      compares_groups: whether it needs participants of both diagnoses.
+    """
+
+    summary: str
+    paper: str
+    title: str = ""
+    published: Mapping[str, Mapping[str, Published]] = {}
+    reference_first: bool = True
+    shows_subject: bool = False
+    compares_groups: bool = False
+
+
+GENERATOR_ROW = "pcsa"
+"""The reference of every row set, and the row whose generators ``table3`` and ``disease`` look at."""
+
+
 def _printed(ssim: str, psnr_db: str, mae: str) -> dict[str, Published]:
     """The three cells of a line, in the paper's order of columns, as printed."""
     cells = {"ssim": ssim, "psnr_db": psnr_db, "mae": mae}
@@ -51,71 +79,84 @@ _IN_THE_TEXT = _printed("0.9486", "29.65", "0.0194")
 _IN_THE_TABLES = _printed("0.9486 ± 0.0011", "29.65 ± 0.15", "0.0194 ± 0.0003")
 """The full model, last line of Table 2 and first of Table 1."""
 
-ROWSETS: dict[str, RowSet] = {
-    "fig3": RowSet(
-        name="fig3",
-        title="Pyramid convolution with channel attention, self-attention, and both",
-        paper="Figs. 3 and 4",
-        rows=("pcsa", "pca", "sa"),
-        reference="pcsa",
-        labels={"pcsa": "PCSA-GAN", "pca": "PCA-GAN", "sa": "SA-GAN"},
-        published={"pcsa": _IN_THE_TEXT},
+TARGETS: dict[str, Target] = {
+    "fig3": Target(
+        "modules: PCSA-GAN without self-attention, without pyramids",
+        "Figs. 3 and 4",
+        "Pyramid convolution with channel attention, self-attention, and both",
+        {"pcsa": _IN_THE_TEXT},
+        shows_subject=True,
     ),
-    "table1": RowSet(
-        name="table1",
-        title="The size of the features on which self-attention acts",
-        paper="Table 1",
-        rows=("pcsa", "sa16", "sa32"),
-        reference="pcsa",
-        labels={"pcsa": "4×4×4", "sa16": "16×16×16", "sa32": "32×32×32"},
-        published={
+    "table1": Target(
+        "the size of the features on which self-attention acts",
+        "Table 1",
+        "The size of the features on which self-attention acts",
+        {
             "pcsa": _IN_THE_TABLES,
             "sa16": _printed("0.9346 ± 0.0031", "28.75 ± 0.21", "0.0218 ± 0.0011"),
             "sa32": _printed("0.9150 ± 0.0017", "27.52 ± 0.09", "0.0251 ± 0.0006"),
         },
     ),
-    "table2": RowSet(
-        name="table2",
-        title="The terms of the generator's loss beside the adversarial one",
-        paper="Table 2",
-        rows=("adversarial", "mae", "ms_ssim", "mae_ssim", "pcsa"),
-        reference="pcsa",
-        labels={
-            "adversarial": "Adversarial loss",
-            "mae": "MAE loss",
-            "ms_ssim": "MS-SSIM loss",
-            "mae_ssim": "MAE + SSIM loss",
-            "pcsa": "MAE + MS-SSIM loss",
-        },
-        published={
+    "table2": Target(
+        "the terms of the loss",
+        "Table 2",
+        "The terms of the generator's loss beside the adversarial one",
+        {
             "adversarial": _printed("0.9201 ± 0.0017", "28.07 ± 0.08", "0.0235 ± 0.0002"),
             "mae": _printed("0.9330 ± 0.0013", "28.68 ± 0.09", "0.0218 ± 0.0002"),
             "ms_ssim": _printed("0.9371 ± 0.0027", "28.92 ± 0.14", "0.0212 ± 0.0004"),
             "mae_ssim": _printed("0.9446 ± 0.0015", "29.31 ± 0.11", "0.0201 ± 0.0003"),
             "pcsa": _IN_THE_TABLES,
         },
+        reference_first=False,
     ),
-    "fig5": RowSet(
-        name="fig5",
-        title="Other systems under one protocol",
-        paper="Fig. 5",
-        rows=("cgan_unet", "hgan", "gla_gan", "unet", "pcsa"),
-        reference="pcsa",
-        labels={
-            "cgan_unet": "cGAN + U-Net",
-            "hgan": "HGAN",
-            "gla_gan": "GLA-GAN-like",
-            "unet": "U-Net, L1 only",
-            "pcsa": "PCSA-GAN",
-        },
-        published={"pcsa": _IN_THE_TEXT},
+    "fig5": Target(
+        "other systems under the same protocol",
+        "Fig. 5",
+        "Other systems under one protocol",
+        {"pcsa": _IN_THE_TEXT},
+        reference_first=False,
+        shows_subject=True,
+    ),
+    "table3": Target(
+        f"AD against CN with synthetic PET, on the generators of row {GENERATOR_ROW}",
+        "Table 3 and Fig. 6",
+        compares_groups=True,
+    ),
+    "disease": Target(
+        f"what the synthetic PET of row {GENERATOR_ROW} keeps of the disease", "added by us", compares_groups=True
     ),
 }
-"""Source: Tables 1 and 2, section 4.3. ``unet`` is ours; the paper has no such row.
+"""Name on the command line -> what is made: the one place to add a row set. Its rows are those whose labels name it.
 
-Deviation: Table 2 prints MM-SSIM for what the text calls MS-SSIM; the labels have one word for it, and say "loss", as
-MAE is a metric too.
+Source: Tables 1 and 2, section 4.3. Deviation: Table 2 prints MM-SSIM for what the text calls MS-SSIM; the labels in
+``configs/rows.py`` have one word for it, and say "loss", as MAE is a metric too.
 """
+
+
+def row_sets() -> list[str]:
+    """The targets that compare rows."""
+    return [name for name, target in TARGETS.items() if target.title]
+
+
+def rows_of(target: str, rows: Mapping[str, Row]) -> tuple[str, ...]:
+    """The rows that are trained for a target, in the paper's order.
+
+    Args:
+      target: key of :data:`TARGETS`.
+      rows: of the config file.
+    """
+    if not TARGETS[target].title:
+        return (GENERATOR_ROW,)
+    others = [name for name, row in rows.items() if target in row.labels and name != GENERATOR_ROW]
+    return (GENERATOR_ROW, *others) if TARGETS[target].reference_first else (*others, GENERATOR_ROW)
+
+
+def make_row_set(target: str, rows: Mapping[str, Row]) -> RowSet:
+    """The row set of that name, with the rows of a config file."""
+    title, names = TARGETS[target], rows_of(target, rows)
+    labels = {name: rows[name].labels[target] for name in names}
+    return RowSet(target, title.title, title.paper, names, GENERATOR_ROW, labels, title.published)
 
 
 def why_not_comparable(is_phantom: bool, cohort: str) -> str:

@@ -13,13 +13,10 @@ from pcsa_jax.studies.reproduction.collection import (
     describe_context,
     show_subject,
 )
-from pcsa_jax.studies.reproduction.plan import GENERATOR_ROW, TARGETS, Plan, Run
-from pcsa_jax.studies.reproduction.rowsets import ROWSETS
+from pcsa_jax.studies.reproduction.plan import Plan, Run
+from pcsa_jax.studies.reproduction.rowsets import GENERATOR_ROW, TARGETS, make_row_set, rows_of
 from pcsa_jax.studies.reproduction.runner import Progress, Training, each_trained
 from pcsa_jax.training.trained import open_run
-
-WITH_A_SUBJECT = ("fig3", "fig5")
-"""Row sets whose figure in the paper shows one subject as every row sees it (Figs. 4 and 5)."""
 
 
 def present_target(plan: Plan, target: str, done: Progress) -> Progress:
@@ -28,12 +25,12 @@ def present_target(plan: Plan, target: str, done: Progress) -> Progress:
     Raises:
       UserError: if no row of it is complete.
     """
-    complete, missing = complete_rows(plan, TARGETS[target], done)
+    complete, missing = complete_rows(plan, rows_of(target, plan.known_rows), done)
     if missing:
         console.print(f"{target}: left out, as runs are missing: {'; '.join(missing)}", markup=False)
     if not complete:
         raise UserError(f"{target}: expected at least one row with all of its runs, found none. See the failed runs.")
-    if target in ROWSETS:
+    if TARGETS[target].title:
         page = _present_rowset(plan, target, complete, done)
     elif target == "disease":
         done, page = _present_disease(plan, done)
@@ -46,10 +43,10 @@ def present_target(plan: Plan, target: str, done: Progress) -> Progress:
 def _present_rowset(plan: Plan, target: str, rows: Sequence[str], done: Progress) -> Path:
     from pcsa_jax.studies.reproduction.presentation import present
 
-    rowset, folder = ROWSETS[target], plan.request.out / target
+    rowset, folder = make_row_set(target, plan.known_rows), plan.request.out / target
     scores = collect_scores([run for run in plan.runs if run.row in rows])
     write_table(folder / "subjects.tsv", scores)
-    panel = show_subject(plan, rowset, scores) if target in WITH_A_SUBJECT else None
+    panel = show_subject(plan, rowset, scores) if TARGETS[target].shows_subject else None
     return present(folder, rowset, scores, panel=panel, context=describe_context(plan, rows, done))[-1]
 
 

@@ -3,20 +3,18 @@
 import numpy as np
 
 from pcsa_jax.evaluation import illustration
-from pcsa_jax.studies.reproduction import collection, plan, runner
-from pcsa_jax.studies.reproduction.rowsets import ROWSETS
+from pcsa_jax.studies.reproduction import collection, runner
 from tests.conftest import ROOT
 from tests.training import quick_training
 
-CONFIG = ROOT / "tests" / "studies" / "reproduction" / "tiny_rows.py"
+FOLDER = ROOT / "tests" / "studies" / "reproduction"
+CONFIG, TWO_ROWS = FOLDER / "tiny_rows.py", FOLDER / "two_rows.py"
 ROWS = ("pcsa", "pca")
 
 
 def install(patch):
     """Fig. 3 becomes a set of two rows that train, evaluate and are drawn in a moment."""
     quick_training.install(patch)
-    patch.setitem(ROWSETS, "fig3", ROWSETS["fig3"]._replace(rows=ROWS))
-    patch.setitem(plan.TARGETS, "fig3", ROWS)
 
     def synthesise(run, pairs):
         return np.float32(0.9 if run.config.row == "pcsa" else 0.8) * pairs.pet
@@ -29,6 +27,6 @@ def install(patch):
     patch.setattr(runner.jax, "clear_caches", lambda: None)
 
 
-def words(cohort, out, *more, target="fig3", folds=2):
+def words(cohort, out, *more, target="fig3", folds=2, config=TWO_ROWS):
     """A command line of ``reproduce``."""
-    return [target, f"--config={CONFIG}", f"--data={cohort}", f"--out={out}", f"--folds={folds}", *more]
+    return [target, f"--config={config}", f"--data={cohort}", f"--out={out}", f"--folds={folds}", *more]

@@ -19,9 +19,9 @@ from pcsa_jax.studies.reproduction.collection import (
     show_subject,
 )
 from pcsa_jax.studies.reproduction.plan import Request, make_plan
-from pcsa_jax.studies.reproduction.rowsets import ROWSETS
 from pcsa_jax.studies.reproduction.runner import Progress, Training
 from tests.studies.reproduction.quick_reproduction import CONFIG
+from tests.studies.reproduction.reproduction_data import row_set
 
 
 @pytest.fixture
@@ -123,12 +123,12 @@ def test_the_subject_shown_has_the_lower_median_error_of_the_reference(plan, mon
         evaluate(run, people, errors[run.row])
     monkeypatch.setattr(collection, "open_run", lambda root: SimpleNamespace(row=root.parts[-3]))
     monkeypatch.setattr(collection, "synthesise", lambda run, pairs: pairs.pet * {"pcsa": 0.5, "pca": 0.25}[run.row])
-    panel = show_subject(plan, ROWSETS["fig3"], collect_scores(runs))
+    panel = show_subject(plan, row_set("fig3"), collect_scores(runs))
     # Sorted errors of pcsa: 0.1 0.2 0.3 | 0.4 0.5 0.6; the third is the last person's.
     assert panel.participant == people[5]
     assert list(panel.synthetic) == ["pcsa", "pca"]
     assert panel.pet.shape == panel.mri.shape == (16, 16, 16)
     np.testing.assert_array_equal(panel.synthetic["pca"], panel.pet * 0.25)
     # Without the reference row the first that there is decides.
-    only = show_subject(plan, ROWSETS["fig3"], collect_scores(runs[1:]))
+    only = show_subject(plan, row_set("fig3"), collect_scores(runs[1:]))
     assert only.participant == people[2]

@@ -11,7 +11,8 @@ from pcsa_jax.errors import UserError
 from pcsa_jax.experiment.config import flatten
 from pcsa_jax.studies.reproduction.feasibility import check_cohort, has_mri_only
 from pcsa_jax.studies.reproduction.ledger import check_record, write_record
-from pcsa_jax.studies.reproduction.plan import TARGETS, Request, make_plan
+from pcsa_jax.studies.reproduction.plan import Request, make_plan
+from pcsa_jax.studies.reproduction.rowsets import TARGETS, rows_of
 from tests.conftest import ROOT
 from tests.studies.reproduction.quick_reproduction import CONFIG
 
@@ -72,7 +73,7 @@ def test_steps_are_those_of_the_training(request_of):
 def test_a_row_that_several_targets_need_is_planned_once(request_of):
     plan = make_plan(request_of("all"))
     assert plan.targets == tuple(TARGETS)
-    assert len(plan.rows) == len({row for rows in TARGETS.values() for row in rows}) == 13
+    assert len(plan.rows) == len({row for target in TARGETS for row in rows_of(target, plan.known_rows)}) == 13
     names = [run.name for run in plan.runs]
     assert len(names) == len(set(names)) == 26
 

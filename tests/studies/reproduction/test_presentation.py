@@ -10,10 +10,9 @@ from pcsa_jax.presentation.figures import DPI
 from pcsa_jax.studies.reproduction import bars, panels
 from pcsa_jax.studies.reproduction.page import order_sentences, write_page
 from pcsa_jax.studies.reproduction.presentation import Panel, present
-from pcsa_jax.studies.reproduction.rowsets import ROWSETS
 from pcsa_jax.studies.reproduction.statistics import compute_statistics
 from tests.evaluation.evaluation_data import GRID, fake_pairs
-from tests.studies.reproduction.reproduction_data import PAIR, long_lines, long_table, page_context
+from tests.studies.reproduction.reproduction_data import PAIR, long_lines, long_table, page_context, row_set
 
 
 def panel_of(rows):
@@ -25,7 +24,7 @@ def panel_of(rows):
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
     folder = tmp_path_factory.mktemp("presentation")
-    rowset = ROWSETS["table1"]
+    rowset = row_set("table1")
     present(folder, rowset, long_table(rowset.rows), panel=panel_of(rowset.rows), context=page_context())
     return folder
 
@@ -36,7 +35,7 @@ def test_files_and_nothing_else(folder):
 
 
 def test_same_bytes_for_any_order_of_the_lines(folder, tmp_path):
-    rowset = ROWSETS["table1"]
+    rowset = row_set("table1")
     scores = long_table(rowset.rows).sample(frac=1, random_state=1)
     written = present(tmp_path, rowset, scores, panel=panel_of(rowset.rows), context=page_context())
     assert len(written) == 5
@@ -97,7 +96,7 @@ def test_pictures_are_not_blank(folder, name):
 
 
 def test_order_of_the_paper_turned_round():
-    rowset = ROWSETS["table1"]
+    rowset = row_set("table1")
     statistics = compute_statistics(rowset, long_table(rowset.rows[::-1]))
     mae, psnr, ssim = order_sentences(rowset, statistics)
     assert "MAE: 0 of 3 pairs" in mae and "τ = −1.00" in mae
@@ -106,14 +105,14 @@ def test_order_of_the_paper_turned_round():
 
 
 def test_no_order_where_the_paper_printed_one_row():
-    rowset = ROWSETS["fig5"]
+    rowset = row_set("fig5")
     (sentence,) = order_sentences(rowset, compute_statistics(rowset, long_table(rowset.rows)))
     assert sentence.startswith("The paper printed numbers for PCSA-GAN only; its other systems are bars")
     assert "MAE: place 5 of 5; PSNR: place 5 of 5; SSIM: place 5 of 5" in sentence
 
 
 def test_equal_means_have_no_tau():
-    rowset = ROWSETS["table1"]
+    rowset = row_set("table1")
     scores = pd.concat([long_lines(row, [0.1, 0.2, 0.3]) for row in rowset.rows])
     assert (
         "MAE: 0 of 3 pairs of rows lie the same way round (ours are all equal)."
@@ -147,7 +146,7 @@ def test_a_bar_in_a_label_does_not_break_the_table(tmp_path):
 
 
 def test_a_failure_leaves_the_former_page(tmp_path, monkeypatch):
-    rowset, path = ROWSETS["fig3"], tmp_path / "fig3.md"
+    rowset, path = row_set("fig3"), tmp_path / "fig3.md"
     page_of(path, rowset, long_table(rowset.rows))
     former = path.read_bytes()
     monkeypatch.setattr("pcsa_jax.studies.reproduction.page._tests", lambda *_: 1 / 0)

@@ -13,11 +13,11 @@ from pcsa_jax.commands import run_command
 from pcsa_jax.data.cohort import read_cohort
 from pcsa_jax.data.splits import read_splits
 from pcsa_jax.evaluation import illustration
+from pcsa_jax.experiment.rows import read_rows
 from pcsa_jax.experiment.workdir import Workdir
 from pcsa_jax.studies.reproduction import reproduce as module
-from pcsa_jax.studies.reproduction import runner, targets
-from pcsa_jax.studies.reproduction.plan import TARGETS
-from pcsa_jax.studies.reproduction.rowsets import ROWSETS
+from pcsa_jax.studies.reproduction import runner
+from pcsa_jax.studies.reproduction.rowsets import TARGETS, row_sets, rows_of
 from pcsa_jax.training.metrics_log import MetricsLog
 from tests.studies.reproduction import quick_reproduction
 from tests.studies.reproduction.quick_reproduction import ROWS, words
@@ -207,19 +207,19 @@ def test_several_processes_are_refused(cohort, tmp_path, monkeypatch, capsys):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("target", ROWSETS)
+@pytest.mark.parametrize("target", row_sets())
 def test_every_row_trains_and_evaluates_with_its_networks(cohort, tmp_path_factory, target, monkeypatch):
     monkeypatch.setattr(illustration, "draw_all", lambda *arguments: [])
     # One folder for all: a row that several share is trained once, in whichever comes first.
     out = tmp_path_factory.getbasetemp() / "every_row"
-    assert reproduce(words(cohort, out, "--config.num_epochs=1", target=target)) == 0
+    assert reproduce(words(cohort, out, "--config.num_epochs=1", target=target, config=quick_reproduction.CONFIG)) == 0
     scores = pd.read_csv(out / target / "subjects.tsv", sep="\t")
     models = scores[scores.predictor == "model"]
-    assert set(models.row) == set(TARGETS[target])
+    assert set(models.row) == set(rows_of(target, read_rows(quick_reproduction.CONFIG)))
     assert (models.groupby("row").participant_id.nunique() == 12).all()
     assert models.mae_brain.between(0, 1).all()
     assert (out / target / f"{target}.md").is_file()
-    assert (out / target / f"{target}_subject.png").is_file() == (target in targets.WITH_A_SUBJECT)
+    assert (out / target / f"{target}_subject.png").is_file() == TARGETS[target].shows_subject
 
 
 @pytest.mark.slow
@@ -228,7 +228,7 @@ def test_the_generators_are_classified_with_and_examined(cohort, tmp_path_factor
     monkeypatch.setattr(illustration, "draw_all", lambda *arguments: [])
     out = tmp_path_factory.getbasetemp() / "every_row"
     config = f"--classifier-config={quick_reproduction.CONFIG.with_name('tiny_classifier.py')}"
-    arguments = words(cohort, out, "--config.num_epochs=1", config, target=target)
+    arguments = words(cohort, out, "--config.num_epochs=1", config, target=target, config=quick_reproduction.CONFIG)
     assert reproduce(arguments) == 0
     page = out / ("table3/table3.md" if target == "table3" else "disease/seed0/disease.md")
     assert "phantom" in page.read_text().lower()

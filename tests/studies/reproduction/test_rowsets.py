@@ -3,12 +3,13 @@
 import pytest
 
 from pcsa_jax.evaluation.summary import METRICS
-from pcsa_jax.studies.reproduction.rowsets import ROWSETS, why_not_comparable
+from pcsa_jax.studies.reproduction.rowsets import why_not_comparable
+from tests.studies.reproduction.reproduction_data import row_set
 
 
 @pytest.mark.parametrize("name", ["fig3", "table1", "table2", "fig5"])
 def test_every_row_has_a_label_and_the_reference_is_one(name):
-    rowset = ROWSETS[name]
+    rowset = row_set(name)
     assert rowset.name == name
     assert set(rowset.labels) == set(rowset.rows)
     assert rowset.reference in rowset.rows
@@ -17,20 +18,20 @@ def test_every_row_has_a_label_and_the_reference_is_one(name):
 
 
 def test_numbers_of_the_tables():
-    assert ROWSETS["table1"].published["sa16"] == {
+    assert row_set("table1").published["sa16"] == {
         "ssim": (0.9346, 0.0031),
         "psnr_db": (28.75, 0.21),
         "mae": (0.0218, 0.0011),
     }
-    assert ROWSETS["table2"].published["adversarial"]["psnr_db"] == (28.07, 0.08)
-    assert ROWSETS["table1"].published["pcsa"] == ROWSETS["table2"].published["pcsa"]
-    assert set(ROWSETS["table2"].published) == set(ROWSETS["table2"].rows)
+    assert row_set("table2").published["adversarial"]["psnr_db"] == (28.07, 0.08)
+    assert row_set("table1").published["pcsa"] == row_set("table2").published["pcsa"]
+    assert set(row_set("table2").published) == set(row_set("table2").rows)
 
 
 @pytest.mark.parametrize("name", ["fig3", "fig5"])
 def test_figures_have_no_numbers_but_those_of_the_text(name):
     numbers = {"ssim": (0.9486, None), "psnr_db": (29.65, None), "mae": (0.0194, None)}
-    assert ROWSETS[name].published == {"pcsa": numbers}
+    assert row_set(name).published == {"pcsa": numbers}
 
 
 def test_why_not_comparable_names_the_cohort():

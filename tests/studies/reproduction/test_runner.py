@@ -12,14 +12,14 @@ from pcsa_jax.studies.reproduction.runner import Progress, Training, estimate_se
 from pcsa_jax.training.checkpoints import Checkpoints
 from pcsa_jax.training.metrics_log import MetricsLog
 from tests.studies.reproduction import quick_reproduction
-from tests.studies.reproduction.quick_reproduction import CONFIG
+from tests.studies.reproduction.quick_reproduction import TWO_ROWS
 from tests.training import quick_training
 
 
 @pytest.fixture
 def plan(cohort, tmp_path, monkeypatch):
     quick_reproduction.install(monkeypatch)
-    return make_plan(Request("fig3", str(CONFIG), (f"--config.data.root={cohort}",), 2, 1, tmp_path / "out"))
+    return make_plan(Request("fig3", str(TWO_ROWS), (f"--config.data.root={cohort}",), 2, 1, tmp_path / "out"))
 
 
 @pytest.fixture

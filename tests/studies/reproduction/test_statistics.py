@@ -5,9 +5,8 @@ import pandas as pd
 import pytest
 
 from pcsa_jax.errors import UserError
-from pcsa_jax.studies.reproduction.rowsets import ROWSETS
 from pcsa_jax.studies.reproduction.statistics import compute_statistics
-from tests.studies.reproduction.reproduction_data import PAIR, long_lines, long_table
+from tests.studies.reproduction.reproduction_data import PAIR, long_lines, long_table, row_set
 
 
 def comparison(statistics, first, second, metric="mae"):
@@ -45,13 +44,13 @@ def test_differences_are_taken_within_runs():
 
 
 def test_same_for_any_order_of_the_lines():
-    scores = long_table(ROWSETS["fig5"].rows)
+    scores = long_table(row_set("fig5").rows)
     shuffled = scores.sample(frac=1, random_state=0)
-    assert compute_statistics(ROWSETS["fig5"], shuffled) == compute_statistics(ROWSETS["fig5"], scores)
+    assert compute_statistics(row_set("fig5"), shuffled) == compute_statistics(row_set("fig5"), scores)
 
 
 def test_reference_and_plain_network_are_compared_with_all_others_once():
-    statistics = compute_statistics(ROWSETS["fig5"], long_table(ROWSETS["fig5"].rows))
+    statistics = compute_statistics(row_set("fig5"), long_table(row_set("fig5").rows))
     pairs = [(c.first, c.second) for c in statistics.comparisons if c.metric == "mae"]
     assert pairs == [
         *(("pcsa", other) for other in ("cgan_unet", "hgan", "gla_gan", "unet", "linear", "mean_pet")),
@@ -60,7 +59,7 @@ def test_reference_and_plain_network_are_compared_with_all_others_once():
 
 
 def test_correction_is_over_all_comparisons_of_a_metric():
-    statistics = compute_statistics(ROWSETS["fig5"], long_table(ROWSETS["fig5"].rows, subjects=12, shift=0.1))
+    statistics = compute_statistics(row_set("fig5"), long_table(row_set("fig5").rows, subjects=12, shift=0.1))
     family = [c for c in statistics.comparisons if c.metric == "mae"]
     assert min(c.p for c in family) == pytest.approx(2 / 2**12)
     assert min(c.p_holm for c in family) == pytest.approx(len(family) * 2 / 2**12)
@@ -78,7 +77,7 @@ def test_trivial_predictors_are_those_of_the_reference_rows_runs():
 
 
 def test_the_ceiling_is_no_opponent():
-    statistics = compute_statistics(ROWSETS["fig3"], long_table(ROWSETS["fig3"].rows))
+    statistics = compute_statistics(row_set("fig3"), long_table(row_set("fig3").rows))
     assert "predictable" in statistics.spreads
     assert "predictable" not in {c.second for c in statistics.comparisons}
 
@@ -92,7 +91,7 @@ def test_identical_rows():
 @pytest.mark.parametrize("subjects", [1, 2])
 def test_one_run_and_few_subjects_say_what_is_missing(subjects):
     statistics = compute_statistics(
-        ROWSETS["fig3"], long_table(ROWSETS["fig3"].rows, subjects=subjects, folds=1, seeds=1)
+        row_set("fig3"), long_table(row_set("fig3").rows, subjects=subjects, folds=1, seeds=1)
     )
     spread = statistics.spreads["pcsa"]["mae"]
     assert spread.std_runs is None
@@ -118,7 +117,7 @@ def test_values_that_are_not_finite_are_not_skipped():
 
 def test_without_the_reference_there_is_no_comparison_but_a_gap():
     scores = long_table(("pca", "sa"))
-    statistics = compute_statistics(ROWSETS["fig3"], scores)
+    statistics = compute_statistics(row_set("fig3"), scores)
     assert list(statistics.spreads) == ["pca", "sa", "linear", "mean_pet", "predictable"]
     assert statistics.comparisons == ()
     assert statistics.gaps == ("PCSA-GAN (`pcsa`) was not scored.",)
@@ -126,10 +125,10 @@ def test_without_the_reference_there_is_no_comparison_but_a_gap():
 
 def test_nothing_scored_is_the_users_to_mend():
     with pytest.raises(UserError, match=r"table1: expected scores of at least one of its rows \(pcsa, sa16, sa32\)"):
-        compute_statistics(ROWSETS["table1"], long_table(("hgan",)))
+        compute_statistics(row_set("table1"), long_table(("hgan",)))
 
 
 def test_a_line_twice_is_an_error():
     scores = long_table(("pcsa",))
     with pytest.raises(ValueError, match="found some twice"):
-        compute_statistics(ROWSETS["fig3"], pd.concat([scores, scores.iloc[:1]]))
+        compute_statistics(row_set("fig3"), pd.concat([scores, scores.iloc[:1]]))

@@ -8,6 +8,7 @@ _spec = importlib.util.spec_from_file_location("pcsa", _path)
 pcsa = importlib.util.module_from_spec(_spec)
 _spec.loader.exec_module(pcsa)
 
+ROWS = pcsa.ROWS
 SIZE = 16
 
 
