@@ -3,16 +3,20 @@
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from pcsa_jax.synthesis.export import load_generator
+    from pcsa_jax.calls import check, evaluate, export, load_generator, phantom, reproduce, synthesize, train
 
-__all__ = ["__version__", "load_generator"]
+__all__ = ["check", "evaluate", "export", "load_generator", "phantom", "reproduce", "synthesize", "train"]
 __version__ = "0.1.0"
 
 
 def __getattr__(name: str) -> Any:
-    # Imported on first use: the package's name alone must not cost the start-up time of JAX.
-    if name == "load_generator":
-        from pcsa_jax.synthesis.export import load_generator
+    # Looked up on first use: the package's name alone must not cost the start-up time of what the calls need.
+    if name in __all__:
+        from pcsa_jax import calls
 
-        return load_generator
+        return getattr(calls, name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return list(__all__)

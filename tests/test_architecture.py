@@ -21,12 +21,13 @@ RANKS = {
     "synthesis": 4,
     "evaluation": 5,
     "studies": 6,
-    "commands": 7,
-    "__main__": 8,
+    "calls": 7,
+    "commands": 8,
+    "__main__": 9,
 }
 """Package or module directly below ``pcsa_jax`` -> rank: it imports from itself and from lower ranks alone."""
 ANYWHERE = {"pcsa_jax", "pcsa_jax.__version__"}
-"""The package's name itself: its version, and the Python calls that it looks up on first use."""
+"""The package's name itself: its version, and to ``commands`` the calls that it looks up on first use."""
 JAX = {"jax", "jaxlib", "flax", "optax", "orbax"}
 CONFIG = {"ml_collections", "absl"}
 CONFIG_FROM = 2

@@ -12,8 +12,9 @@ import pytest
 import benchmarks.__main__ as benchmarks_main
 import pcsa_jax
 from benchmarks import gpu, page, real_anatomy
-from pcsa_jax.commands import COMMANDS, config_words, run_command
+from pcsa_jax.commands import COMMANDS, run_command
 from pcsa_jax.experiment.config import TRAINING, parse_config
+from pcsa_jax.experiment.words import config_words
 from pcsa_jax.studies.classification.config import CLASSIFIER
 
 ROOT = Path(__file__).parents[1]
@@ -59,8 +60,7 @@ def test_every_command_line_is_understood(command, words, monkeypatch):
     arguments, rest = parser.parse_known_args(words)
     assert all(word.startswith("--config.") for word in rest)
     if "config" in arguments:
-        arguments.overrides = rest
-        parse_config(config_words(arguments), SCHEMAS.get(command, TRAINING))
+        parse_config(config_words(arguments.config, rest), SCHEMAS.get(command, TRAINING))
 
 
 @pytest.mark.parametrize("words", list(benchmark_lines()), ids=" ".join)

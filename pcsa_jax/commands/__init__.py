@@ -88,8 +88,3 @@ def run_command(name: str, argv: Sequence[str], *, prog: str) -> int:
     except KeyboardInterrupt:
         print(f"{prog}: stopped", file=sys.stderr)
         return 130
-
-
-def config_words(arguments: argparse.Namespace) -> list[str]:
-    """The words for :func:`pcsa_jax.experiment.config.parse_config`: the file and its overrides."""
-    return [f"--config={arguments.config}", *arguments.overrides]

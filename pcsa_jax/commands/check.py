@@ -28,22 +28,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     from rich.console import Console
 
-    from pcsa_jax.data.cohort import survey
-    from pcsa_jax.data.inspection import inspect_cohort
-    from pcsa_jax.machine.progress import progress
-    from pcsa_jax.preprocessing.checking import check_jobs, check_report_path, describe_inspection, write_report
+    import pcsa_jax
+    from pcsa_jax.preprocessing.checking import describe_inspection
 
-    jobs = check_jobs(arguments.jobs)
-    if arguments.report is not None:
-        check_report_path(arguments.report, arguments.cohort)
-    found = survey(arguments.cohort, participants=arguments.participants)
-    with progress("Reading") as report:
-        inspection = inspect_cohort(found, jobs=jobs, progress=report)
+    inspection = pcsa_jax.check(
+        arguments.cohort, participants=arguments.participants, report=arguments.report, jobs=arguments.jobs
+    )
     console = Console(highlight=False)
     if not console.is_terminal:
         console.width = max(console.width, 120)
     for part in describe_inspection(inspection, report=arguments.report):
         console.print(part)
-    if arguments.report is not None:
-        write_report(arguments.report, inspection.problems)
     return 1 if inspection.problems else 0

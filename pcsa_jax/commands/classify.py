@@ -17,7 +17,7 @@ an arm to WORKDIR/arms.
 import argparse
 from pathlib import Path
 
-from pcsa_jax.commands import config_words
+from pcsa_jax.experiment.words import config_words
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -33,7 +33,7 @@ def run(arguments: argparse.Namespace) -> int:
     from pcsa_jax.experiment.config import parse_config
     from pcsa_jax.studies.classification.config import CLASSIFIER
 
-    config = parse_config(config_words(arguments), CLASSIFIER)
+    config = parse_config(config_words(arguments.config, arguments.overrides), CLASSIFIER)
     from pcsa_jax.machine.compilation import keep_compiled_programs
 
     keep_compiled_programs()

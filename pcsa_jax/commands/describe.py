@@ -7,7 +7,7 @@ Examples:
 
 import argparse
 
-from pcsa_jax.commands import config_words
+from pcsa_jax.experiment.words import config_words
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -17,7 +17,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     from pcsa_jax.experiment.config import parse_config
 
-    config = parse_config(config_words(arguments))
+    config = parse_config(config_words(arguments.config, arguments.overrides))
     from rich.console import Console
 
     from pcsa_jax.experiment.description import describe

@@ -31,25 +31,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    from pcsa_jax.data.cohort import read_cohort
-    from pcsa_jax.errors import UserError
-    from pcsa_jax.evaluation.assessment import assess_run
+    import pcsa_jax
     from pcsa_jax.evaluation.predictions import summary_table
     from pcsa_jax.experiment.workdir import Workdir
-    from pcsa_jax.machine.compilation import keep_compiled_programs
     from pcsa_jax.machine.progress import console
-    from pcsa_jax.training.trained import open_run
 
-    external = None
-    if arguments.cohort is not None:
-        if arguments.out is None:
-            raise UserError("--cohort: expected --out=DIR beside it, found none. Say where its evaluation goes.")
-        external = read_cohort(arguments.cohort, participants=arguments.participants)
-    keep_compiled_programs()
-    workdir = Workdir(arguments.workdir)
-    trained = open_run(arguments.workdir, checkpoint=arguments.checkpoint)
-    out = arguments.out or workdir.evaluation(arguments.split)
-    summary = assess_run(trained, workdir, split=arguments.split, out=out, external=external)
+    summary = pcsa_jax.evaluate(
+        arguments.workdir, split=arguments.split, out=arguments.out, cohort=arguments.cohort,
+        participants=arguments.participants, checkpoint=arguments.checkpoint,
+    )  # fmt: skip
     console.print(summary_table(summary))
+    out = arguments.out or Workdir(arguments.workdir).evaluation(arguments.split)
     console.print(f"Report: {out / 'report.html'}")
     return 0

@@ -21,19 +21,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    from pcsa_jax.data.phantom.cohort import write_cohort
-    from pcsa_jax.errors import UserError
-    from pcsa_jax.machine.progress import console, progress
+    import pcsa_jax
+    from pcsa_jax.machine.progress import console
 
-    try:
-        with progress("Phantom") as report:
-            write_cohort(
-                arguments.out, pairs=arguments.pairs, mri_only=arguments.mri_only, size=arguments.size,
-                seed=arguments.seed, jobs=arguments.jobs, progress=report,
-            )  # fmt: skip
-    except OSError as error:
-        raise UserError(
-            f"--out {arguments.out}: could not be written ({error.strerror}). Choose a folder with space."
-        ) from error
+    pcsa_jax.phantom(
+        arguments.out, pairs=arguments.pairs, mri_only=arguments.mri_only, size=arguments.size, seed=arguments.seed,
+        jobs=arguments.jobs,
+    )  # fmt: skip
     console.print(f"Wrote {arguments.pairs} pairs and {arguments.mri_only} MRI-only subjects to {arguments.out}")
     return 0

@@ -12,7 +12,7 @@ ROWSET is one of
 Examples:
   python -m pcsa_jax reproduce fig3 --config=configs/demo.py --folds=3 --out=results/demo     a first look
   python -m pcsa_jax reproduce all --plan --out=results/paper                                 what it would run
-  python -m pcsa_jax reproduce table2 --data=/data/cohort --seeds=3 --out=results/table2      your own cohort
+  python -m pcsa_jax reproduce table2 --cohort=/data/cohort --seeds=3 --out=results/table2      your own cohort
 
 A run is an ordinary run folder: OUT/runs/ROW/seedS/foldF. Tables, figures and a page go to OUT/ROWSET. All trainings
 come before the first look at a test subject. The same command goes on where it was stopped; finished runs are left as
@@ -31,9 +31,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--folds", type=int, default=5, metavar="K", help="folds by participant, all are run (5)")
     parser.add_argument("--seeds", type=int, default=1, metavar="N", help="trainings of each row and fold (1)")
-    parser.add_argument("--data", type=Path, metavar="COHORT", help="folder or manifest (the config's: a phantom)")
     parser.add_argument(
-        "--participants", type=Path, metavar="FILE", help="its participants.tsv, or the folder of it, if not in COHORT"
+        "--cohort", "--data", type=Path, metavar="PATH",
+        help="folder or manifest (the config's: a phantom); --data is the former spelling",
+    )  # fmt: skip
+    parser.add_argument(
+        "--participants", type=Path, metavar="FILE", help="its participants.tsv, or the folder of it, if not in PATH"
     )
     parser.add_argument(
         "--classifier-config", default="", metavar="FILE[:ROW]",
@@ -46,13 +49,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    from pcsa_jax.studies.reproduction.plan import Request
-    from pcsa_jax.studies.reproduction.reproduce import reproduce
+    import pcsa_jax
 
-    given = {"data.root": arguments.data, "data.participants": arguments.participants}
-    words = [f"--config.{name}={path}" for name, path in given.items() if path is not None]
-    request = Request(
-        arguments.rowset, arguments.config, (*arguments.overrides, *words), arguments.folds, arguments.seeds,
-        arguments.out, arguments.classifier_config,
+    return pcsa_jax.reproduce(
+        arguments.rowset, arguments.out, config=arguments.config, folds=arguments.folds, seeds=arguments.seeds,
+        cohort=arguments.cohort, participants=arguments.participants, overrides=arguments.overrides,
+        classifier_config=arguments.classifier_config, only_plan=arguments.plan,
     )  # fmt: skip
-    return reproduce(request, only_plan=arguments.plan)

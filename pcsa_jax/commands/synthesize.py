@@ -1,9 +1,9 @@
 """Make synthetic FDG-PET of grey-matter maps or raw T1w scans, on each input's own grid.
 
 Examples:
-  python -m pcsa_jax synthesize --checkpoint=runs/demo --out=synthetic sub-01_space-MNI152NLin6Asym_label-GM_probseg.nii.gz
-  python -m pcsa_jax synthesize --checkpoint=demo.safetensors --out=synthetic --png data/phantom
-  python -m pcsa_jax synthesize --checkpoint=runs/fold0 --checkpoint=runs/fold1 --out=synthetic cohort
+  python -m pcsa_jax synthesize --generator=runs/demo --out=synthetic sub-01_space-MNI152NLin6Asym_label-GM_probseg.nii.gz
+  python -m pcsa_jax synthesize --generator=demo.safetensors --out=synthetic --png data/phantom
+  python -m pcsa_jax synthesize --generator=runs/fold0 --generator=runs/fold1 --out=synthetic cohort
 
 A run folder gives its best checkpoint. Several generators give the mean and a map of the voxel-wise SD.
 An input is a NIfTI file or a cohort: a folder or a manifest.tsv; its subjects without PET are among them.
@@ -29,8 +29,8 @@ _millimetres.__name__ = "number of millimetres"  # as argparse's message names i
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("inputs", nargs="+", type=Path, metavar="INPUT", help="NIfTI file, cohort folder or manifest")
     parser.add_argument(
-        "--checkpoint", required=True, action="append", type=Path, metavar="DIR_OR_FILE",
-        help="run folder or exported file; give several for their mean and SD",
+        "--generator", "--checkpoint", required=True, action="append", type=Path, metavar="DIR_OR_FILE",
+        help="run folder or exported file; give several for their mean and SD (--checkpoint is the former spelling)",
     )  # fmt: skip
     parser.add_argument("--out", required=True, type=Path, metavar="DIR", help="folder to write, outside of the inputs")
     parser.add_argument(
@@ -45,19 +45,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    from pcsa_jax.data.synthesis_inputs import find_inputs
-    from pcsa_jax.machine.compilation import keep_compiled_programs
+    import pcsa_jax
     from pcsa_jax.machine.progress import console
-    from pcsa_jax.synthesis.generators import open_generators
-    from pcsa_jax.synthesis.synthesize import Synthesis
 
-    inputs = find_inputs(arguments.inputs, fwhm_mm=arguments.fwhm_mm, are_raw=arguments.raw)
-    keep_compiled_programs()
-    synthesis = Synthesis(
-        open_generators(arguments.checkpoint), inputs, arguments.out, panels=arguments.png,
-        overwrite=arguments.overwrite, skip_bad=arguments.skip_bad,
+    outcome = pcsa_jax.synthesize(
+        arguments.inputs, arguments.generator, arguments.out, fwhm_mm=arguments.fwhm_mm, are_raw=arguments.raw,
+        panels=arguments.png, overwrite=arguments.overwrite, skip_bad=arguments.skip_bad,
     )  # fmt: skip
-    outcome = synthesis.run()
     before = f", {outcome.finished} were finished before" if outcome.finished else ""
     left_out = f", {outcome.skipped} left out (skipped.tsv)" if outcome.skipped else ""
     console.print(f"Wrote synthetic PET of {outcome.written} inputs to {arguments.out}{before}{left_out}")

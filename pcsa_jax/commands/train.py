@@ -4,7 +4,7 @@ Examples:
   python train.py --config=configs/demo.py --workdir=runs/demo          a few minutes on two CPU cores
   python train.py --config=configs/pcsa.py --workdir=runs/pcsa          the paper's recipe, on the built-in cohort
   python train.py --config=configs/pcsa.py:sa16 --workdir=runs/sa16     a row of the ablation tables
-  python train.py --config=configs/pcsa.py --workdir=runs/mine --config.data.root=/data/cohort --config.batch_size=8
+  python train.py --config=configs/pcsa.py --workdir=runs/mine --cohort=/data/cohort --config.batch_size=8
 
 All GPUs of a machine share the work. So do the processes that srun or mpirun starts, or that are given
   --coordinator=HOST:PORT --num-processes=N --process-id=I
@@ -17,12 +17,14 @@ Ctrl-C or SIGTERM saves after the current step and exits with status 130 or 143.
 import argparse
 from pathlib import Path
 
-from pcsa_jax.commands import config_words
-
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--config", required=True, metavar="FILE[:ROW]", help="config file and ablation row")
     parser.add_argument("--workdir", required=True, type=Path, metavar="DIR", help="folder of the run")
+    parser.add_argument("--cohort", metavar="PATH", help="folder or manifest (the config's data.root: a phantom)")
+    parser.add_argument(
+        "--participants", metavar="FILE", help="its participants.tsv, or the folder of it, if it is not in PATH"
+    )
     several = parser.add_argument_group("several processes (docs/clusters.md; srun and mpirun need none of these)")
     several.add_argument("--coordinator", metavar="HOST:PORT", help="where process 0 runs, and a free port there")
     several.add_argument("--num-processes", type=int, metavar="N", help="how many processes there are")
@@ -33,17 +35,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    from pcsa_jax.experiment.config import parse_config
+    import pcsa_jax
 
-    config = parse_config(config_words(arguments))
-    from pcsa_jax.machine.processes import start_processes
-
-    start_processes(arguments.coordinator, arguments.num_processes, arguments.process_id)
-    from pcsa_jax.machine.compilation import keep_compiled_programs
-
-    keep_compiled_programs()
-    from pcsa_jax.experiment.workdir import Workdir
-    from pcsa_jax.training.train import train
-
-    outcome = train(config, Workdir(arguments.workdir))
+    outcome = pcsa_jax.train(
+        arguments.config, arguments.workdir, cohort=arguments.cohort, participants=arguments.participants,
+        overrides=arguments.overrides, coordinator=arguments.coordinator, num_processes=arguments.num_processes,
+        process_id=arguments.process_id,
+    )  # fmt: skip
     return 0 if outcome.signal_number is None else 128 + outcome.signal_number
