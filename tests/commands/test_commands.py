@@ -82,7 +82,8 @@ def test_wrong_words_are_told_with_status_2(capsys, argv, message):
 
 def test_a_mistake_is_one_line_and_status_1(capsys, tmp_path):
     assert error_of(capsys, "train", "--config=none.py", f"--workdir={tmp_path}") == (
-        "pcsa_jax train: error: --config: expected a config file, found none at none.py. Try --config=configs/pcsa.py."
+        "pcsa_jax train: error: --config: expected a config file or one of classifier, demo, pcsa, found 'none.py'. "
+        "Try --config=pcsa."
     )
     assert error_of(capsys, "evaluate", f"--workdir={tmp_path}") == (
         f"pcsa_jax evaluate: error: {tmp_path}: expected a run with a config.json, found none. Train one with train.py "
