@@ -95,4 +95,5 @@ def _reason(error: Exception, path: Path) -> str:
         return f"{lines[0].removesuffix('.')}."
     own = [frame.lineno for frame in frames if frame.filename == str(path)]
     where = f"{path}, line {own[-1]}" if own else str(path)
-    return f"{where}: {type(error).__name__}: {lines[0].removesuffix('.')}. Correct the file."
+    told = ": ".join(filter(None, (type(error).__name__, lines[0].removesuffix("."))))
+    return f"{where}: {told}. Correct the file."
