@@ -99,7 +99,7 @@ def train(
     """Trains, or resumes the run in ``workdir``.
 
     Args:
-      config: config file and row, as in ``configs/pcsa.py:sa16``.
+      config: config file or name, and row, as in ``pcsa:sa16``.
       workdir: folder of the run.
       cohort: folder or manifest, in place of the config's ``data.root``.
       participants: ``participants.tsv`` or its folder, if it is not in the cohort.
@@ -247,7 +247,7 @@ def reproduce(
     target: str,
     out: AnyPath,
     *,
-    config: AnyPath = "configs/pcsa.py",
+    config: AnyPath = "pcsa",
     folds: int = 5,
     seeds: int = 1,
     cohort: AnyPath | None = None,
@@ -261,7 +261,7 @@ def reproduce(
     Args:
       target: ``fig3``, ``table1``, ...; ``all``.
       out: folder of runs, tables and figures.
-      config: config file of the rows.
+      config: config file or name, of the rows.
       folds: by participant; all are run.
       seeds: trainings of each row and fold.
       cohort: folder or manifest, in place of the config's.

@@ -19,7 +19,9 @@ from pathlib import Path
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--config", required=True, metavar="FILE[:ROW]", help="config file and ablation row")
+    parser.add_argument(
+        "--config", required=True, metavar="CONFIG[:ROW]", help="config file or name (pcsa), ablation row"
+    )
     parser.add_argument("--workdir", required=True, type=Path, metavar="DIR", help="folder of the run")
     parser.add_argument("--cohort", metavar="PATH", help="folder or manifest (the config's data.root: a phantom)")
     parser.add_argument(

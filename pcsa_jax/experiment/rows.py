@@ -1,13 +1,9 @@
 """The rows of a config file: the paper's ablations and systems as overrides of one base config."""
 
-import importlib.util
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any, NamedTuple
 
 from ml_collections import ConfigDict
-
-from pcsa_jax.errors import UserError
 
 
 class Row(NamedTuple):
@@ -38,20 +34,3 @@ def apply_row(config: ConfigDict, rows: Mapping[str, Row], name: str) -> None:
     for field, value in rows[name].overrides.items():
         *group, field = field.split(".")
         (config[group[0]] if group else config)[field] = value
-
-
-def read_rows(file: Path) -> dict[str, Row]:
-    """``ROWS`` of a config file, which is Python and is executed; empty if it has none.
-
-    Raises:
-      UserError: if ``ROWS`` is something else.
-    """
-    spec = importlib.util.spec_from_file_location("config", file)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    rows = getattr(module, "ROWS", {})
-    if not isinstance(rows, dict) or not all(isinstance(row, Row) for row in rows.values()):
-        raise UserError(
-            f"{file}: expected ROWS as a dict of pcsa_jax.experiment.rows.Row, found {type(rows).__name__}."
-        )
-    return dict(rows)

@@ -10,11 +10,12 @@ from pcsa_jax.data.subjects import Cohort
 from pcsa_jax.errors import UserError
 from pcsa_jax.experiment.cohort import open_cohort
 from pcsa_jax.experiment.config import flatten, parse_config
-from pcsa_jax.experiment.rows import Row, read_rows
+from pcsa_jax.experiment.config_files import find_config, read_rows
+from pcsa_jax.experiment.rows import Row
 from pcsa_jax.experiment.workdir import Workdir
 from pcsa_jax.studies.classification.config import CLASSIFIER
 from pcsa_jax.studies.reproduction.feasibility import check_cohort, split_folds
-from pcsa_jax.studies.reproduction.rowsets import TARGETS, rows_of
+from pcsa_jax.studies.reproduction.rowsets import GENERATOR_ROW, TARGETS, rows_of
 from pcsa_jax.training import loop
 
 ALL = "all"
@@ -34,7 +35,7 @@ class Request(NamedTuple):
 
     Attributes:
       target: key of :data:`~pcsa_jax.studies.reproduction.rowsets.TARGETS`, or :data:`ALL`.
-      config: config file, without a row.
+      config: config file or name, without a row.
       overrides: ``--config.FIELD=VALUE`` words, for every row.
       folds: by participant; each is tested once.
       seeds: trainings of each row and fold, seeds from 0.
@@ -111,7 +112,7 @@ def make_plan(request: Request) -> Plan:
         if number < least:
             raise UserError(f"{option}: expected at least {least}, found {number}.")
     targets = tuple(TARGETS) if request.target == ALL else (request.target,)
-    known = _read_rows(request)
+    known = _read_rows(request, targets)
     rows = tuple(dict.fromkeys(row for target in targets for row in rows_of(target, known)))
     configs = _row_configs(request, rows)
     classifier = _classifier_config(request) if "table3" in targets else None
@@ -128,16 +129,25 @@ def make_plan(request: Request) -> Plan:
     return Plan(request, targets, known, runs, cohort, classifier)
 
 
-def _read_rows(request: Request) -> dict[str, Row]:
-    """The rows of the config file."""
-    file, _, given = request.config.partition(":")
-    if given:
+def _read_rows(request: Request, targets: Sequence[str]) -> dict[str, Row]:
+    """The rows of the config file.
+
+    Raises:
+      UserError: if a row is given, or the file has none of a row set among ``targets``.
+    """
+    if find_config(request.config)[1] is not None:
         raise UserError(
             f"--config: expected a config file without a row, found {request.config}. ROWSET says which rows are run."
         )
-    if not Path(file).is_file():
-        raise UserError(f"--config: expected a config file, found none at {file}. Try --config=configs/demo.py.")
-    return read_rows(Path(file))
+    rows = read_rows(request.config)
+    for target in targets:
+        labelled = [name for name, row in rows.items() if target in row.labels]
+        if TARGETS[target].title and GENERATOR_ROW not in labelled:
+            raise UserError(
+                f"--config {request.config}: expected ROWS with {GENERATOR_ROW} and others of {target}, found "
+                f"{', '.join(labelled) or 'none'}. Take them from configs/pcsa.py, as configs/demo.py does."
+            )
+    return rows
 
 
 def _row_configs(request: Request, rows: Sequence[str]) -> dict[str, ConfigDict]:
@@ -158,13 +168,15 @@ def _parse(file: str, row: str, words: Sequence[str]) -> ConfigDict:
 
 
 def _classifier_config(request: Request) -> ConfigDict:
-    beside = Path(request.config).with_name("classifier.py")
-    usual = f"{beside}:demo" if Path(request.config).name == "demo.py" else str(beside)
-    given = request.classifier or usual
-    if not Path(given.partition(":")[0]).is_file():
+    rows, _ = find_config(request.config)
+    beside = rows.with_name("classifier.py")
+    given = request.classifier or (f"{beside}:demo" if rows.name == "demo.py" else str(beside))
+    try:
+        find_config(given)
+    except UserError as error:
         raise UserError(
             f"table3: expected the classifiers' config at {given}, found none. Name it: --classifier-config."
-        )
+        ) from error
     return parse_config([f"--config={given}"], CLASSIFIER)
 
 

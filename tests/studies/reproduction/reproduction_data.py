@@ -4,17 +4,16 @@ import numpy as np
 import pandas as pd
 
 from pcsa_jax.evaluation.summary import METRICS
-from pcsa_jax.experiment.rows import read_rows
+from pcsa_jax.experiment.config_files import read_rows
 from pcsa_jax.studies.reproduction.page import Context
 from pcsa_jax.studies.reproduction.rowsets import RowSet, make_row_set
-from tests.conftest import ROOT
 
 PAIR = RowSet("pair", "Two rows", "Table 0", ("one", "two"), "one", {"one": "First | row", "two": "Second"}, {})
 
 
 def row_set(name):
     """A row set with the rows of configs/pcsa.py."""
-    return make_row_set(name, read_rows(ROOT / "configs" / "pcsa.py"))
+    return make_row_set(name, read_rows("pcsa"))
 
 
 def long_lines(row, values, *, predictor="model", seed=0, fold=0, participants=None, session="", **columns):

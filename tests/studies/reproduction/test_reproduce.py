@@ -13,7 +13,7 @@ from pcsa_jax.commands import run_command
 from pcsa_jax.data.cohort import read_cohort
 from pcsa_jax.data.splits import read_splits
 from pcsa_jax.evaluation import illustration
-from pcsa_jax.experiment.rows import read_rows
+from pcsa_jax.experiment.config_files import read_rows
 from pcsa_jax.experiment.workdir import Workdir
 from pcsa_jax.studies.reproduction import reproduce as module
 from pcsa_jax.studies.reproduction import runner
@@ -215,7 +215,7 @@ def test_every_row_trains_and_evaluates_with_its_networks(cohort, tmp_path_facto
     assert reproduce(words(cohort, out, "--config.num_epochs=1", target=target, config=quick_reproduction.CONFIG)) == 0
     scores = pd.read_csv(out / target / "subjects.tsv", sep="\t")
     models = scores[scores.predictor == "model"]
-    assert set(models.row) == set(rows_of(target, read_rows(quick_reproduction.CONFIG)))
+    assert set(models.row) == set(rows_of(target, read_rows(str(quick_reproduction.CONFIG))))
     assert (models.groupby("row").participant_id.nunique() == 12).all()
     assert models.mae_brain.between(0, 1).all()
     assert (out / target / f"{target}.md").is_file()
