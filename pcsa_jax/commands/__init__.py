@@ -1,7 +1,8 @@
 """The commands of ``pcsa_jax``, and how a user's mistake ends one.
 
-A command is a module with ``add_arguments(parser)`` and ``run(arguments) -> exit status``. It imports what is heavy
-inside ``run``, so that ``--help`` takes no longer than Python itself.
+A command is a module with ``add_arguments(parser)`` and ``run(arguments) -> exit status``, and ``epilog()`` if its help
+ends with what a table holds. It imports what is heavy inside ``run``, so that ``--help`` takes no longer than Python
+itself.
 """
 
 import argparse
@@ -9,7 +10,7 @@ import errno
 import importlib
 import re
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from pcsa_jax import __version__
 from pcsa_jax.errors import UserError
@@ -55,18 +56,30 @@ def main(argv: Sequence[str] | None = None, *, prog: str = "pcsa_jax") -> int:
     return run_command(argv[0], argv[1:], prog=f"{prog} {argv[0]}")
 
 
+class _CommandParser(argparse.ArgumentParser):
+    """Makes the epilog when help is asked for: it may have to be read from files."""
+
+    make_epilog: Callable[[], str] | None = None
+
+    def format_help(self) -> str:
+        if self.make_epilog is not None:
+            self.epilog = self.make_epilog()
+        return super().format_help()
+
+
 def run_command(name: str, argv: Sequence[str], *, prog: str) -> int:
     """Runs the command ``name``; returns the exit status.
 
     0: done. 1: a user's mistake, told in one line on stderr. 2: wrong options. 130, 143: stopped by a signal.
     """
     module = importlib.import_module(f"pcsa_jax.commands.{name}")
-    parser = argparse.ArgumentParser(
+    parser = _CommandParser(
         prog=prog, description=_as_called(module.__doc__, prog), allow_abbrev=False,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )  # fmt: skip
     parser.add_argument("--debug", action="store_true", help="show the traceback of an error")
     module.add_arguments(parser)
+    parser.make_epilog = getattr(module, "epilog", None)
     arguments, rest = parser.parse_known_args(argv)
     overrides = [word for word in rest if word.startswith("--config.")]
     if len(overrides) < len(rest) or (rest and "config" not in arguments):

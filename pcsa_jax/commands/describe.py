@@ -7,7 +7,12 @@ Examples:
 
 import argparse
 
+from pcsa_jax.commands.rows import rows_help
 from pcsa_jax.experiment.words import config_words
+
+
+def epilog() -> str:
+    return rows_help("pcsa")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -28,4 +33,5 @@ def run(arguments: argparse.Namespace) -> int:
     console.width = max(console.width, 100)
     for part in describe(config):
         console.print(part)
+    console.print(rows_help(arguments.config.partition(":")[0]), markup=False, highlight=False)
     return 0

@@ -1,14 +1,5 @@
 """Train the rows of a table or figure of the paper under one protocol, evaluate them, and make it.
 
-ROWSET is one of
-  fig3      modules: PCSA-GAN without self-attention, without pyramids (Figs. 3 and 4)
-  table1    the size of the features on which self-attention acts
-  table2    the terms of the loss
-  fig5      other systems under the same protocol
-  table3    AD against CN with synthetic PET (Table 3 and Fig. 6), on the generators of row pcsa
-  disease   what the synthetic PET of row pcsa keeps of the disease
-  all       each of these; a row that several share is trained once
-
 Examples:
   python -m pcsa_jax reproduce fig3 --config=configs/demo.py --folds=3 --out=results/demo     a first look
   python -m pcsa_jax reproduce all --plan --out=results/paper                                 what it would run
@@ -22,9 +13,17 @@ they are. docs/reproduction.md has the protocol and what a full run costs.
 import argparse
 from pathlib import Path
 
+from pcsa_jax.studies.reproduction.rowsets import ALL, TARGETS
+
+
+def epilog() -> str:
+    lines = [f"  {name:<10}{target.summary} ({target.paper})" for name, target in TARGETS.items()]
+    shared = f"  {ALL:<10}each of these; a row that several share is trained once"
+    return "\n".join(["ROWSET is one of", *lines, shared])
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("rowset", metavar="ROWSET", help="what to reproduce, see above")
+    parser.add_argument("rowset", metavar="ROWSET", help="what to reproduce, see below")
     parser.add_argument("--out", required=True, type=Path, metavar="DIR", help="folder of runs, tables and figures")
     parser.add_argument("--config", default="pcsa", metavar="CONFIG", help="of the rows: a config file or name (pcsa)")
     parser.add_argument("--folds", type=int, default=5, metavar="K", help="folds by participant, all are run (5)")

@@ -17,6 +17,12 @@ Ctrl-C or SIGTERM saves after the current step and exits with status 130 or 143.
 import argparse
 from pathlib import Path
 
+from pcsa_jax.commands.rows import rows_help
+
+
+def epilog() -> str:
+    return rows_help("pcsa")
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(

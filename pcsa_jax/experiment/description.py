@@ -11,6 +11,7 @@ from ml_collections import ConfigDict
 from rich.table import Table
 
 from pcsa_jax.experiment.build import Experiment, build
+from pcsa_jax.experiment.systems import SYSTEMS
 
 
 class Layer(NamedTuple):
@@ -43,7 +44,7 @@ def describe(config: ConfigDict) -> Iterator[Table | str]:
         "discriminator": network_layers(discriminator, volume, volume),
     }
     for name, rows in layers.items():
-        yield _table(f"{config.row}: {name} at {size}^3", rows)
+        yield _table(f"{config.row}: {name} at {size}^3 ({SYSTEMS[config.system].label})", rows)
     yield _cost(experiment, layers, config.batch_size)
 
 

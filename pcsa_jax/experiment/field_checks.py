@@ -62,6 +62,7 @@ def is_stages(value: Any) -> bool:
     )
 
 
+ANYTHING: Check = ("anything", lambda value: True)
 FLAG: Check = ("True or False", lambda value: isinstance(value, bool))
 TEXT: Check = ("a path or nothing", lambda value: isinstance(value, str))
 NAME: Check = ("a name", lambda value: isinstance(value, str) and bool(value))

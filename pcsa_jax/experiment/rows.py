@@ -1,9 +1,10 @@
 """The rows of a config file: the paper's ablations and systems as overrides of one base config."""
 
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from ml_collections import ConfigDict
+if TYPE_CHECKING:
+    from ml_collections import ConfigDict
 
 
 class Row(NamedTuple):
@@ -23,7 +24,7 @@ class Row(NamedTuple):
     labels: Mapping[str, str] = {}
 
 
-def apply_row(config: ConfigDict, rows: Mapping[str, Row], name: str) -> None:
+def apply_row(config: "ConfigDict", rows: Mapping[str, Row], name: str) -> None:
     """Makes ``config``, the base, the one of row ``name``.
 
     Raises:

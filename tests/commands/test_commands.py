@@ -166,7 +166,7 @@ def test_our_own_mistakes_keep_their_traceback(monkeypatch, tmp_path):
 def test_describe_prints_both_networks(capsys):
     assert run_command("describe", [f"{PCSA}:sa16"], prog="describe") == 0
     printed = capsys.readouterr().out
-    assert "sa16: generator at 64^3" in printed and "sa16: discriminator at 64^3" in printed
+    assert "sa16: generator at 64^3 (PCSA-GAN)" in printed and "sa16: discriminator at 64^3" in printed
     assert "3,481,206" in printed and "691,321" in printed
     assert "One training step of 16 volumes: about " in printed
 

@@ -23,7 +23,10 @@ def test_counts_every_parameter_and_flop(tiny_config):
 
 def test_describes_both_networks_and_the_step(tiny_config):
     generator, discriminator, cost = describe(tiny_config())
-    assert (generator.title, discriminator.title) == ("pcsa: generator at 16^3", "pcsa: discriminator at 16^3")
+    assert (generator.title, discriminator.title) == (
+        "pcsa: generator at 16^3 (PCSA-GAN)",
+        "pcsa: discriminator at 16^3 (PCSA-GAN)",
+    )
     assert cost.startswith("One training step of 2 volumes: about ")
 
 

@@ -15,10 +15,8 @@ from pcsa_jax.experiment.rows import Row
 from pcsa_jax.experiment.workdir import Workdir
 from pcsa_jax.studies.classification.config import CLASSIFIER
 from pcsa_jax.studies.reproduction.feasibility import check_cohort, split_folds
-from pcsa_jax.studies.reproduction.rowsets import GENERATOR_ROW, TARGETS, rows_of
+from pcsa_jax.studies.reproduction.rowsets import ALL, GENERATOR_ROW, TARGETS, rows_of
 from pcsa_jax.training import loop
-
-ALL = "all"
 
 _OWN_FIELDS = {
     "row": "Name a ROWSET",

@@ -62,6 +62,9 @@ class Target(NamedTuple):
     compares_groups: bool = False
 
 
+ALL = "all"
+"""On the command line: every target."""
+
 GENERATOR_ROW = "pcsa"
 """The reference of every row set, and the row whose generators ``table3`` and ``disease`` look at."""
 
