@@ -14,6 +14,7 @@ import pcsa_jax
 from benchmarks import gpu, page, real_anatomy
 from pcsa_jax.commands import COMMANDS, run_command
 from pcsa_jax.experiment.config import TRAINING, parse_config
+from pcsa_jax.experiment.config_files import read_rows
 from pcsa_jax.experiment.words import config_words
 from pcsa_jax.studies.classification.config import CLASSIFIER
 
@@ -60,7 +61,8 @@ def test_every_command_line_is_understood(command, words, monkeypatch):
     arguments, rest = parser.parse_known_args(words)
     assert all(word.startswith("--config.") for word in rest)
     if "config" in arguments:
-        parse_config(config_words(arguments.config, rest), SCHEMAS.get(command, TRAINING))
+        given = {name: getattr(arguments, name, None) for name in ("cohort", "participants")}
+        parse_config(config_words(arguments.config, rest, **given), SCHEMAS.get(command, TRAINING))
 
 
 @pytest.mark.parametrize("words", list(benchmark_lines()), ids=" ".join)
@@ -77,9 +79,18 @@ def test_every_linked_file_exists(document):
         assert (document.parent / target).exists(), target
 
 
-@pytest.mark.parametrize("row", re.findall(r"`(\w+)`(?=[^|\n]*\| (?:Fig|Table))", (ROOT / "README.md").read_text()))
+def test_the_table_of_rows_is_that_of_the_configs():
+    shown = re.findall(
+        r"^\| `(\w+)` \| ((?:Fig|Table)[^|]*) \| ([^|]+) \|$", (ROOT / "README.md").read_text(), re.MULTILINE
+    )
+    rows = read_rows("pcsa")
+    assert shown == [(name, row.paper, row.differs) for name, row in rows.items()]
+    assert read_rows("demo") == rows
+
+
+@pytest.mark.parametrize("row", read_rows("pcsa"))
 @pytest.mark.parametrize("config", ["pcsa", "demo"])
-def test_every_row_of_the_table_is_a_row_of_the_configs(row, config):
+def test_every_row_makes_a_config(row, config):
     assert parse_config([f"--config={ROOT / 'configs' / config}.py:{row}"]).row == row
 
 
