@@ -16,7 +16,8 @@ import sys
 import time
 from pathlib import Path
 
-from benchmarks import gpu, page
+from benchmarks import page
+from benchmarks.gpu import command as gpu
 from benchmarks.results import RESULTS, write_section
 from benchmarks.suite import SUITE
 from benchmarks.table import markdown

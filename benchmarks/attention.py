@@ -15,8 +15,8 @@ def measure_attention(say: Say) -> list[Row]:
     for edge, (channels, tokens) in CASES.items():
         options = {"batch": 2, "edge": edge, "channels": channels}
         entries = {
-            "ours": Entry("benchmarks.attention_programs:layer", options),
-            "dense": Entry("benchmarks.attention_programs:layer", options | {"dense": True}),
+            "ours": Entry("benchmarks.programs.attention:layer", options),
+            "dense": Entry("benchmarks.programs.attention:layer", options | {"dense": True}),
         }
         name = f"self-attention forward + backward, {tokens} tokens, {channels} channels, batch 2"
         found = duel(entries, repetitions=9, say=lambda text, name=name: say(f"{name}: {text}"))
@@ -61,7 +61,7 @@ def _step_memory(say: Say) -> Row:
 def _memory(function: str, options: dict) -> tuple[float | None, str]:
     """Gigabytes, or None and why not."""
     try:
-        with Contender(f"benchmarks.attention_programs:{function}", options) as contender:
+        with Contender(f"benchmarks.programs.attention:{function}", options) as contender:
             return contender.facts["gb"], ""
     except ContenderError as error:
         return None, str(error)

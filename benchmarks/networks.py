@@ -26,11 +26,11 @@ def measure_slow_peers(say: Say) -> list[Row]:
     for backward in (False, True):
         options = {"batch": 2, "size": 64, "backward": backward}
         entries = {
-            "ours": Entry("benchmarks.ours:forward", options),
+            "ours": Entry("benchmarks.programs.ours:forward", options),
             "torch.compile": Entry(
-                "benchmarks.torch_programs:forward", options | {"variant": "compile"}, COMPILE_LIMIT_S
+                "benchmarks.programs.torch_runs:forward", options | {"variant": "compile"}, COMPILE_LIMIT_S
             ),
-            "plain flax": Entry("benchmarks.ours:forward", options | {"plain": True}, PLAIN_LIMIT_S, 1),
+            "plain flax": Entry("benchmarks.programs.ours:forward", options | {"plain": True}, PLAIN_LIMIT_S, 1),
         }
         name = f"generator {'forward + backward' if backward else 'forward'}, 64^3, batch 2"
         found = duel(entries, repetitions=3, say=lambda text, name=name: say(f"{name}: {text}"))
@@ -55,9 +55,9 @@ def measure_step(say: Say) -> list[Row]:
 
 
 def _ours_and_torch(function: str, options: dict) -> dict[str, Entry]:
-    entries = {"ours": Entry(f"benchmarks.ours:{function}", options)}
+    entries = {"ours": Entry(f"benchmarks.programs.ours:{function}", options)}
     for name, variant in TORCH.items():
-        entries[name] = Entry(f"benchmarks.torch_programs:{function}", options | {"variant": variant})
+        entries[name] = Entry(f"benchmarks.programs.torch_runs:{function}", options | {"variant": variant})
     return entries
 
 

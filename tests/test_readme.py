@@ -11,7 +11,8 @@ import pytest
 
 import benchmarks.__main__ as benchmarks_main
 import pcsa_jax
-from benchmarks import gpu, page, real_anatomy
+from benchmarks import page, real_anatomy
+from benchmarks.gpu import command as gpu
 from pcsa_jax.commands import COMMANDS, run_command
 from pcsa_jax.experiment.config import TRAINING, parse_config
 from pcsa_jax.experiment.config_files import read_rows

@@ -4,8 +4,8 @@ import json
 
 import pytest
 
-from benchmarks import gpu
-from benchmarks.gpu_grid import Grid
+from benchmarks.gpu import command as gpu
+from benchmarks.gpu.grid import Grid
 
 
 def test_every_row_of_the_ablations_is_measured_once():

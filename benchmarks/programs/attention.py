@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 
 from benchmarks.contender import Program
-from benchmarks.ours import compiled, step_arguments, step_function
+from benchmarks.programs.ours import compiled, step_arguments, step_function
 from benchmarks.workload import config_of
 from pcsa_jax.experiment.build import build
 from pcsa_jax.model import attention

@@ -17,8 +17,8 @@ import torch
 from torch import nn
 
 from benchmarks.contender import Program
-from benchmarks.torch_networks import Discriminator, Generator
-from benchmarks.torch_step import TERMS, TrainStep, adam
+from benchmarks.programs.torch_networks import Discriminator, Generator
+from benchmarks.programs.torch_step import TERMS, TrainStep, adam
 from benchmarks.workload import config_of, volumes
 
 MODES = {"compile": "default", "graphs": "reduce-overhead"}

@@ -3,7 +3,7 @@
 import jax
 import numpy as np
 
-from benchmarks.attention_programs import _attend_densely
+from benchmarks.programs.attention import _attend_densely
 from pcsa_jax.model.attention import attend
 
 

@@ -18,8 +18,8 @@ from torch import nn
 from torch.nn import functional
 
 from benchmarks.contender import Program
-from benchmarks.torch_networks import Discriminator, Generator
-from benchmarks.torch_programs import finished, prepare, tensors
+from benchmarks.programs.torch_networks import Discriminator, Generator
+from benchmarks.programs.torch_runs import finished, prepare, tensors
 from benchmarks.workload import config_of
 
 

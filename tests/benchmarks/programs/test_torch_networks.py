@@ -9,9 +9,9 @@ from benchmarks.workload import config_of, volumes
 
 torch = pytest.importorskip("torch")
 
-from benchmarks.ours import batch_of  # noqa: E402
-from benchmarks.torch_networks import Discriminator, Generator, ported  # noqa: E402
-from benchmarks.torch_step import TrainStep, adam, ms_ssim_loss, ssim_loss  # noqa: E402
+from benchmarks.programs.ours import batch_of  # noqa: E402
+from benchmarks.programs.torch_networks import Discriminator, Generator, ported  # noqa: E402
+from benchmarks.programs.torch_step import TrainStep, adam, ms_ssim_loss, ssim_loss  # noqa: E402
 from pcsa_jax.experiment.build import build  # noqa: E402
 from pcsa_jax.model import losses  # noqa: E402
 from pcsa_jax.model.step import train_step  # noqa: E402

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 from benchmarks import recipe as recipe_module
 from benchmarks.contender import ROOT, Contender, ContenderError
 from benchmarks.duel import Say
-from benchmarks.gpu_grid import Grid
+from benchmarks.gpu.grid import Grid
 from benchmarks.recipe import Recipe
 from benchmarks.results import Row, exact, read_results, write_section
 
@@ -165,7 +165,7 @@ class Session:
             return
         self._say(title)
         try:
-            with Contender(f"benchmarks.gpu_programs:{function}", options, timeout_s=self._budget.left_s) as contender:
+            with Contender(f"benchmarks.gpu.programs:{function}", options, timeout_s=self._budget.left_s) as contender:
                 answer = contender.run(max(self._budget.left_s, 1))
         except ContenderError as error:
             self._say(f"{title}: {error}")

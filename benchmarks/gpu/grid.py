@@ -7,7 +7,11 @@ from benchmarks.contender import Contender, ContenderError
 from benchmarks.duel import Say
 from benchmarks.results import Row, Spread, exact
 
-OURS, THEIRS, MONAI = "benchmarks.gpu_programs:step", "benchmarks.torch_programs:step", "benchmarks.monai_programs:step"
+OURS, THEIRS, MONAI = (
+    "benchmarks.gpu.programs:step",
+    "benchmarks.programs.torch_runs:step",
+    "benchmarks.programs.monai_runs:step",
+)
 REPETITIONS = 3
 TARGET = 0.7
 PAPER_GPU_GB = 40.0
@@ -51,7 +55,7 @@ class Grid:
     """The cells measured so far.
 
     Args:
-      scale: sizes; see :class:`benchmarks.gpu.Scale`.
+      scale: sizes; see :class:`benchmarks.gpu.command.Scale`.
       cells: row -> way -> numbers, from an earlier call.
       say: takes progress lines.
     """

@@ -11,9 +11,9 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
-from benchmarks.attention_programs import program_gb
 from benchmarks.contender import Program
-from benchmarks.ours import batch_of, compiled, step_function, step_program
+from benchmarks.programs.attention import program_gb
+from benchmarks.programs.ours import batch_of, compiled, step_function, step_program
 from benchmarks.workload import config_of, volumes
 from pcsa_jax.experiment.build import build
 

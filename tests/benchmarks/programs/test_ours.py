@@ -4,7 +4,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from benchmarks.ours import NativeConv
+from benchmarks.programs.ours import NativeConv
 from pcsa_jax.model.convolution import Conv
 
 
