@@ -21,7 +21,7 @@ from pcsa_jax.commands import config_words
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--config", required=True, metavar="FILE[:ROW]", help="config file: configs/classifier.py")
+    parser.add_argument("--config", required=True, metavar="CONFIG[:ROW]", help="config file or name (classifier)")
     parser.add_argument("--generator", required=True, type=Path, metavar="RUN", help="folder of a trained generator")
     parser.add_argument("--workdir", required=True, type=Path, metavar="DIR", help="folder of the classification")
     parser.add_argument_group("config fields").add_argument(

@@ -11,7 +11,9 @@ from pcsa_jax.commands import config_words
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--config", required=True, metavar="FILE[:ROW]", help="config file and ablation row")
+    parser.add_argument(
+        "--config", required=True, metavar="CONFIG[:ROW]", help="config file or name (pcsa), ablation row"
+    )
 
 
 def run(arguments: argparse.Namespace) -> int:

@@ -26,9 +26,7 @@ from pathlib import Path
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("rowset", metavar="ROWSET", help="what to reproduce, see above")
     parser.add_argument("--out", required=True, type=Path, metavar="DIR", help="folder of runs, tables and figures")
-    parser.add_argument(
-        "--config", default="configs/pcsa.py", metavar="FILE", help="config file of the rows (configs/pcsa.py)"
-    )
+    parser.add_argument("--config", default="pcsa", metavar="CONFIG", help="of the rows: a config file or name (pcsa)")
     parser.add_argument("--folds", type=int, default=5, metavar="K", help="folds by participant, all are run (5)")
     parser.add_argument("--seeds", type=int, default=1, metavar="N", help="trainings of each row and fold (1)")
     parser.add_argument("--data", type=Path, metavar="COHORT", help="folder or manifest (the config's: a phantom)")
@@ -36,8 +34,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--participants", type=Path, metavar="FILE", help="its participants.tsv, or the folder of it, if not in COHORT"
     )
     parser.add_argument(
-        "--classifier-config", default="", metavar="FILE[:ROW]",
-        help="of table3 (classifier.py beside FILE; its row demo for demo.py)",
+        "--classifier-config", default="", metavar="CONFIG[:ROW]",
+        help="of table3 (classifier.py beside CONFIG; its row demo for demo)",
     )  # fmt: skip
     parser.add_argument("--plan", action="store_true", help="print what would be run and what it costs, and stop")
     parser.add_argument_group("config fields").add_argument(

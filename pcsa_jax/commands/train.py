@@ -21,7 +21,9 @@ from pcsa_jax.commands import config_words
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--config", required=True, metavar="FILE[:ROW]", help="config file and ablation row")
+    parser.add_argument(
+        "--config", required=True, metavar="CONFIG[:ROW]", help="config file or name (pcsa), ablation row"
+    )
     parser.add_argument("--workdir", required=True, type=Path, metavar="DIR", help="folder of the run")
     several = parser.add_argument_group("several processes (docs/clusters.md; srun and mpirun need none of these)")
     several.add_argument("--coordinator", metavar="HOST:PORT", help="where process 0 runs, and a free port there")

@@ -13,6 +13,7 @@ from ml_collections import ConfigDict, config_flags
 from pcsa_jax.data.files import write_json
 from pcsa_jax.errors import UserError
 from pcsa_jax.experiment import fields
+from pcsa_jax.experiment.config_files import load_config
 from pcsa_jax.experiment.field_checks import Check
 
 
@@ -35,37 +36,31 @@ TRAINING = Schema(fields.fields, fields.check_combinations, fields.CHANGEABLE)
 
 
 def parse_config(arguments: Sequence[str], schema: Schema = TRAINING) -> ConfigDict:
-    """The checked config of ``--config=FILE[:ROW]`` and its ``--config.FIELD=VALUE`` overrides.
+    """The checked config of ``--config=FILE[:ROW]`` or ``NAME[:ROW]`` and its ``--config.FIELD=VALUE`` overrides.
 
     The file is Python and is executed: use only files you trust.
 
     Raises:
       UserError: for a missing file, an unknown row or field, a value of the wrong type or out of range.
     """
-    file = Path(_config_file(arguments))
-    if not file.is_file():
-        raise UserError(f"--config: expected a config file, found none at {file}. Try --config=configs/pcsa.py.")
-    _check_names(arguments, flatten(_parse([word for word in arguments if word.startswith("--config=")])))
-    config = _parse(arguments)
+    given = [word.partition("=")[2] for word in arguments if word.startswith("--config=")]
+    overrides = [word for word in arguments if not word.startswith("--config=")]
+    config = load_config((given or [""])[-1])
+    _check_names(overrides, flatten(config))
+    config = _override(config, overrides)
     check_config(config, schema)
     return config
 
 
-def _parse(arguments: Sequence[str]) -> ConfigDict:
+def _override(config: ConfigDict, words: Sequence[str]) -> ConfigDict:
+    """Sets the fields of ``--config.FIELD=VALUE`` words, each value read as the field's type, and locks the config."""
     values = flags.FlagValues()
-    config_flags.DEFINE_config_file("config", lock_config=True, flag_values=values, sys_argv=list(arguments))
     try:
-        values(["train.py", *arguments])
+        config_flags.DEFINE_config_dict("config", config, flag_values=values, sys_argv=list(words))
+        values(["pcsa_jax", *words])
         return values["config"].value
     except (flags.Error, AttributeError, KeyError, ValueError, TypeError) as error:
-        # A config file's own exception arrives as the text of its traceback; its last line says what is wrong.
-        reason = str(error).strip().splitlines()[-1].removeprefix("ValueError: ")
-        raise UserError(f"--config: {reason}.") from error
-
-
-def _config_file(arguments: Sequence[str]) -> str:
-    given = [argument.partition("=")[2] for argument in arguments if argument.startswith("--config=")]
-    return (given or [""])[-1].partition(":")[0]
+        raise UserError(f"--config: {str(error).strip().splitlines()[-1]}.") from error
 
 
 def _check_names(arguments: Sequence[str], fields: Mapping[str, Any]) -> None:

@@ -152,7 +152,7 @@ def test_overrides_and_rows():
 
 def test_a_missing_file():
     assert refusal(config="--config=configs/none.py:sa4") == (
-        "--config: expected a config file, found none at configs/none.py. Try --config=configs/pcsa.py."
+        "--config: expected a config file or one of classifier, demo, pcsa, found 'configs/none.py'. Try --config=pcsa."
     )
 
 

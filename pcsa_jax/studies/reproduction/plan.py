@@ -10,6 +10,7 @@ from pcsa_jax.data.subjects import Cohort
 from pcsa_jax.errors import UserError
 from pcsa_jax.experiment.cohort import open_cohort
 from pcsa_jax.experiment.config import flatten, parse_config
+from pcsa_jax.experiment.config_files import find_config
 from pcsa_jax.experiment.workdir import Workdir
 from pcsa_jax.studies.classification.config import CLASSIFIER
 from pcsa_jax.studies.reproduction.feasibility import check_cohort, split_folds
@@ -43,7 +44,7 @@ class Request(NamedTuple):
 
     Attributes:
       target: key of :data:`TARGETS`, or :data:`ALL`.
-      config: config file, without a row.
+      config: config file or name, without a row.
       overrides: ``--config.FIELD=VALUE`` words, for every row.
       folds: by participant; each is tested once.
       seeds: trainings of each row and fold, seeds from 0.
@@ -136,13 +137,11 @@ def make_plan(request: Request) -> Plan:
 
 def _row_configs(request: Request, rows: Sequence[str]) -> dict[str, ConfigDict]:
     """Row -> its config with all overrides."""
-    file, _, given = request.config.partition(":")
-    if given:
+    file = request.config
+    if find_config(file)[1] is not None:
         raise UserError(
             f"--config: expected a config file without a row, found {request.config}. ROWSET says which rows are run."
         )
-    if not Path(file).is_file():
-        raise UserError(f"--config: expected a config file, found none at {file}. Try --config=configs/demo.py.")
     plain = {row: flatten(_parse(file, row, ())) for row in rows}
     for word in request.overrides:
         _check_override(word.partition("=")[0].removeprefix("--config."), plain)
@@ -158,13 +157,15 @@ def _parse(file: str, row: str, words: Sequence[str]) -> ConfigDict:
 
 
 def _classifier_config(request: Request) -> ConfigDict:
-    beside = Path(request.config).with_name("classifier.py")
-    usual = f"{beside}:demo" if Path(request.config).name == "demo.py" else str(beside)
-    given = request.classifier or usual
-    if not Path(given.partition(":")[0]).is_file():
+    rows, _ = find_config(request.config)
+    beside = rows.with_name("classifier.py")
+    given = request.classifier or (f"{beside}:demo" if rows.name == "demo.py" else str(beside))
+    try:
+        find_config(given)
+    except UserError as error:
         raise UserError(
             f"table3: expected the classifiers' config at {given}, found none. Name it: --classifier-config."
-        )
+        ) from error
     return parse_config([f"--config={given}"], CLASSIFIER)
 
 

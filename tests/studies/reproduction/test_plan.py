@@ -98,7 +98,7 @@ def test_rows_of_a_target(request_of, target, rows):
         ),
         (
             ["fig3"], {"config": "none.py"},
-            "--config: expected a config file, found none at none.py. Try --config=configs/demo.py.",
+            "--config: expected a config file or one of classifier, demo, pcsa, found 'none.py'. Try --config=pcsa.",
         ),
         (
             ["fig3", "--config.seed=3"], {},
