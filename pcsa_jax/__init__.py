@@ -1,6 +1,10 @@
 """PCSA-GAN in JAX: FDG-PET from structural MRI (arXiv 2411.17420)."""
 
+import sys
 from typing import TYPE_CHECKING, Any
+
+if sys.version_info < (3, 11):  # noqa: UP036 (a clone is not stopped by requires-python)
+    raise SystemExit(f"{sys.executable}: expected Python 3.11 or later, found {sys.version.split()[0]}. Use another.")
 
 if TYPE_CHECKING:
     from pcsa_jax.synthesis.export import load_generator

@@ -1,4 +1,4 @@
-"""The commands of ``python -m pcsa_jax``, and how a user's mistake ends one.
+"""The commands of ``pcsa_jax``, and how a user's mistake ends one.
 
 A command is a module with ``add_arguments(parser)`` and ``run(arguments) -> exit status``. It imports what is heavy
 inside ``run``, so that ``--help`` takes no longer than Python itself.
@@ -7,10 +7,13 @@ inside ``run``, so that ``--help`` takes no longer than Python itself.
 import argparse
 import errno
 import importlib
+import re
 import sys
 from collections.abc import Sequence
 
+from pcsa_jax import __version__
 from pcsa_jax.errors import UserError
+from pcsa_jax.machine.requirements import missing_requirement
 
 COMMANDS = {
     "phantom": "write the built-in cohort (a phantom) to a folder",
@@ -31,7 +34,7 @@ DISK_FULL = (errno.ENOSPC, errno.EDQUOT)
 """Nobody's mistake in a command, and no traceback's business either; any part of a command may meet them."""
 
 
-def main(argv: Sequence[str] | None = None, *, prog: str = "python -m pcsa_jax") -> int:
+def main(argv: Sequence[str] | None = None, *, prog: str = "pcsa_jax") -> int:
     """Runs one command line; returns the exit status.
 
     Args:
@@ -41,11 +44,12 @@ def main(argv: Sequence[str] | None = None, *, prog: str = "python -m pcsa_jax")
     argv = list(sys.argv[1:] if argv is None else argv)
     parser = argparse.ArgumentParser(
         prog=prog, description="PCSA-GAN in JAX: FDG-PET from structural MRI.",
-        epilog="python -m pcsa_jax COMMAND --help shows a command's options and examples.",
+        epilog=f"{prog} COMMAND --help shows a command's options and examples.",
     )  # fmt: skip
+    parser.add_argument("--version", action="version", version=f"pcsa_jax {__version__}")
     subparsers = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
     for name, summary in COMMANDS.items():
-        subparsers.add_parser(name, help=summary, add_help=False, prefix_chars="\0")
+        subparsers.add_parser(name, help=_as_called(summary, prog), add_help=False, prefix_chars="\0")
     if not argv or argv[0] not in COMMANDS:
         parser.parse_args(argv)
     return run_command(argv[0], argv[1:], prog=f"{prog} {argv[0]}")
@@ -58,8 +62,9 @@ def run_command(name: str, argv: Sequence[str], *, prog: str) -> int:
     """
     module = importlib.import_module(f"pcsa_jax.commands.{name}")
     parser = argparse.ArgumentParser(
-        prog=prog, description=module.__doc__, formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False
-    )
+        prog=prog, description=_as_called(module.__doc__, prog), allow_abbrev=False,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )  # fmt: skip
     parser.add_argument("--debug", action="store_true", help="show the traceback of an error")
     module.add_arguments(parser)
     arguments, rest = parser.parse_known_args(argv)
@@ -75,6 +80,12 @@ def run_command(name: str, argv: Sequence[str], *, prog: str) -> int:
             raise
         print(f"{prog}: error: {error}", file=sys.stderr)
         return 1
+    except ModuleNotFoundError as error:
+        told = missing_requirement(error)
+        if arguments.debug or told is None:
+            raise
+        print(f"{prog}: error: {told}", file=sys.stderr)
+        return 1
     except OSError as error:
         if arguments.debug or error.errno not in DISK_FULL:
             raise
@@ -88,6 +99,16 @@ def run_command(name: str, argv: Sequence[str], *, prog: str) -> int:
     except KeyboardInterrupt:
         print(f"{prog}: stopped", file=sys.stderr)
         return 130
+
+
+def _as_called(text: str, prog: str) -> str:
+    """Help as ``prog`` shows it: an installed ``pcsa_jax`` has neither our scripts nor ``configs/`` beside it."""
+    if prog.split()[0] != "pcsa_jax":
+        return text
+    text = re.sub(r" \(also: python \w+\.py\)", "", text)
+    text = text.replace("python -m pcsa_jax", "pcsa_jax")
+    text = re.sub(r"python (train|evaluate)\.py", r"pcsa_jax \1", text)
+    return re.sub(r"--config=configs/(\w+)\.py", r"--config=\1", text)
 
 
 def config_words(arguments: argparse.Namespace) -> list[str]:

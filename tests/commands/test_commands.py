@@ -6,6 +6,7 @@ import sys
 
 import pytest
 
+import pcsa_jax
 from pcsa_jax.commands import COMMANDS, main, run_command
 from pcsa_jax.errors import UserError
 from tests.conftest import ROOT
@@ -32,18 +33,22 @@ def run_python(*words):
     return subprocess.run([sys.executable, *words], capture_output=True, text=True, cwd=ROOT, timeout=120)
 
 
+@pytest.mark.parametrize("prog", ["pcsa_jax", "python -m pcsa_jax"])
 @pytest.mark.parametrize("name", COMMANDS)
-def test_help_shows_examples_and_loads_nothing_heavy(name):
+def test_help_shows_examples_and_loads_nothing_heavy(name, prog):
     script = (
         "import sys\n"
         "from pcsa_jax.commands import main\n"
-        "try:\n    main(sys.argv[1:])\n"
+        f"try:\n    main(sys.argv[1:], prog={prog!r})\n"
         "finally:\n    print(sorted({'jax', 'numpy', 'nibabel', 'flax', 'rich'} & set(sys.modules)), file=sys.stderr)\n"
     )
     done = run_python("-c", script, name, "--help")
     assert done.returncode == 0
-    assert f"usage: python -m pcsa_jax {name}" in done.stdout
-    assert "examples:\n  python" in done.stdout.lower()
+    assert f"usage: {prog} {name}" in done.stdout
+    assert f"examples:\n  {prog.split()[0]} " in done.stdout.lower()
+    if prog == "pcsa_jax":  # installed, with neither train.py nor configs/ beside it
+        assert f"\n  pcsa_jax {name} " in done.stdout
+        assert "python " not in done.stdout and "--config=configs" not in done.stdout
     assert "--debug" in done.stdout
     assert done.stderr.strip() == "[]"
 
@@ -60,6 +65,21 @@ def test_the_package_lists_its_commands():
     assert done.returncode == 0
     for name, summary in COMMANDS.items():
         assert name in done.stdout and summary.split(" (")[0][:30] in " ".join(done.stdout.split())
+
+
+def test_the_package_tells_its_version():
+    done = run_python("-m", "pcsa_jax", "--version")
+    assert (done.returncode, done.stdout) == (0, f"pcsa_jax {pcsa_jax.__version__}\n")
+
+
+def test_the_package_calls_itself_as_it_was_called(capsys):
+    for prog in ("pcsa_jax", "python -m pcsa_jax"):
+        with pytest.raises(SystemExit):
+            main(["--help"], prog=prog)
+        shown = capsys.readouterr().out
+        assert shown.startswith(f"usage: {prog} [-h]")
+        assert f"{prog} COMMAND --help shows" in shown
+        assert ("train.py" in shown) == (prog != "pcsa_jax")
 
 
 @pytest.mark.parametrize(
@@ -82,7 +102,8 @@ def test_wrong_words_are_told_with_status_2(capsys, argv, message):
 
 def test_a_mistake_is_one_line_and_status_1(capsys, tmp_path):
     assert error_of(capsys, "train", "--config=none.py", f"--workdir={tmp_path}") == (
-        "pcsa_jax train: error: --config: expected a config file, found none at none.py. Try --config=configs/pcsa.py."
+        "pcsa_jax train: error: --config: expected a config file or one of classifier, demo, pcsa, found 'none.py'. "
+        "Try --config=pcsa."
     )
     assert error_of(capsys, "evaluate", f"--workdir={tmp_path}") == (
         f"pcsa_jax evaluate: error: {tmp_path}: expected a run with a config.json, found none. Train one with train.py "
