@@ -7,6 +7,7 @@ import nibabel as nib
 import numpy as np
 import pytest
 
+import pcsa_jax
 from pcsa_jax.data import layout
 from pcsa_jax.data.grid import Grid
 from pcsa_jax.data.phantom import cohort
@@ -47,6 +48,7 @@ def test_it_says_it_is_a_phantom(small):
     description = json.loads((small / "dataset_description.json").read_text())
     assert description["DatasetType"] == "derivative"
     assert description["GeneratedBy"][0]["Name"] == layout.PHANTOM_GENERATOR
+    assert description["GeneratedBy"][0]["Version"] == pcsa_jax.__version__  # from a clone as from an installation
     for path in small.glob("sub-*/*/*.json"):
         sidecar = json.loads(path.read_text())
         assert sidecar["Description"].startswith("PHANTOM")

@@ -1,7 +1,6 @@
 """Writes the built-in cohort to disk in the layout every other cohort has (BIDS derivatives)."""
 
 import functools
-import importlib.metadata
 import multiprocessing
 import os
 import shutil
@@ -10,6 +9,7 @@ import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from pcsa_jax import __version__
 from pcsa_jax.data import files, layout
 from pcsa_jax.data.grid import SPACE, Grid
 from pcsa_jax.data.phantom.regions import load_regions
@@ -171,13 +171,6 @@ def _pet_sidecar(subject: PhantomSubject, size: int, desc: str) -> dict:
     }
 
 
-def _package_version() -> str:
-    try:
-        return importlib.metadata.version("pcsa_jax")
-    except importlib.metadata.PackageNotFoundError:  # run from a source tree
-        return "0+unknown"
-
-
 def _participants(numbers: range, seed: int) -> str:
     regions = load_regions()
     traits: Iterator[Traits] = (draw_traits(number, seed, regions) for number in numbers)
@@ -188,7 +181,7 @@ def _participants(numbers: range, seed: int) -> str:
 def _write_description(root: Path, *, pairs: int, mri_only: int, size: int, seed: int) -> None:
     generated_by = {
         "Name": layout.PHANTOM_GENERATOR,
-        "Version": _package_version(),
+        "Version": __version__,
         "Description": f"{WARNING} Model {PHANTOM_VERSION}, seed {seed}, size {size}, {pairs} + {mri_only} subjects.",
     }
     description = {
