@@ -1,38 +1,54 @@
 # make demo: the whole job on a fresh machine. make test: the whole suite. Both need Python 3.11 or later, nothing else.
+# Another Python has an environment of its own: make test PYTHON=python3.13 VENV=.venv-3.13
 PYTHON ?= python3
-BIN := .venv/bin
+VENV ?= .venv
+BIN := $(VENV)/bin
 DEMO ?= runs/demo
+PIP := -m pip install --quiet --disable-pip-version-check
 
 # The preprocessing extra has an environment of its own: it wants older numpy and scipy, and PyTorch.
-EXTRA := .venv-preprocess/bin
+EXTRA := .venv-preprocess
 
-.PHONY: demo test test-preprocess lint clean
+ifeq ($(origin PYTHON)$(wildcard $(BIN)/python),command line$(BIN)/python)
+ifneq ($(shell $(PYTHON) --version 2>&1),$(shell $(BIN)/python --version 2>&1))
+$(error $(VENV) has $(shell $(BIN)/python --version 2>&1), found PYTHON=$(PYTHON); name another folder with VENV=)
+endif
+endif
 
-.venv: requirements.txt requirements-dev.txt
+.PHONY: demo test test-preprocess lint clean .venv
+
+# A stamp is the last thing that an installation writes: one that was interrupted goes on at the next start.
+.venv: $(VENV)/installed
+
+$(VENV)/installed: requirements.txt pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or later is needed, found " + sys.version.split()[0] + "; make PYTHON=python3.12 names another")'
-	test -x $(BIN)/python || $(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
-	touch .venv
+	$(BIN)/python -m pip --version >/dev/null 2>&1 || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python $(PIP) --editable .
+	touch $@
 
-demo: .venv
+$(VENV)/dev: $(VENV)/installed requirements-dev.txt
+	$(BIN)/python $(PIP) -r requirements-dev.txt
+	touch $@
+
+demo: $(VENV)/installed
 	$(BIN)/python train.py --config=configs/demo.py --workdir=$(DEMO)
 	$(BIN)/python evaluate.py --workdir=$(DEMO)
 
-test: .venv
+test: $(VENV)/dev
 	$(BIN)/python -m pytest
 
-.venv-preprocess: .venv requirements-preprocess.txt
-	test -x $(EXTRA)/python || $(PYTHON) -m venv .venv-preprocess
-	$(EXTRA)/python -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt -r requirements-preprocess.txt
-	touch .venv-preprocess
+$(EXTRA)/installed: requirements.txt requirements-dev.txt requirements-preprocess.txt
+	$(EXTRA)/bin/python -m pip --version >/dev/null 2>&1 || $(PYTHON) -m venv $(EXTRA)
+	$(EXTRA)/bin/python $(PIP) -r requirements-dev.txt -r requirements-preprocess.txt
+	touch $@
 
-test-preprocess: .venv-preprocess
-	$(EXTRA)/python -m pytest tests/data/test_preprocessing_anatomy.py tests/data/test_preprocessing_pet.py \
+test-preprocess: $(EXTRA)/installed
+	$(EXTRA)/bin/python -m pytest tests/data/test_preprocessing_anatomy.py tests/data/test_preprocessing_pet.py \
 	  tests/data/test_raw_scans.py tests/preprocessing/test_end_to_end.py
 
-lint: .venv
+lint: $(VENV)/dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 
 clean:
-	rm -rf .venv .venv-preprocess
+	rm -rf .venv .venv-*
