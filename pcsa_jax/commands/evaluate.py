@@ -24,6 +24,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     other.add_argument(
         "--participants", type=Path, metavar="FILE", help="its participants.tsv, or the folder of it, if not in PATH"
     )
+    other.add_argument(
+        "--other-people", action="store_true",
+        help="participants with ids of training participants are other people",
+    )  # fmt: skip
     parser.add_argument("--out", type=Path, metavar="DIR", help="where to write (WORKDIR/evaluation/SPLIT)")
     parser.add_argument(
         "--checkpoint", choices=("best", "latest"), default="best", help="best on validation data (default) or latest"
@@ -41,6 +45,8 @@ def run(arguments: argparse.Namespace) -> int:
     from pcsa_jax.training.trained import open_run
 
     external = None
+    if arguments.other_people and arguments.cohort is None:
+        raise UserError("--other-people: expected --cohort=PATH beside it, found none. It says who is in that cohort.")
     if arguments.cohort is not None:
         if arguments.out is None:
             raise UserError("--cohort: expected --out=DIR beside it, found none. Say where its evaluation goes.")
@@ -49,7 +55,9 @@ def run(arguments: argparse.Namespace) -> int:
     workdir = Workdir(arguments.workdir)
     trained = open_run(arguments.workdir, checkpoint=arguments.checkpoint)
     out = arguments.out or workdir.evaluation(arguments.split)
-    summary = assess_run(trained, workdir, split=arguments.split, out=out, external=external)
+    summary = assess_run(
+        trained, workdir, split=arguments.split, out=out, external=external, other_people=arguments.other_people
+    )
     console.print(summary_table(summary))
     console.print(f"Report: {out / 'report.html'}")
     return 0
