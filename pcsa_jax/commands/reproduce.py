@@ -11,7 +11,7 @@ ROWSET is one of
 
 Examples:
   python -m pcsa_jax reproduce fig3 --config=configs/demo.py --folds=3 --out=results/demo     a first look
-  python -m pcsa_jax reproduce all --plan --out=results/paper                                 what it would run
+  python -m pcsa_jax reproduce all --plan --out=results/paper                                 what it would run and cost
   python -m pcsa_jax reproduce table2 --data=/data/cohort --seeds=3 --out=results/table2      your own cohort
 
 A run is an ordinary run folder: OUT/runs/ROW/seedS/foldF. Tables, figures and a page go to OUT/ROWSET. All trainings
@@ -39,20 +39,28 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--classifier-config", default="", metavar="FILE[:ROW]",
         help="of table3 (classifier.py beside FILE; its row demo for demo.py)",
     )  # fmt: skip
-    parser.add_argument("--plan", action="store_true", help="print what would be run and what it costs, and stop")
+    parser.add_argument(
+        "--plan", action="store_true", help="print what would be run and what it costs, write nothing, and stop"
+    )
+    parser.add_argument(
+        "--no-measure", action="store_true", help="with --plan: time no training steps (seconds to minutes a row)"
+    )
     parser.add_argument_group("config fields").add_argument(
         "--config.FIELD=VALUE", action="store_true", help="override a field in every row, e.g. --config.num_epochs=100"
     )
 
 
 def run(arguments: argparse.Namespace) -> int:
+    from pcsa_jax.errors import UserError
     from pcsa_jax.studies.reproduction.plan import Request
     from pcsa_jax.studies.reproduction.reproduce import reproduce
 
+    if arguments.no_measure and not arguments.plan:
+        raise UserError("--no-measure: expected --plan beside it, found none. Without --plan nothing is timed.")
     given = {"data.root": arguments.data, "data.participants": arguments.participants}
     words = [f"--config.{name}={path}" for name, path in given.items() if path is not None]
     request = Request(
         arguments.rowset, arguments.config, (*arguments.overrides, *words), arguments.folds, arguments.seeds,
         arguments.out, arguments.classifier_config,
     )  # fmt: skip
-    return reproduce(request, only_plan=arguments.plan)
+    return reproduce(request, only_plan=arguments.plan, measure=not arguments.no_measure)

@@ -3,9 +3,11 @@
 import dataclasses
 import json
 
+import pytest
+
 from pcsa_jax.data.cohort import read_cohort
 from pcsa_jax.data.phantom.cohort import PHANTOM_VERSION, write_cohort
-from pcsa_jax.data.phantom.roster import Origin, list_cohort, read_origin
+from pcsa_jax.data.phantom.roster import Origin, cohort_bytes, list_cohort, read_origin
 from tests.conftest import NUM_MRI_ONLY, NUM_PAIRS, SIZE
 
 
@@ -13,6 +15,12 @@ def test_the_list_is_what_is_read_once_it_is_written(cohort):
     listed = list_cohort(cohort, pairs=NUM_PAIRS, mri_only=NUM_MRI_ONLY, size=SIZE)
     assert listed == read_cohort(cohort)
     assert [who.is_pair for who in listed.subjects] == [True] * NUM_PAIRS + [False] * NUM_MRI_ONLY
+
+
+def test_the_room_that_a_cohort_takes_is_known(tmp_path):
+    out = write_cohort(tmp_path / "cohort", pairs=3, mri_only=1, size=32, jobs=1)
+    found = sum(path.stat().st_size for path in out.rglob("*.nii.gz"))
+    assert cohort_bytes(pairs=3, mri_only=1, size=32) == pytest.approx(found, rel=0.1)
 
 
 def test_the_list_has_the_order_of_the_names(tmp_path):
