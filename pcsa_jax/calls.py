@@ -22,7 +22,14 @@ AnyPath = str | PathLike[str]
 
 
 def phantom(
-    out: AnyPath, *, pairs: int = 356, mri_only: int = 328, size: int = 64, seed: int = 0, jobs: int | None = None
+    out: AnyPath,
+    *,
+    pairs: int = 356,
+    mri_only: int = 328,
+    first: int = 1,
+    size: int = 64,
+    seed: int = 0,
+    jobs: int | None = None,
 ) -> Path:
     """Writes the built-in cohort: paired grey-matter maps and FDG-PET made from the MNI152 templates. A phantom.
 
@@ -30,6 +37,7 @@ def phantom(
       out: folder to write; must not hold anything.
       pairs: subjects with both modalities.
       mri_only: subjects without PET.
+      first: number of the first subject; other numbers are other people.
       size: voxels along each axis, a multiple of 16.
       seed: of the cohort; a subject is a function of seed and number.
       jobs: processes; all cores if not given.
@@ -46,7 +54,7 @@ def phantom(
     try:
         with progress("Phantom") as report:
             return write_cohort(
-                Path(out), pairs=pairs, mri_only=mri_only, size=size, seed=seed, jobs=jobs, progress=report
+                Path(out), pairs=pairs, mri_only=mri_only, first=first, size=size, seed=seed, jobs=jobs, progress=report
             )
     except OSError as error:
         raise UserError(f"--out {out}: could not be written ({error.strerror}). Choose a folder with space.") from error
@@ -133,6 +141,7 @@ def evaluate(
     out: AnyPath | None = None,
     cohort: AnyPath | None = None,
     participants: AnyPath | None = None,
+    other_people: bool = False,
     checkpoint: str = "best",
 ) -> dict[str, Any]:
     """Scores a trained run beside trivial predictors; writes tables, figures and a report.
@@ -143,6 +152,7 @@ def evaluate(
       out: where to write; ``WORKDIR/evaluation/SPLIT`` if not given.
       cohort: score all pairs of this other cohort instead; needs ``out``.
       participants: ``participants.tsv`` of that cohort or its folder, if it is not in there.
+      other_people: nobody of that cohort was trained on, though ids coincide.
       checkpoint: ``best`` on validation data or ``latest``.
 
     Returns:
@@ -158,6 +168,8 @@ def evaluate(
     from pcsa_jax.training.trained import open_run
 
     external = None
+    if other_people and cohort is None:
+        raise UserError("--other-people: expected --cohort=PATH beside it, found none. It says who is in that cohort.")
     if cohort is not None:
         if out is None:
             raise UserError("--cohort: expected --out=DIR beside it, found none. Say where its evaluation goes.")
@@ -166,7 +178,7 @@ def evaluate(
     folder = Workdir(Path(workdir))
     trained = open_run(folder.root, checkpoint=checkpoint)
     target = folder.evaluation(split) if out is None else Path(out)
-    return assess_run(trained, folder, split=split, out=target, external=external)
+    return assess_run(trained, folder, split=split, out=target, external=external, other_people=other_people)
 
 
 def synthesize(
@@ -255,6 +267,7 @@ def reproduce(
     classifier_config: str = "",
     overrides: Mapping[str, Any] | Sequence[str] = (),
     only_plan: bool = False,
+    measure: bool = True,
 ) -> int:
     """Trains the rows of a table or figure of the paper under one protocol, evaluates them, and makes it.
 
@@ -268,7 +281,8 @@ def reproduce(
       participants: ``participants.tsv`` or its folder, if it is not in the cohort.
       classifier_config: of ``table3``; the one beside ``config`` if not given.
       overrides: ``{"group.field": value}`` for every row, or the words ``--config.group.field=value``.
-      only_plan: print what would be run and what it costs, and stop.
+      only_plan: print what would be run and what it costs, write nothing, and stop.
+      measure: with ``only_plan``, time a few steps of each row on this machine.
 
     Returns:
       0: everything is there. 1: some runs failed. 130, 143: stopped by a signal.
@@ -281,7 +295,7 @@ def reproduce(
 
     words = config_words(config, overrides, cohort=cohort, participants=participants)[1:]
     request = Request(target, str(config), tuple(words), folds, seeds, Path(out), classifier_config)
-    return reproduction.reproduce(request, only_plan=only_plan)
+    return reproduction.reproduce(request, only_plan=only_plan, measure=measure)
 
 
 def _path(path: AnyPath | None) -> Path | None:

@@ -24,6 +24,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     other.add_argument(
         "--participants", type=Path, metavar="FILE", help="its participants.tsv, or the folder of it, if not in PATH"
     )
+    other.add_argument(
+        "--other-people", action="store_true",
+        help="participants with ids of training participants are other people",
+    )  # fmt: skip
     parser.add_argument("--out", type=Path, metavar="DIR", help="where to write (WORKDIR/evaluation/SPLIT)")
     parser.add_argument(
         "--checkpoint", choices=("best", "latest"), default="best", help="best on validation data (default) or latest"
@@ -38,7 +42,7 @@ def run(arguments: argparse.Namespace) -> int:
 
     summary = pcsa_jax.evaluate(
         arguments.workdir, split=arguments.split, out=arguments.out, cohort=arguments.cohort,
-        participants=arguments.participants, checkpoint=arguments.checkpoint,
+        participants=arguments.participants, other_people=arguments.other_people, checkpoint=arguments.checkpoint,
     )  # fmt: skip
     console.print(summary_table(summary))
     out = arguments.out or Workdir(arguments.workdir).evaluation(arguments.split)

@@ -3,6 +3,7 @@
 Examples:
   python -m pcsa_jax phantom --out=data/phantom                         the paper's numbers: 356 pairs, 328 MRI only
   python -m pcsa_jax phantom --out=data/small --pairs=40 --mri-only=10 --size=32
+  python -m pcsa_jax phantom --out=data/others --pairs=40 --mri-only=0 --first=1001        other people
 """
 
 import argparse
@@ -17,6 +18,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--mri-only", type=int, default=328, metavar="N", help="subjects with MRI only (328)")
     parser.add_argument("--size", type=int, default=64, metavar="N", help="voxels along each axis (64)")
     parser.add_argument("--seed", type=int, default=0, metavar="N", help="of the cohort (0)")
+    parser.add_argument(
+        "--first",
+        type=int,
+        default=1,
+        metavar="N",
+        help="of the first subject; other numbers are other people (1)",
+    )
     parser.add_argument("--jobs", type=int, default=None, metavar="N", help="processes (all cores)")
 
 
@@ -26,7 +34,7 @@ def run(arguments: argparse.Namespace) -> int:
 
     pcsa_jax.phantom(
         arguments.out, pairs=arguments.pairs, mri_only=arguments.mri_only, size=arguments.size, seed=arguments.seed,
-        jobs=arguments.jobs,
+        first=arguments.first, jobs=arguments.jobs,
     )  # fmt: skip
     console.print(f"Wrote {arguments.pairs} pairs and {arguments.mri_only} MRI-only subjects to {arguments.out}")
     return 0

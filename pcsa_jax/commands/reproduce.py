@@ -2,7 +2,7 @@
 
 Examples:
   python -m pcsa_jax reproduce fig3 --config=configs/demo.py --folds=3 --out=results/demo     a first look
-  python -m pcsa_jax reproduce all --plan --out=results/paper                                 what it would run
+  python -m pcsa_jax reproduce all --plan --out=results/paper                                 what it would run and cost
   python -m pcsa_jax reproduce table2 --cohort=/data/cohort --seeds=3 --out=results/table2      your own cohort
 
 A run is an ordinary run folder: OUT/runs/ROW/seedS/foldF. Tables, figures and a page go to OUT/ROWSET. All trainings
@@ -39,7 +39,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--classifier-config", default="", metavar="CONFIG[:ROW]",
         help="of table3 (classifier.py beside CONFIG; its row demo for demo)",
     )  # fmt: skip
-    parser.add_argument("--plan", action="store_true", help="print what would be run and what it costs, and stop")
+    parser.add_argument(
+        "--plan", action="store_true", help="print what would be run and what it costs, write nothing, and stop"
+    )
+    parser.add_argument(
+        "--no-measure", action="store_true", help="with --plan: time no training steps (seconds to minutes a row)"
+    )
     parser.add_argument_group("config fields").add_argument(
         "--config.FIELD=VALUE", action="store_true", help="override a field in every row, e.g. --config.num_epochs=100"
     )
@@ -47,9 +52,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     import pcsa_jax
+    from pcsa_jax.errors import UserError
 
+    if arguments.no_measure and not arguments.plan:
+        raise UserError("--no-measure: expected --plan beside it, found none. Without --plan nothing is timed.")
     return pcsa_jax.reproduce(
         arguments.rowset, arguments.out, config=arguments.config, folds=arguments.folds, seeds=arguments.seeds,
         cohort=arguments.cohort, participants=arguments.participants, overrides=arguments.overrides,
-        classifier_config=arguments.classifier_config, only_plan=arguments.plan,
+        classifier_config=arguments.classifier_config, only_plan=arguments.plan, measure=not arguments.no_measure,
     )  # fmt: skip

@@ -30,6 +30,7 @@ class Input(NamedTuple):
       steps: what brought it to the cohort's grid and smoothness; empty if it was taken as it is.
       low, high: the intensities (file units) that became 0 and 1.
       clipped_voxels: voxels outside of them.
+      content_hash: :func:`~pcsa_jax.data.fingerprints.volume_hash` of the volume as read; "" if it was not taken.
     """
 
     participant_id: str
@@ -42,6 +43,7 @@ class Input(NamedTuple):
     low: float
     high: float
     clipped_voxels: int
+    content_hash: str = ""
 
     @property
     def name(self) -> str:

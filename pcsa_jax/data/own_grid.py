@@ -37,7 +37,11 @@ class OwnGrid:
     @classmethod
     def of(cls, path: Path) -> "OwnGrid":
         """Reads the header of a file that has been read before."""
-        image = nib.load(path)
+        return cls.of_image(nib.load(path))
+
+    @classmethod
+    def of_image(cls, image: nib.Nifti1Image) -> "OwnGrid":
+        """The grid of an image of one volume."""
         return cls(tuple(map(int, image.shape[:3])), image.affine, image.header)
 
     def is_turned(self, grid: Grid) -> bool:
@@ -73,6 +77,13 @@ class OwnGrid:
             image.header[name] = self.header[name]
         image.header["pixdim"][4:] = 1
         return image
+
+    def give_back(self, volume: np.ndarray, grid: Grid, *, low: float, high: float) -> nib.Nifti1Image:
+        """``volume`` (on ``grid``, RAS+) as an image on this grid, clipped to ``low`` and ``high``.
+
+        Args: see :meth:`bring`.
+        """
+        return self.encode(np.clip(self.bring(volume, grid), low, high))
 
     def describe(self) -> str:
         """Voxels and their edges, for the ``Resolution`` of a sidecar."""

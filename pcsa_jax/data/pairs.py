@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from pcsa_jax.data.fingerprints import volume_hash
 from pcsa_jax.data.grid import Grid
 from pcsa_jax.data.harmonisation import harmonise
 from pcsa_jax.data.inputs import Input, check_one_grid
@@ -166,7 +167,7 @@ def load_volume(subject: Subject, modality: str, grid: Grid, normalisation: Norm
     intensities = own.range_of(found.data, grid, name)
     source = Input(
         subject.participant_id, subject.session_id, modality, path, volume.data.shape, volume.affine, found.steps,
-        *intensities, intensities.count_clipped(found.data),
+        *intensities, intensities.count_clipped(found.data), volume_hash(volume.data, volume.affine),
     )  # fmt: skip
     return Loaded(intensities.normalise(found.data), intensities, source)
 

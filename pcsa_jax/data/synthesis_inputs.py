@@ -17,7 +17,7 @@ from pcsa_jax.data.layouts.sidecars import smoothing_fwhm_mm
 from pcsa_jax.data.normalisation import intensity_range
 from pcsa_jax.data.own_grid import OwnGrid
 from pcsa_jax.data.subjects import Findings
-from pcsa_jax.data.volumes import read_volume
+from pcsa_jax.data.volumes import Volume, read_volume
 from pcsa_jax.errors import UserError
 
 NIFTI = re.compile(r"\.nii(\.gz)?$")
@@ -139,22 +139,45 @@ def prepare(each: Input, grid: Grid, normalisation: str) -> Prepared:
       UserError: if the file is damaged, no grey-matter probability, not in MNI152 space, or without contrast.
     """
     name = f"{each.name}: {each.path.name}"
+    check_space(each, name)
+    volume = read_volume(each.path, subject=name)
+    return prepare_volume(volume, OwnGrid.of(each.path), grid, normalisation, fwhm_mm=each.fwhm_mm, name=name)
+
+
+def check_space(each: Input, name: str) -> None:
+    """Raises UserError if the name of a map, called ``name`` in the message, says another space than MNI152."""
     space = each.entities["space"]
     if not MNI_SPACE.fullmatch(space):
         raise UserError(
             f"{name}: expected a map in MNI152 space, found space-{space}. Take the normalised one, or start from the "
             "T1w scan."
         )
-    volume = read_volume(each.path, subject=name)
+
+
+def prepare_volume(
+    volume: Volume, own_grid: OwnGrid, grid: Grid, normalisation: str, *, fwhm_mm: float | None, name: str
+) -> Prepared:
+    """:func:`prepare` from the voxels on.
+
+    Args:
+      volume: what was read, finite.
+      own_grid: where it lies.
+      grid, normalisation: the model's.
+      fwhm_mm: what it has been smoothed with; None if nobody says.
+      name: what it is, for the message.
+
+    Raises:
+      UserError: as :func:`prepare`.
+    """
     low, high = float(volume.data.min()), float(volume.data.max())
     if low < -PROBABILITY_TOLERANCE or high > 1 + PROBABILITY_TOLERANCE:
         raise UserError(
             f"{name}: expected grey-matter probabilities from 0 to 1, found {low:.4g} to {high:.4g}. Give the "
             "unmodulated map of a segmentation; a T1w scan needs --raw."
         )
-    harmonised = harmonise(volume, grid, fwhm_mm=each.fwhm_mm, subject=name)
+    harmonised = harmonise(volume, grid, fwhm_mm=fwhm_mm, subject=name)
     mri = intensity_range(harmonised.data, normalisation, name).normalise(harmonised.data)
-    return Prepared(mri, harmonised.steps, OwnGrid.of(each.path))
+    return Prepared(mri, harmonised.steps, own_grid)
 
 
 def write_skipped(path: Path, skipped: Iterable[tuple[Input, Exception]]) -> None:

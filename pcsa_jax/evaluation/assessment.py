@@ -13,9 +13,9 @@ from pcsa_jax.data.inputs import check_one_grid, describe_preparation, inputs_ta
 from pcsa_jax.data.normalisation import NORMALISATIONS
 from pcsa_jax.data.pairs import Pairs, load_pairs
 from pcsa_jax.data.splits import SPLITS, check_splits, read_splits
-from pcsa_jax.data.subjects import DIAGNOSES, Cohort, Subject, listing
-from pcsa_jax.errors import UserError
+from pcsa_jax.data.subjects import DIAGNOSES, Cohort, Subject
 from pcsa_jax.evaluation.context import ReportContext
+from pcsa_jax.evaluation.external import Outsiders, outsiders
 from pcsa_jax.evaluation.predictions import evaluate_predictions
 from pcsa_jax.experiment.cohort import check_phantom, open_cohort
 from pcsa_jax.experiment.environment import read_environment
@@ -30,35 +30,42 @@ EXTERNAL = "external"
 
 
 def assess_run(
-    run: TrainedRun, workdir: Workdir, *, split: str, out: Path, external: Cohort | None = None
+    run: TrainedRun,
+    workdir: Workdir,
+    *,
+    split: str,
+    out: Path,
+    external: Cohort | None = None,
+    other_people: bool = False,
 ) -> dict[str, Any]:
     """Evaluates ``run`` on ``split`` of its cohort, or on all pairs of another one; returns the summary.
 
     The trivial predictors are fitted on the run's training subjects either way.
 
+    Args:
+      run: the trained run.
+      workdir: its folder.
+      split: part of the run's cohort.
+      out: folder of tables, figures and report.
+      external: another cohort, to be scored instead.
+      other_people: participants of ``external`` with ids of training participants are other people.
+
     Raises:
-      UserError: if the cohort is not the one that was split, or a file is damaged; or if a participant of ``external``
-        has the id of a training subject.
+      UserError: if the cohort is not the one that was split, or a file is damaged; or if somebody of ``external`` was
+        trained on, by the content of the scans, or may have been, by the id.
     """
     data = run.config.data
     environment = read_environment(workdir.environment)
     check_phantom(data, environment, workdir.root)
     cohort = open_cohort(data)
-    splits = read_splits(workdir.splits)
-    diagnoses = cohort.diagnoses
-    check_splits(splits, list(diagnoses), source=workdir.splits)
-    subjects = {part: [s for s in cohort.pairs if splits[s.participant_id] == part] for part in SPLITS}
+    subjects = _subjects_by_part(cohort, workdir)
+    others = None
     if external is not None:
-        split, subjects[EXTERNAL] = EXTERNAL, _pairs_of(external, {s.participant_id for s in subjects["train"]})
-    parts = {}
-    for part in ("train", split):
-        with progress(f"Reading {part}") as report:
-            # The predictable part is the ceiling of what is scored; the training part is only for the predictors.
-            parts[part] = load_pairs(subjects[part], **reading(data), predictable=part == split, progress=report)
-    sources = [source for part in parts.values() for source in part.inputs]
-    if external is None:
-        check_one_grid(sources)
-    synthetic = synthesise(run, parts[split])
+        trained = {subject.participant_id for subject in subjects["train"]}
+        others = outsiders(external, cohort, trained, other_people=other_people)
+        split, subjects[EXTERNAL] = EXTERNAL, list(others.pairs)
+    train, test = _read_parts(data, subjects["train"], subjects[split], others)
+    synthetic = synthesise(run, test)
     scored = external or cohort
     context = ReportContext(
         cohort=scored.name if external is None else f"{scored.name}; trained on {cohort.name}",
@@ -71,29 +78,36 @@ def assess_run(
         split=split,
         metrics_jsonl=workdir.metrics if workdir.metrics.is_file() else None,
         wall_time_s=run.meta.get("train_seconds"),
-        preparation=describe_preparation(inputs_table(sources)),
+        preparation=describe_preparation(inputs_table([*train.inputs, *test.inputs])),
+        people=others.describe() if others else "",
         uptake=_describe_uptake(data),
     )
-    console.print(f"Scoring {len(parts[split])} subjects and drawing the figures")
+    console.print(f"Scoring {len(test)} subjects and drawing the figures")
     return evaluate_predictions(
-        out=out, train=parts["train"], test=parts[split], synthetic=synthetic, grid=Grid(data.size), context=context
+        out=out, train=train, test=test, synthetic=synthetic, grid=Grid(data.size), context=context
     )
 
 
-def _pairs_of(external: Cohort, trained: set[str]) -> list[Subject]:
-    """The pairs of another cohort, none of whom may have been trained on."""
-    both = sorted({subject.participant_id for subject in external.pairs} & trained)
-    if both:
-        raise UserError(
-            f"cohort {external.root}: expected nobody whom the run was trained on, found {len(both)} of its training "
-            f"participants ({listing(both)}). If they are other people, give them other ids (manifest.tsv)."
-        )
-    if not external.pairs:
-        raise UserError(
-            f"cohort {external.root}: expected visits with GM map and PET and a diagnosis of AD or CN, found none. "
-            "Scores need a measured PET; python -m pcsa_jax synthesize does not."
-        )
-    return list(external.pairs)
+def _subjects_by_part(cohort: Cohort, workdir: Workdir) -> dict[str, list[Subject]]:
+    splits = read_splits(workdir.splits)
+    check_splits(splits, list(cohort.diagnoses), source=workdir.splits)
+    return {part: [s for s in cohort.pairs if splits[s.participant_id] == part] for part in SPLITS}
+
+
+def _read_parts(
+    data: ConfigDict, train: Sequence[Subject], test: Sequence[Subject], others: Outsiders | None
+) -> tuple[Pairs, Pairs]:
+    """The volumes of both parts, if they may stand side by side."""
+    parts = []
+    for name, subjects in (("train", train), ("what is scored", test)):
+        with progress(f"Reading {name}") as report:
+            # The predictable part is the ceiling of what is scored; the training part is only for the predictors.
+            parts.append(load_pairs(subjects, **reading(data), predictable=bool(parts), progress=report))
+    if others is None:
+        check_one_grid([source for part in parts for source in part.inputs])
+        return parts[0], parts[1]
+    others.check(parts[1], parts[0])
+    return parts[0], others.mark(parts[1])
 
 
 def _counts(subjects: Mapping[str, Sequence[Subject]]) -> dict[str, dict[str, int]]:

@@ -23,6 +23,7 @@ class ReportContext:
       wall_time_s: of the training; None if not known.
       problems: one line for each subject that could not be evaluated, and why.
       preparation: one sentence on how many of the volumes were resampled or smoothed.
+      people: one sentence on whose ids are marked, if some are ids of training participants too.
       uptake: one sentence on what the uptake values are.
     """
 
@@ -38,4 +39,5 @@ class ReportContext:
     wall_time_s: float | None = None
     problems: tuple[str, ...] = ()
     preparation: str = ""
+    people: str = ""
     uptake: str = "Uptake is on each volume's own 0–1 scale; it is not an SUVR."

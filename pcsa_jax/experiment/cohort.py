@@ -8,6 +8,7 @@ from ml_collections import ConfigDict
 
 from pcsa_jax.data.cohort import Cohort, read_cohort
 from pcsa_jax.data.phantom.cohort import PHANTOM_VERSION, write_cohort
+from pcsa_jax.data.phantom.roster import list_cohort
 from pcsa_jax.errors import UserError
 from pcsa_jax.machine.cache import cache_folder
 from pcsa_jax.machine.progress import console, progress
@@ -23,8 +24,7 @@ def open_cohort(data: ConfigDict) -> Cohort:
     """
     if data.root:
         return _read_own(data)
-    people = f"{data.pairs}pairs" + (f"-{data.mri_only}mri" if data.mri_only else "")
-    root = cache_folder() / f"phantom-v{PHANTOM_VERSION}-seed{PHANTOM_SEED}-{data.size}-{people}"
+    root = builtin_root(data)
     if not root.exists():
         console.print(f"Writing the built-in cohort (a phantom: {data.pairs} pairs at {data.size}^3) to {root}")
         numbers = {"pairs": data.pairs, "mri_only": data.mri_only, "size": data.size, "seed": PHANTOM_SEED}
@@ -39,6 +39,23 @@ def open_cohort(data: ConfigDict) -> Cohort:
                 "with space, or --config.data.root to a cohort."
             ) from error
     return read_cohort(root)
+
+
+def look_at_cohort(data: ConfigDict) -> Cohort:
+    """The cohort of :func:`open_cohort`, without writing anything: the built-in one's subjects are known beforehand.
+
+    Raises:
+      UserError: if the user's cohort cannot be read.
+    """
+    if data.root:
+        return _read_own(data)
+    return list_cohort(builtin_root(data), pairs=data.pairs, mri_only=data.mri_only, size=data.size)
+
+
+def builtin_root(data: ConfigDict) -> Path:
+    """Where the built-in cohort of a config is, or would be, in the cache."""
+    people = f"{data.pairs}pairs" + (f"-{data.mri_only}mri" if data.mri_only else "")
+    return cache_folder() / f"phantom-v{PHANTOM_VERSION}-seed{PHANTOM_SEED}-{data.size}-{people}"
 
 
 def check_phantom(data: ConfigDict, environment: Mapping[str, Any], source: Path) -> None:

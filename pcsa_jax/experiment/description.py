@@ -11,7 +11,6 @@ from ml_collections import ConfigDict
 from rich.table import Table
 
 from pcsa_jax.experiment.build import Experiment, build
-from pcsa_jax.experiment.systems import SYSTEMS
 
 
 class Layer(NamedTuple):
@@ -35,17 +34,31 @@ class Layer(NamedTuple):
 def describe(config: ConfigDict) -> Iterator[Table | str]:
     """Yields one table a network and a line on the cost of a training step; nothing is computed, only traced."""
     experiment = build(config, num_steps=1)
-    size = config.data.size
-    volume = jax.ShapeDtypeStruct((1, size, size, size, 1), jnp.float32)
+    layers = _layers_of_step(experiment)
+    for name, rows in layers.items():
+        yield _table(f"{config.row}: {name} at {config.data.size}^3 ({SYSTEMS[config.system].label})", rows)
+    yield _cost(experiment, layers, config.batch_size)
+
+
+def step_flops(config: ConfigDict) -> float:
+    """FLOPs of the kernels in a training step of ``config``; nothing is computed, only traced."""
+    return _step_flops(_layers_of_step(build(config, num_steps=1)), config.batch_size)
+
+
+def state_bytes(experiment: Experiment) -> int:
+    """Bytes of a training's state: parameters of both networks and their optimisers' moments, traced only."""
+    state = jax.eval_shape(experiment.initial_state)
+    return sum(math.prod(leaf.shape) * leaf.dtype.itemsize for leaf in jax.tree.leaves(state))
+
+
+def _layers_of_step(experiment: Experiment) -> dict[str, list[Layer]]:
+    volume = jax.ShapeDtypeStruct((1, *(experiment.size,) * 3, 1), jnp.float32)
     generator, discriminator = experiment.modules
-    layers = {
+    return {
         # With two generators a step calls each of them twice.
         "generator": network_layers(generator, volume, apply=lambda p, v: experiment.translate(generator, p, v, v)),
         "discriminator": network_layers(discriminator, volume, volume),
     }
-    for name, rows in layers.items():
-        yield _table(f"{config.row}: {name} at {size}^3 ({SYSTEMS[config.system].label})", rows)
-    yield _cost(experiment, layers, config.batch_size)
 
 
 def network_layers(
@@ -106,17 +119,20 @@ def _forward_flops(layers: list[Layer]) -> float:
     return sum(layer.flops for layer in layers)
 
 
-def _cost(experiment: Experiment, layers: dict[str, list[Layer]], batch: int) -> str:
-    """FLOPs and a lower bound on the memory of one training step."""
+def _step_flops(layers: dict[str, list[Layer]], batch: int) -> float:
     generator, discriminator = (_forward_flops(rows) for rows in layers.values())
     # A gradient in parameters and input costs two forwards. G: one forward, one backward. D: the same for real and fake
     # in its own update, then a forward and an input gradient in G's.
-    flops = batch * (3 * generator + 8 * discriminator)
-    state = jax.eval_shape(experiment.initial_state)
-    state_bytes = sum(math.prod(leaf.shape) * leaf.dtype.itemsize for leaf in jax.tree.leaves(state))
+    return batch * (3 * generator + 8 * discriminator)
+
+
+def _cost(experiment: Experiment, layers: dict[str, list[Layer]], batch: int) -> str:
+    """FLOPs and a lower bound on the memory of one training step."""
+    flops = _step_flops(layers, batch)
+    num_bytes = state_bytes(experiment)
     outputs = sum(math.prod(layer.shape) for rows in layers.values() for layer in rows if layer.flops)
     activation_bytes = outputs * batch * jnp.dtype(experiment.dtype).itemsize
     return (
         f"One training step of {batch} volumes: about {flops / 1e12:.2f} TFLOP; memory at least "
-        f"{(state_bytes + activation_bytes) / 2**30:.2f} GiB ({state_bytes / 2**20:.0f} MiB state, rest activations)"
+        f"{(num_bytes + activation_bytes) / 2**30:.2f} GiB ({num_bytes / 2**20:.0f} MiB state, rest activations)"
     )

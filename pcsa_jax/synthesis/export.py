@@ -7,20 +7,23 @@ from pathlib import Path
 from typing import Any
 
 import jax
+import nibabel as nib
 import numpy as np
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
 from pcsa_jax.data.files import replacing
+from pcsa_jax.data.given_map import GivenMap, prepare_given
 from pcsa_jax.data.grid import SPACE, Grid
 from pcsa_jax.data.normalisation import NORMALISATIONS, PetScale, intensity_range
 from pcsa_jax.errors import UserError
 from pcsa_jax.experiment.build import PRECISIONS
+from pcsa_jax.experiment.cohort import describe_cohort
 from pcsa_jax.experiment.config import resolved, tupled
 from pcsa_jax.experiment.environment import describe_environment
 from pcsa_jax.experiment.systems import SYSTEMS
 from pcsa_jax.synthesis.inference import Inference
-from pcsa_jax.training.trained import TrainedRun
+from pcsa_jax.training.trained import TrainedRun, open_run
 
 FORMAT = "pcsa_jax generator 1"
 """First key of the metadata; the number changes when a reader of the old one could not read the new one."""
@@ -93,10 +96,10 @@ def export_generator(run: TrainedRun, out: Path, *, cohort: str, is_phantom: boo
 
 
 class LoadedGenerator:
-    """A generator from an exported file, ready to call.
+    """A trained generator from a run or an exported file, ready to call.
 
     Attributes:
-      card: the file's metadata: grid, normalisation, training, versions.
+      card: grid, normalisation, training, versions: the metadata of its exported file.
       grid: on which it works.
       infer: normalised maps ``(n, x, y, z)`` to PET in [0, 1], without any check.
     """
@@ -110,20 +113,59 @@ class LoadedGenerator:
             dtype=PRECISIONS[card["training"]["config"]["precision"]],
         )
 
-    def __call__(self, mri: np.ndarray) -> np.ndarray:
+    def __repr__(self) -> str:
+        training = self.card["training"]
+        of = {True: " (PHANTOM)", False: "", None: " (phantom or not: unknown)"}[training["is_phantom"]]
+        return (
+            f"<LoadedGenerator {self.card['system']}, row {training['row']}, {self.grid.size}^3 voxels of "
+            f"{self.grid.voxel_size_mm:g} mm, trained on {training['cohort']}{of}, {training['checkpoint']} checkpoint "
+            f"at step {training['step']}, SHA-256 {self.card['sha256'][:12]}>"
+        )
+
+    def __call__(self, mri: np.ndarray | GivenMap, *, fwhm_mm: float | None = None) -> np.ndarray | nib.Nifti1Image:
         """Synthetic FDG-PET of grey-matter maps.
 
         Args:
-          mri: one map ``(x, y, z)`` or several ``(n, x, y, z)`` on :attr:`grid` (RAS+), in any unit: each is min-max
-            normalised as in training.
+          mri: a NIfTI file or a nibabel image in MNI152 space, on any grid: prepared as ``python -m pcsa_jax
+            synthesize`` does. Or an array, taken as it is: one map ``(x, y, z)`` or several ``(n, x, y, z)`` on
+            :attr:`grid` (RAS+), smoothed to 8 mm, in any unit: each is min-max normalised as in training.
+          fwhm_mm: of a file or image: what it has been smoothed with. None for what its name or sidecar says; if they
+            say nothing, 8 mm on this software's own grids and 0 on others.
 
         Returns:
-          float32 volumes in [0, 1], of the shape of ``mri``.
+          Of a file or image, an image on its own grid in the generator's unit (``card["pet"]``), the same voxels as
+          the command writes; of an array, float32 volumes in [0, 1] of its shape.
 
         Raises:
-          UserError: for another shape, NaN or infinite voxels, or a constant map.
+          UserError: for a map that cannot be used.
         """
-        mri = np.asarray(mri, np.float32)
+        if isinstance(mri, GivenMap):
+            return self._of_given(mri, fwhm_mm)
+        if fwhm_mm is not None:
+            raise UserError(
+                "fwhm_mm: expected a file or an image beside it, found an array. Arrays are taken as they are; smooth "
+                "it to 8 mm first."
+            )
+        return self._of_array(mri)
+
+    def in_unit(self, mri: np.ndarray) -> np.ndarray:
+        """PET of normalised maps ``(n, x, y, z)`` in the unit of ``card["pet"]``."""
+        low, high = pet_scale(self.card).range
+        return low + (high - low) * self.infer(mri)
+
+    def _of_given(self, given: GivenMap, fwhm_mm: float | None) -> nib.Nifti1Image:
+        prepared = prepare_given(given, self.grid, self.card["normalisation"]["mri"], fwhm_mm=fwhm_mm)
+        low, high = pet_scale(self.card).range
+        return prepared.own_grid.give_back(self.in_unit(prepared.mri[None])[0], self.grid, low=low, high=high)
+
+    def _of_array(self, mri: np.ndarray) -> np.ndarray:
+        try:
+            mri = np.asarray(mri, np.float32)
+        except (ValueError, TypeError) as error:
+            raise UserError(
+                f"mri: expected an array of numbers, a nibabel image or a path, found {type(mri).__name__}. Give one "
+                "file or image at a time."
+            ) from error
         if mri.shape[-3:] != self.grid.shape or mri.ndim not in (3, 4):
             raise UserError(
                 f"mri: expected shape {self.grid.shape} or (n, {', '.join(map(str, self.grid.shape))}), "
@@ -141,15 +183,31 @@ class LoadedGenerator:
 
 
 def load_generator(path: str | Path) -> LoadedGenerator:
-    """Reads a file written by ``python -m pcsa_jax export``; needs no config file and runs no code from the file.
+    """Opens a run folder (its best checkpoint) or a file written by ``python -m pcsa_jax export``.
+
+    Neither needs a config file, and no code from them is run.
 
     Raises:
-      UserError: if the file is missing, of another kind or version, or damaged.
+      UserError: if there is nothing, something of another kind or version, or a damaged run or file.
     """
     path = Path(path)
+    return _read_run(path) if path.is_dir() else _read_file(path)
+
+
+def _read_run(path: Path) -> LoadedGenerator:
+    run = open_run(path)
+    try:
+        cohort, is_phantom = describe_cohort(run.config.data)
+    except UserError:  # the cohort may have moved since: it is not needed here
+        cohort, is_phantom = Path(run.config.data.root).name, None
+    return LoadedGenerator(describe_generator(run, cohort=cohort, is_phantom=is_phantom), run.params)
+
+
+def _read_file(path: Path) -> LoadedGenerator:
     if not path.is_file():
         raise UserError(
-            f"{path}: expected an exported generator, found no file. Make one with python -m pcsa_jax export."
+            f"{path}: expected a run folder or an exported generator, found nothing. Train one with train.py, or make "
+            "a file of a run with python -m pcsa_jax export."
         )
     try:
         with safe_open(path, framework="numpy") as stream:

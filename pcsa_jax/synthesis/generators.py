@@ -8,9 +8,7 @@ import numpy as np
 
 from pcsa_jax.data.normalisation import PetScale
 from pcsa_jax.errors import UserError
-from pcsa_jax.experiment.cohort import describe_cohort
-from pcsa_jax.synthesis.export import LoadedGenerator, describe_generator, load_generator, pet_scale
-from pcsa_jax.training.trained import open_run
+from pcsa_jax.synthesis.export import LoadedGenerator, load_generator, pet_scale
 
 
 class Synthetic(NamedTuple):
@@ -59,9 +57,8 @@ class Ensemble:
 
     def __call__(self, mri: np.ndarray) -> Synthetic:
         """PET of normalised maps (n, x, y, z) on :attr:`grid`."""
-        low, high = self.scale.range
         # One at a time into running sums: memory does not grow with the number of generators.
-        pets = (low + (high - low) * member.infer(mri) for member in self.members)
+        pets = (member.in_unit(mri) for member in self.members)
         mean, squares = next(pets).astype(np.float64), np.zeros(mri.shape)
         for count, pet in enumerate(pets, start=2):
             difference = pet - mean
@@ -103,14 +100,7 @@ def open_generators(sources: Sequence[Path]) -> Ensemble:
 def _open(source: Path) -> LoadedGenerator:
     if not source.exists():
         raise UserError(f"--checkpoint {source}: expected a run folder or an exported file, found nothing.")
-    if not source.is_dir():
-        return load_generator(source)
-    run = open_run(source)
-    try:
-        cohort, is_phantom = describe_cohort(run.config.data)
-    except UserError:  # the cohort may have moved since: it is not needed here
-        cohort, is_phantom = Path(run.config.data.root).name, None
-    return LoadedGenerator(describe_generator(run, cohort=cohort, is_phantom=is_phantom), run.params)
+    return load_generator(source)
 
 
 def _check_alike(sources: Sequence[Path], members: Sequence[LoadedGenerator]) -> None:

@@ -223,9 +223,9 @@ class Synthesis:
 
     def _write(self, task: Task, prepared: Prepared, synthetic: Synthetic) -> None:
         own, grid, (low, high) = prepared.own_grid, self._ensemble.grid, self._ensemble.scale.range
-        images = [own.encode(np.clip(own.bring(synthetic.mean, grid), low, high))]
+        images = [own.give_back(synthetic.mean, grid, low=low, high=high)]
         if synthetic.std is not None:
-            images.append(own.encode(np.maximum(own.bring(synthetic.std, grid), 0)))
+            images.append(own.give_back(synthetic.std, grid, low=0, high=np.inf))
         try:
             card = describe_synthetic(
                 task.source, prepared, self._ensemble, dataset=self._links.get(task.source.dataset, "")

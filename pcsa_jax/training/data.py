@@ -51,7 +51,7 @@ def load_training_data(config: ConfigDict, workdir: Workdir, *, is_resume: bool)
     train, validation = (
         [subject for subject in cohort.pairs if splits[subject.participant_id] == split] for split in SPLITS[:2]
     )
-    is_resident = 2 * 4 * data.size**3 * len(train + validation) <= data.resident_gib * 2**30
+    is_resident = array_bytes(data, len(train + validation)) <= data.resident_gib * 2**30
     if is_resident:
         pairs = [_read(data, *part) for part in zip(SPLITS[:2], (train, validation), strict=True)]
         sources = [source for part in pairs for source in part.inputs]
@@ -64,6 +64,11 @@ def load_training_data(config: ConfigDict, workdir: Workdir, *, is_resume: bool)
     if "smoothed with" in inputs:
         console.print("If they were smooth already, say so: SmoothingFWHM in a sidecar, mri_fwhm_mm in a manifest")
     return TrainingData(*parts, is_resident, splits, inputs)
+
+
+def array_bytes(data: ConfigDict, num_subjects: int) -> int:
+    """Bytes of the volumes of so many subjects, MRI and PET in float32: in memory, or in the run's folder."""
+    return 2 * 4 * data.size**3 * num_subjects
 
 
 def _splits(config: ConfigDict, workdir: Workdir, cohort: Cohort, is_resume: bool) -> dict[str, str]:

@@ -79,6 +79,18 @@ def test_another_seed_is_another_cohort(small, tmp_path):
     assert (tmp_path / "other" / path).read_bytes() != (small / path).read_bytes()
 
 
+def test_later_numbers_are_the_people_of_a_larger_cohort(small, tmp_path):
+    write_cohort(tmp_path / "later", pairs=1, mri_only=2, size=16, first=3, jobs=1)
+    later, among = content(tmp_path / "later"), content(small)
+    assert {name.partition("/")[0] for name in later if name.startswith("sub-")} == {"sub-0003", "sub-0004", "sub-0005"}
+    assert all(among[name] == data for name, data in later.items() if name.startswith("sub-"))
+    lines = among["participants.tsv"].splitlines()
+    assert later["participants.tsv"].splitlines() == [lines[0], *lines[3:]]
+    assert len(list((tmp_path / "later").rglob("*_pet.nii.gz"))) == 2  # PET and predictable part of sub-0003
+    description = json.loads(later["dataset_description.json"])["GeneratedBy"][0]["Description"]
+    assert description.endswith("1 + 2 subjects, from number 3.")
+
+
 def test_an_empty_folder_is_filled(tmp_path):
     (tmp_path / "empty").mkdir()
     write_cohort(tmp_path / "empty", pairs=1, mri_only=0, size=16, jobs=1)
@@ -100,6 +112,7 @@ def test_a_folder_with_something_in_it_is_refused(tmp_path):
         ({"pairs": 0}, "pairs must be at least 1; found 0. Give --pairs=1 or more."),
         ({"mri_only": -1}, "mri_only must be at least 0; found -1. Give --mri-only=0 or more."),
         ({"seed": -2}, "seed must be at least 0; found -2."),
+        ({"first": 0}, "first must be at least 1; found 0. Give --first=1 or more."),
         ({"jobs": 0}, "jobs must be at least 1; found 0."),
         ({"size": 24}, "size must be a multiple of 16; found 24. Give --size=16, 32, 48, 64 or more."),
         ({"size": 0}, "size must be a multiple of 16; found 0."),

@@ -10,7 +10,7 @@ from safetensors.numpy import load_file, save_file
 
 from pcsa_jax.data import normalisation
 from pcsa_jax.errors import UserError
-from pcsa_jax.synthesis import generators
+from pcsa_jax.synthesis import export
 from pcsa_jax.synthesis.export import (
     describe_generator,
     export_generator,
@@ -122,7 +122,7 @@ def test_a_run_opens_where_its_cohort_is_gone(tiny_run, monkeypatch):
     def gone(data):
         raise UserError("cohort: expected a folder, found none")
 
-    monkeypatch.setattr(generators, "describe_cohort", gone)
+    monkeypatch.setattr(export, "describe_cohort", gone)
     described = open_generators([tiny_run]).describe()[0]
     assert described["TrainedOnPhantom"] is None
     assert described["TrainingCohort"] == "cohort"

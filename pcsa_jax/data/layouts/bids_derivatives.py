@@ -13,6 +13,7 @@ from pcsa_jax.data.tables import read_people
 from pcsa_jax.data.variants import Candidate, Visit
 
 NAME = "BIDS derivatives"
+CLAIM = "it holds sub-* folders"
 MRI_NAME = re.compile(r"sub-.*_label-GM_probseg\.nii(\.gz)?")
 PET_NAME = re.compile(r"sub-.*_pet\.nii(\.gz)?")
 MNI_SPACE = re.compile(r"MNI152.*|IXI549Space", re.IGNORECASE)
@@ -32,7 +33,7 @@ OWN_RESOLUTION = "64"
 
 def claim(path: Path) -> str:
     """What tells that ``path`` is in this layout, or ""."""
-    return "it holds sub-* folders" if any(path.glob("sub-*/")) else ""
+    return CLAIM if any(path.glob("sub-*/")) else ""
 
 
 def read(path: Path, participants: Path | None, findings: Findings) -> tuple[list[Subject], tuple[str, ...]]:

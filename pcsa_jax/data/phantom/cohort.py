@@ -13,6 +13,7 @@ from pcsa_jax import __version__
 from pcsa_jax.data import files, layout
 from pcsa_jax.data.grid import SPACE, Grid
 from pcsa_jax.data.phantom.regions import load_regions
+from pcsa_jax.data.phantom.roster import COHORT_NAME, Origin
 from pcsa_jax.data.phantom.subject import SMOOTHING_FWHM_MM, PhantomSubject, make_subject
 from pcsa_jax.data.phantom.templates import Templates, load_templates
 from pcsa_jax.data.phantom.traits import Traits, draw_traits, participant_id
@@ -35,6 +36,7 @@ def write_cohort(
     mri_only: int = 328,
     size: int = 64,
     seed: int = 0,
+    first: int = 1,
     jobs: int | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> Path:
@@ -42,10 +44,11 @@ def write_cohort(
 
     Args:
       out: folder that does not exist yet or is empty.
-      pairs: subjects with MRI and PET, ``sub-0001`` on.
+      pairs: subjects with MRI and PET, numbered from ``first`` on.
       mri_only: subjects with MRI only, numbered after the pairs.
       size: voxels along each axis (a multiple of 16; 64 is 3 mm).
       seed: of the cohort; subject numbers mean the same person for every ``pairs``, ``mri_only`` and ``size``.
+      first: number of the first subject; a cohort that starts after the end of another holds other people.
       jobs: processes; all cores if not given. The files do not depend on it.
       progress: called in this process with (subjects done, subjects in all).
 
@@ -56,13 +59,13 @@ def write_cohort(
       UserError: for a bad value or a folder that holds something.
     """
     out = Path(out)
-    _check(out, pairs=pairs, mri_only=mri_only, size=size, seed=seed, jobs=jobs)
+    _check(out, pairs=pairs, mri_only=mri_only, size=size, seed=seed, first=first, jobs=jobs)
     out.parent.mkdir(parents=True, exist_ok=True)
     partial = Path(tempfile.mkdtemp(prefix=f".{out.name}.", suffix=".tmp", dir=out.parent))
     try:
-        _write_description(partial, pairs=pairs, mri_only=mri_only, size=size, seed=seed)
-        numbers = range(1, pairs + mri_only + 1)
-        write = functools.partial(_write_subject, partial, size=size, seed=seed, pairs=pairs)
+        numbers = range(first, first + pairs + mri_only)
+        _write_description(partial, numbers, pairs=pairs, size=size, seed=seed)
+        write = functools.partial(_write_subject, partial, size=size, seed=seed, last_pair=first + pairs - 1)
         for done, _ in enumerate(_run(write, numbers, jobs or _available_cores()), start=1):
             if progress is not None:
                 progress(done, len(numbers))
@@ -73,12 +76,13 @@ def write_cohort(
     return out
 
 
-def _check(out: Path, *, pairs: int, mri_only: int, size: int, seed: int, jobs: int | None) -> None:
+def _check(out: Path, *, pairs: int, mri_only: int, size: int, seed: int, first: int, jobs: int | None) -> None:
     if out.is_dir() and any(out.iterdir()):
         raise UserError(f"{out}: expected a new or empty folder; found files in it. Give another --out or delete it.")
     if out.exists() and not out.is_dir():
         raise UserError(f"{out}: expected a new or empty folder; found a file. Give another --out or delete it.")
-    for name, value, least in (("pairs", pairs, 1), ("mri_only", mri_only, 0), ("seed", seed, 0), ("jobs", jobs, 1)):
+    given = (("pairs", pairs, 1), ("mri_only", mri_only, 0), ("seed", seed, 0), ("first", first, 1), ("jobs", jobs, 1))
+    for name, value, least in given:
         if value is not None and value < least:
             flag = "--" + name.replace("_", "-")
             raise UserError(f"phantom: {name} must be at least {least}; found {value}. Give {flag}={least} or more.")
@@ -126,8 +130,8 @@ def _in_worker(write: Callable[..., None], number: int) -> None:
     write(number, templates=_worker_templates)
 
 
-def _write_subject(root: Path, number: int, *, size: int, seed: int, pairs: int, templates: Templates) -> None:
-    subject = make_subject(number, size=size, seed=seed, with_pet=number <= pairs, templates=templates)
+def _write_subject(root: Path, number: int, *, size: int, seed: int, last_pair: int, templates: Templates) -> None:
+    subject = make_subject(number, size=size, seed=seed, with_pet=number <= last_pair, templates=templates)
     name, affine = subject.traits.participant_id, Grid(size).affine
     mri = layout.mri_path(root, name, size=size)
     files.write_volume(mri, subject.mri, affine)
@@ -178,14 +182,16 @@ def _participants(numbers: range, seed: int) -> str:
     return "".join("\t".join(row) + "\n" for row in [layout.PARTICIPANT_COLUMNS, *rows])
 
 
-def _write_description(root: Path, *, pairs: int, mri_only: int, size: int, seed: int) -> None:
+def _write_description(root: Path, numbers: range, *, pairs: int, size: int, seed: int) -> None:
+    origin, mri_only = Origin(PHANTOM_VERSION, seed).describe(), len(numbers) - pairs
+    first = f", from number {numbers.start}" if numbers.start > 1 else ""
     generated_by = {
         "Name": layout.PHANTOM_GENERATOR,
         "Version": __version__,
-        "Description": f"{WARNING} Model {PHANTOM_VERSION}, seed {seed}, size {size}, {pairs} + {mri_only} subjects.",
+        "Description": f"{WARNING} {origin}, size {size}, {pairs} + {mri_only} subjects{first}.",
     }
     description = {
-        "Name": "pcsa_jax phantom: simulated grey-matter maps and FDG-PET",
+        "Name": COHORT_NAME,
         "BIDSVersion": BIDS_VERSION,
         "DatasetType": "derivative",
         "License": "CC0",
@@ -203,4 +209,4 @@ def _write_description(root: Path, *, pairs: int, mri_only: int, size: int, seed
     files.write_json(root / "dataset_description.json", description)
     files.write_json(root / "participants.json", columns)
     files.write_text(root / "README", f"{WARNING}\nSee docs/phantom.md of pcsa_jax for the model.\n")
-    files.write_text(root / "participants.tsv", _participants(range(1, pairs + mri_only + 1), seed))
+    files.write_text(root / "participants.tsv", _participants(numbers, seed))

@@ -1,5 +1,6 @@
 """What a reproduction runs: rows x seeds x folds, checked against configs, cohort and output before anything heavy."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -8,7 +9,7 @@ from ml_collections import ConfigDict
 
 from pcsa_jax.data.subjects import Cohort
 from pcsa_jax.errors import UserError
-from pcsa_jax.experiment.cohort import open_cohort
+from pcsa_jax.experiment.cohort import look_at_cohort
 from pcsa_jax.experiment.config import flatten, parse_config
 from pcsa_jax.experiment.config_files import find_config, read_rows
 from pcsa_jax.experiment.rows import Row
@@ -84,6 +85,7 @@ class Plan(NamedTuple):
       runs: row by row, so that a table's rows are complete as early as possible.
       cohort: that all runs share.
       classifier: config of the classifiers; None if there are none to train.
+      parts: fold by fold, part -> number of its pairs.
     """
 
     request: Request
@@ -92,6 +94,7 @@ class Plan(NamedTuple):
     runs: tuple[Run, ...]
     cohort: Cohort
     classifier: ConfigDict | None = None
+    parts: tuple[Mapping[str, int], ...] = ()
 
     @property
     def rows(self) -> tuple[str, ...]:
@@ -99,7 +102,7 @@ class Plan(NamedTuple):
 
 
 def make_plan(request: Request) -> Plan:
-    """The plan of a request; the built-in cohort is written to the cache if it is not there, nothing else is.
+    """The plan of a request; nothing is written: who is in the built-in cohort is known before it is.
 
     Raises:
       UserError: if anything of it cannot work: target, config, cohort, number of folds, or the output folder.
@@ -114,17 +117,17 @@ def make_plan(request: Request) -> Plan:
     rows = tuple(dict.fromkeys(row for target in targets for row in rows_of(target, known)))
     configs = _row_configs(request, rows)
     classifier = _classifier_config(request) if "table3" in targets else None
-    cohort = open_cohort(configs[rows[0]].data)
+    cohort = look_at_cohort(configs[rows[0]].data)
     check_cohort(cohort, targets, request.folds)
     splits = split_folds(configs[rows[0]].data, cohort, request.folds, targets)
-    counts = [sum(own[subject.participant_id] == "train" for subject in cohort.pairs) for own in splits]
+    parts = tuple(Counter(own[subject.participant_id] for subject in cohort.pairs) for own in splits)
     runs = tuple(
-        _run(request.out, configs[row], seed, fold, counts[fold])
+        _run(request.out, configs[row], seed, fold, parts[fold]["train"])
         for row in rows
         for seed in range(request.seeds)
         for fold in range(request.folds)
     )
-    return Plan(request, targets, known, runs, cohort, classifier)
+    return Plan(request, targets, known, runs, cohort, classifier, parts)
 
 
 def _read_rows(request: Request, targets: Sequence[str]) -> dict[str, Row]:

@@ -1,23 +1,26 @@
 """From a request to tables and figures: plan, train everything, then read the test subjects, then present."""
 
-from rich.console import Console
-from rich.table import Table
-
 from pcsa_jax.errors import UserError
+from pcsa_jax.experiment.cohort import open_cohort
 from pcsa_jax.machine.compilation import keep_compiled_programs
 from pcsa_jax.machine.processes import find_launch
-from pcsa_jax.machine.progress import console, format_duration
-from pcsa_jax.studies.reproduction.feasibility import has_mri_only
+from pcsa_jax.machine.progress import console
 from pcsa_jax.studies.reproduction.ledger import check_record, write_record
-from pcsa_jax.studies.reproduction.plan import Plan, Request, make_plan
-from pcsa_jax.studies.reproduction.runner import Progress, estimate_seconds, evaluate_runs, read_training, train_runs
+from pcsa_jax.studies.reproduction.outlook import Outlook
+from pcsa_jax.studies.reproduction.plan import Request, make_plan
+from pcsa_jax.studies.reproduction.runner import Progress, evaluate_runs, train_runs
 from pcsa_jax.studies.reproduction.targets import present_target
 
 
-def reproduce(request: Request, *, only_plan: bool = False) -> int:
+def reproduce(request: Request, *, only_plan: bool = False, measure: bool = True) -> int:
     """Does what ``request`` asks for and is not done yet; returns the exit status.
 
     All trainings come before the first evaluation, so that no choice can depend on a test score.
+
+    Args:
+      request: what is asked for.
+      only_plan: print what would be run and what it costs; nothing is written but compiled programs, to their cache.
+      measure: for that, compile and time a few training steps of each row.
 
     Returns:
       0: everything is there. 1: some runs failed; what they are not needed for is there. 130, 143: stopped by a signal.
@@ -28,9 +31,14 @@ def reproduce(request: Request, *, only_plan: bool = False) -> int:
     check_one_process()
     plan = make_plan(request)
     check_record(plan)
-    print_plan(plan)
+    outlook = Outlook.of(plan)
+    outlook.print_plan(with_time=not only_plan)
     if only_plan:
+        if measure:
+            keep_compiled_programs()
+        outlook.print_time(measure=measure)
         return 0
+    plan = plan._replace(cohort=open_cohort(plan.runs[0].config.data))  # writes the built-in one
     write_record(plan)
     keep_compiled_programs()
     done = train_runs(plan.runs)
@@ -53,39 +61,6 @@ def check_one_process() -> None:
         raise UserError(
             f"reproduce: expected one process, found {launch.num_processes} ({launch.launcher}). Start it once, "
             "without srun or mpirun: it uses all devices of its machine."
-        )
-
-
-def print_plan(plan: Plan) -> None:
-    """The runs of each row, how many are finished, and what they cost as far as that was measured."""
-    request, out = plan.request, Console(soft_wrap=True, highlight=False)
-    done = {run.name: training for run in plan.runs if (training := read_training(run))}
-    table = Table(
-        title=f"{', '.join(plan.targets)}: {len(plan.rows)} rows × {request.seeds} seeds × {request.folds} folds",
-        title_justify="left",
-    )
-    table.add_column("row", no_wrap=True)
-    for heading in ("runs", "finished", "steps each", "measured, each"):
-        table.add_column(heading, justify="right", no_wrap=True)
-    for row in plan.rows:
-        runs = [run for run in plan.runs if run.row == row]
-        own = [done[run.name] for run in runs if run.name in done]
-        steps = sorted({run.num_steps for run in runs})
-        seconds = format_duration(sum(one.train_seconds for one in own) / len(own)) if own else "n/a"
-        shown = " to ".join(f"{number:,}" for number in dict.fromkeys((steps[0], steps[-1])))
-        table.add_row(row, str(len(runs)), str(len(own)), shown, seconds)
-    out.print(table)
-    left = [run for run in plan.runs if run.name not in done]
-    out.print(f"{plan.cohort.name}: {len(plan.cohort.pairs)} pairs of {len(plan.cohort.diagnoses)} participants")
-    if left:
-        seconds = estimate_seconds(left, plan.runs, done)
-        time_left = f"about {format_duration(seconds)}" if seconds else "not known before the first is finished"
-        steps = sum(run.num_steps for run in left)
-        out.print(f"{len(left)} runs left, {steps:,} steps of {left[0].config.batch_size} volumes; time: {time_left}")
-    if "table3" in plan.targets and not has_mri_only(plan.cohort):
-        out.print(
-            "table3: no subjects without a PET, so classifiers are scored on held-out pairs only. The built-in cohort "
-            "gets some with --config.data.mri_only=N."
         )
 
 

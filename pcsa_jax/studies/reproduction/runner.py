@@ -82,20 +82,35 @@ def train_runs(runs: Sequence[Run]) -> Progress:
     return Progress(done, failed)
 
 
-def estimate_seconds(left: Sequence[Run], runs: Sequence[Run], done: Mapping[str, Training]) -> float | None:
-    """Seconds that the runs ``left`` of ``runs`` will take, from the trainings that are done; None before the first.
+def estimate_seconds(
+    left: Sequence[Run],
+    runs: Sequence[Run],
+    done: Mapping[str, Training],
+    measured: Mapping[str, float] | None = None,
+) -> float | None:
+    """Seconds that the runs ``left`` will take; None if nothing is known.
 
-    A row that has none yet is taken to need the mean of the others' seconds a step.
+    Args:
+      left: runs to be estimated.
+      runs: all of the plan.
+      done: name of a run -> its training.
+      measured: row -> seconds a step, where a row has no finished run. A row that has neither is taken to need the mean
+        of the others' seconds a step.
     """
+    of_row = {**(measured or {}), **finished_paces(runs, done)}
+    if not of_row:
+        return None
+    overall = sum(of_row.values()) / len(of_row)
+    return sum(of_row.get(run.row, overall) * run.num_steps for run in left)
+
+
+def finished_paces(runs: Sequence[Run], done: Mapping[str, Training]) -> dict[str, float]:
+    """Row -> seconds a step, over its finished trainings."""
     paces: dict[str, list[float]] = {}
     for run in runs:
         if run.name in done:
             paces.setdefault(run.row, []).append(done[run.name].train_seconds / run.num_steps)
-    if not paces:
-        return None
-    of_row = {row: sum(own) / len(own) for row, own in paces.items()}
-    overall = sum(of_row.values()) / len(of_row)
-    return sum(of_row.get(run.row, overall) * run.num_steps for run in left)
+    return {row: sum(own) / len(own) for row, own in paces.items()}
 
 
 def _remember(run: Run) -> Training:

@@ -185,12 +185,13 @@ def test_nothing_complete_is_an_error_in_one_line(cohort, tmp_path, monkeypatch,
 def test_the_plan_is_printed_and_nothing_written(cohort, tmp_path, capsys):
     assert reproduce(words(cohort, tmp_path / "out", "--plan", "--seeds=2", target="table3")) == 1
     assert "table3: expected the classifiers' config at" in capsys.readouterr().err
-    assert reproduce(words(cohort, tmp_path / "out", "--plan", "--seeds=2", target="table1", folds=3)) == 0
+    arguments = words(cohort, tmp_path / "out", "--plan", "--no-measure", "--seeds=2", target="table1", folds=3)
+    assert reproduce(arguments) == 0
     shown = capsys.readouterr().out
     assert "table1: 3 rows × 2 seeds × 3 folds" in shown
     line = next(line for line in shown.splitlines() if "sa16" in line)
     assert [cell.strip() for cell in line.split("│")[1:-1]] == ["sa16", "6", "0", "4", "n/a"]
-    assert "18 runs left" in shown and "time: not known before the first is finished" in shown
+    assert "18 runs left, 72 steps of 2 volumes\n" in shown and "Time: not measured. Leave --no-measure out" in shown
     assert not (tmp_path / "out").exists()
 
 

@@ -135,3 +135,11 @@ def test_the_time_left_is_that_of_the_row_or_of_all_rows(plan):
     assert estimate_seconds([other], runs, done) == pytest.approx(4.0)
     longer = other._replace(num_steps=2 * other.num_steps)
     assert estimate_seconds([longer], runs, done) == pytest.approx(8.0)
+
+
+def test_a_measured_step_counts_where_no_run_of_the_row_is_finished(plan):
+    pcsa, _, pca, _ = runs = plan.runs
+    assert estimate_seconds([pcsa, pca], runs, {}, {"pcsa": 3.0, "pca": 0.5}) == pytest.approx(3.5 * pcsa.num_steps)
+    done = {pcsa.name: Training(pcsa.num_steps, 2, 8.0, 10)}
+    assert estimate_seconds([runs[1]], runs, done, {"pcsa": 3.0}) == pytest.approx(8.0)
+    assert estimate_seconds([pca], runs, {}, {"pcsa": 3.0}) == pytest.approx(3 * pca.num_steps)

@@ -1,0 +1,88 @@
+"""One grey-matter map that a program hands over, as a path or a nibabel image, prepared as the command would."""
+
+import os
+from pathlib import Path
+
+import nibabel as nib
+import numpy as np
+from nibabel.spatialimages import SpatialImage
+
+from pcsa_jax.data.grid import Grid
+from pcsa_jax.data.headers import is_placing
+from pcsa_jax.data.layouts.sidecars import is_fwhm
+from pcsa_jax.data.own_grid import OwnGrid
+from pcsa_jax.data.synthesis_inputs import NIFTI, Input, Prepared, check_space, find_inputs, prepare, prepare_volume
+from pcsa_jax.data.volumes import READ_ERRORS, Volume
+from pcsa_jax.errors import UserError
+
+GivenMap = str | os.PathLike | SpatialImage
+
+
+def prepare_given(given: GivenMap, grid: Grid, normalisation: str, *, fwhm_mm: float | None = None) -> Prepared:
+    """Brings a map to the model's grid, smoothness and intensities, as ``python -m pcsa_jax synthesize`` does.
+
+    Args:
+      given: a NIfTI file, or an image: its voxels and affine as they are in memory.
+      grid, normalisation: the model's.
+      fwhm_mm: what the map has been smoothed with; None for what the file's name or sidecar says, or those of the file
+        that an image was loaded from (see :func:`~pcsa_jax.data.harmonisation.harmonise` if nobody says).
+
+    Raises:
+      UserError: if the map is damaged, no grey-matter probability, not in MNI152 space, or without contrast.
+    """
+    if fwhm_mm is not None and not is_fwhm(fwhm_mm):
+        raise UserError(f"fwhm_mm: expected millimetres, 0 or more, found {fwhm_mm!r}. Leave it out if nobody knows.")
+    if isinstance(given, SpatialImage):
+        return _prepare_image(given, grid, normalisation, fwhm_mm)
+    path = Path(given)
+    if path.is_dir() or not NIFTI.search(path.name):
+        found = "a folder" if path.is_dir() else "another kind of file" if path.exists() else "nothing"
+        raise UserError(
+            f"{path}: expected a .nii or .nii.gz file, found {found}. Whole cohorts: python -m pcsa_jax synthesize."
+        )
+    return prepare(_source(path, fwhm_mm), grid, normalisation)
+
+
+def _source(path: Path, fwhm_mm: float | None) -> Input:
+    (source,) = find_inputs([path], fwhm_mm=fwhm_mm)
+    if source.is_raw:
+        raise UserError(
+            f"{path}: expected a grey-matter map, found a T1w scan by its name. Scans: python -m pcsa_jax synthesize."
+        )
+    return source
+
+
+def _prepare_image(image: SpatialImage, grid: Grid, normalisation: str, fwhm_mm: float | None) -> Prepared:
+    file = Path(image.get_filename() or "")
+    name = f"mri {file.name}".strip()
+    if NIFTI.search(file.name):
+        source = _source(file, fwhm_mm)
+        check_space(source, name)
+        fwhm_mm = source.fwhm_mm
+    volume, own_grid = _read_image(image, name)
+    return prepare_volume(volume, own_grid, grid, normalisation, fwhm_mm=fwhm_mm, name=name)
+
+
+def _read_image(image: SpatialImage, name: str) -> tuple[Volume, OwnGrid]:
+    """The one volume of an image and where it lies, if both are beyond doubt."""
+    shape = tuple(map(int, image.shape))
+    if len(shape) < 3 or any(extent != 1 for extent in shape[3:]) or not all(shape):
+        raise UserError(f"{name}: expected one 3-D volume, found shape {shape}. Give one map at a time.")
+    try:
+        data = np.asarray(image.dataobj, np.float32).reshape(shape[:3], order="F")
+    except (*READ_ERRORS, TypeError) as error:
+        reason = " ".join(str(error).split())
+        raise UserError(f"{name}: expected voxels that can be read, found {reason}. Make the file again.") from error
+    if not isinstance(image, nib.Nifti1Image):
+        image = nib.Nifti1Image(data, image.affine)
+    if not is_placing(image.affine) or not (image.header["qform_code"] or image.header["sform_code"]):
+        raise UserError(
+            f"{name}: expected an affine that places the voxels, found none. Copy the orientation from the volume that "
+            "it was made from."
+        )
+    if not np.isfinite(data).all():
+        raise UserError(
+            f"{name}: expected finite voxels, found {int((~np.isfinite(data)).sum())} NaN or infinite. Write 0 outside "
+            "the brain."
+        )
+    return Volume(data, image.affine), OwnGrid.of_image(image)
