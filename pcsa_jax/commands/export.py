@@ -21,14 +21,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    from pcsa_jax.experiment.cohort import describe_cohort
+    from pcsa_jax.experiment.cohort import describe_training
     from pcsa_jax.machine.progress import console
+    from pcsa_jax.presentation.numbers import count
     from pcsa_jax.synthesis.export import export_generator
     from pcsa_jax.training.trained import open_run
 
     trained = open_run(arguments.workdir, checkpoint=arguments.checkpoint)
-    name, is_phantom = describe_cohort(trained.config.data)
+    name, is_phantom = describe_training(trained.config.data, trained.environment)
     card = export_generator(trained, arguments.out, cohort=name, is_phantom=is_phantom)
     size_mb = arguments.out.stat().st_size / 1e6
-    console.print(f"Wrote {arguments.out} ({size_mb:.1f} MB, step {trained.step}, SHA-256 {card['sha256'][:12]})")
+    console.print(
+        f"Wrote {arguments.out} ({size_mb:.1f} MB, step {count(trained.step)}, SHA-256 {card['sha256'][:12]})"
+    )
+    if card["notice"]:
+        console.print(card["notice"])
     return 0

@@ -17,7 +17,7 @@ from pcsa_jax.data.subjects import DIAGNOSES, Cohort, Subject, listing
 from pcsa_jax.errors import UserError
 from pcsa_jax.evaluation.context import ReportContext
 from pcsa_jax.evaluation.predictions import evaluate_predictions
-from pcsa_jax.experiment.cohort import check_phantom, open_cohort
+from pcsa_jax.experiment.cohort import check_phantom, describe_training, open_cohort
 from pcsa_jax.experiment.environment import read_environment
 from pcsa_jax.experiment.workdir import Workdir
 from pcsa_jax.machine.progress import console, progress
@@ -63,11 +63,12 @@ def assess_run(
     context = ReportContext(
         cohort=scored.name if external is None else f"{scored.name}; trained on {cohort.name}",
         is_phantom=scored.is_phantom,
+        trained_on_phantom=cohort.is_phantom or describe_training(data, environment)[1],
         config=json.loads(workdir.config.read_text(encoding="utf-8")),
         environment=environment,
         split_counts=_counts(subjects),
         step=run.step,
-        checkpoint=f"{run.checkpoint} (step {run.step})",
+        checkpoint=run.checkpoint,
         split=split,
         metrics_jsonl=workdir.metrics if workdir.metrics.is_file() else None,
         wall_time_s=run.meta.get("train_seconds"),

@@ -42,8 +42,8 @@ def diagnosis_handles(diagnoses: Sequence[str]) -> list:
     return [Line2D([], [], color=diagnosis_colour(name), label=name, **style) for name in names]
 
 
-def draw_scatter(axes: "Axes", real: np.ndarray, synthetic: np.ndarray, colours: Sequence[str]) -> None:
-    """Real against synthetic values on one scale, with the identity and Pearson's r."""
+def draw_scatter(axes: "Axes", real: np.ndarray, synthetic: np.ndarray, colours: Sequence[str], name: str) -> None:
+    """Real against synthetic values on one scale, with the identity; the title is ``name`` and Pearson's r."""
     axes.scatter(real, synthetic, s=14, c=colours, alpha=0.75, linewidths=0)
     both = np.concatenate([real, synthetic])
     margin = max(0.02, 0.08 * float(np.ptp(both)))
@@ -53,4 +53,4 @@ def draw_scatter(axes: "Axes", real: np.ndarray, synthetic: np.ndarray, colours:
     axes.set_aspect("equal")
     r = correlation(real, synthetic)
     text = "r not defined" if r is None else f"r = {r:.2f}"
-    axes.text(0.05, 0.95, text, transform=axes.transAxes, va="top", fontsize=9, color=INK)
+    axes.set_title(f"{name}\n{text}", fontsize=9, loc="left", color=INK)

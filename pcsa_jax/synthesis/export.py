@@ -19,6 +19,8 @@ from pcsa_jax.experiment.build import PRECISIONS
 from pcsa_jax.experiment.config import resolved, tupled
 from pcsa_jax.experiment.environment import describe_environment
 from pcsa_jax.experiment.systems import SYSTEMS
+from pcsa_jax.presentation.numbers import count
+from pcsa_jax.presentation.origin import TRAINED_ON_PHANTOM
 from pcsa_jax.synthesis.inference import Inference
 from pcsa_jax.training.trained import TrainedRun
 
@@ -87,6 +89,7 @@ def describe_generator(run: TrainedRun, *, cohort: str, is_phantom: bool | None)
             "config": config,
         },
         "environment": describe_environment(),
+        "notice": TRAINED_ON_PHANTOM if is_phantom else "",
         "intended_use": "research on images like the training cohort's; not for diagnosis",
         "sha256": _content_hash(_named(run.params)),
     }  # fmt: skip
@@ -117,10 +120,10 @@ def export_generator(run: TrainedRun, out: Path, *, cohort: str, is_phantom: boo
 
 
 class LoadedGenerator:
-    """A generator from an exported file, ready to call.
+    """A generator from an exported file, ready to call; its ``repr`` says what it was trained on.
 
     Attributes:
-      card: the file's metadata: grid, normalisation, training, versions.
+      card: the file's metadata: grid, normalisation, training, versions; ``notice`` warns of a phantom.
       grid: on which it works.
       infer: normalised maps ``(n, x, y, z)`` to PET in [0, 1], without any check.
     """
@@ -132,6 +135,13 @@ class LoadedGenerator:
             SYSTEMS[card["system"]].generator(**tupled(card["generator"])),
             params,
             dtype=PRECISIONS[card["training"]["config"]["precision"]],
+        )
+
+    def __repr__(self) -> str:
+        training, size = self.card["training"], self.grid.size
+        notice = f". {TRAINED_ON_PHANTOM}" if training["is_phantom"] else ""
+        return (
+            f"<generator on {size}^3 voxels, trained on {training['cohort']}, step {count(training['step'])}{notice}>"
         )
 
     def __call__(self, mri: np.ndarray) -> np.ndarray:

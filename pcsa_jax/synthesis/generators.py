@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from pcsa_jax.errors import UserError
-from pcsa_jax.experiment.cohort import describe_cohort
+from pcsa_jax.experiment.cohort import describe_training
 from pcsa_jax.synthesis.export import LoadedGenerator, PetScale, describe_generator, load_generator, pet_scale
 from pcsa_jax.training.trained import open_run
 
@@ -106,7 +106,7 @@ def _open(source: Path) -> LoadedGenerator:
         return load_generator(source)
     run = open_run(source)
     try:
-        cohort, is_phantom = describe_cohort(run.config.data)
+        cohort, is_phantom = describe_training(run.config.data, run.environment)
     except UserError:  # the cohort may have moved since: it is not needed here
         cohort, is_phantom = Path(run.config.data.root).name, None
     return LoadedGenerator(describe_generator(run, cohort=cohort, is_phantom=is_phantom), run.params)

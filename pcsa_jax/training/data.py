@@ -26,6 +26,8 @@ class TrainingData(NamedTuple):
       is_resident: they fit the limit and may be copied to the devices; else they are mapped from files.
       splits: everyone's part.
       inputs: content of ``inputs.tsv``: which files were read, and what was done to them.
+      cohort: name of the cohort.
+      is_phantom: whether it was simulated by this software.
     """
 
     train: Volumes
@@ -33,6 +35,8 @@ class TrainingData(NamedTuple):
     is_resident: bool
     splits: dict[str, str]
     inputs: str
+    cohort: str
+    is_phantom: bool
 
 
 def load_training_data(config: ConfigDict, workdir: Workdir, *, is_resume: bool) -> TrainingData:
@@ -63,7 +67,7 @@ def load_training_data(config: ConfigDict, workdir: Workdir, *, is_resume: bool)
     console.print(describe_preparation(inputs), markup=False)
     if "smoothed with" in inputs:
         console.print("If they were smooth already, say so: SmoothingFWHM in a sidecar, mri_fwhm_mm in a manifest")
-    return TrainingData(*parts, is_resident, splits, inputs)
+    return TrainingData(*parts, is_resident, splits, inputs, cohort.name, cohort.is_phantom)
 
 
 def _splits(config: ConfigDict, workdir: Workdir, cohort: Cohort, is_resume: bool) -> dict[str, str]:
