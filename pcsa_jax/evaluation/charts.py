@@ -97,8 +97,8 @@ def training_curves(
     *,
     reference: Mapping[str, Any] | None = None,
     where: str = "test",
-    title: str = "",
-    is_phantom: bool = False,
+    title: str,
+    is_phantom: bool,
 ) -> Path | None:
     """Loss terms of both networks, the discriminator's accuracy, and validation scores, over steps.
 
@@ -168,7 +168,7 @@ def _draw_predictors(axes: "Axes", rows: "pd.DataFrame", key: str, predictors: M
     axes.set_xticks(range(len(predictors)), [PREDICTOR_LABELS[name].replace(" ", "\n") for name in predictors])
 
 
-def predictor_comparison(path: Path, rows: "pd.DataFrame", summary: Mapping[str, Any], *, title: str = "") -> Path:
+def predictor_comparison(path: Path, rows: "pd.DataFrame", summary: Mapping[str, Any], *, title: str) -> Path:
     """Per metric, one dot per subject for each predictor, and the mean with its 95 % interval."""
     figure = new_figure(11.0, 6.2)
     predictors = summary["predictors"]
@@ -198,7 +198,7 @@ def _draw_bland_altman(axes: "Axes", real: np.ndarray, synthetic: np.ndarray, co
     axes.set_title(f"bias {agreement['bias']:+.3f}{limits}".replace("-", "−"), fontsize=8, loc="left", color=INK)
 
 
-def regional_agreement(path: Path, rows: "pd.DataFrame", *, title: str = "", is_phantom: bool = False) -> Path:
+def regional_agreement(path: Path, rows: "pd.DataFrame", *, title: str, is_phantom: bool) -> Path:
     """Per region, real against synthetic mean uptake (above) and the Bland-Altman plot (below).
 
     Args:

@@ -21,7 +21,7 @@ def subject_panel(
     grid: Grid,
     title: str,
     limit: float,
-    is_phantom: bool = False,
+    is_phantom: bool,
 ) -> Path:
     """Three planes (rows) of MRI, synthetic PET, real PET and their difference (columns).
 
@@ -63,7 +63,7 @@ def group_means(
     mask: np.ndarray,
     grid: Grid,
     title: str,
-    is_phantom: bool = False,
+    is_phantom: bool,
 ) -> Path | None:
     """Mean AD, mean CN and AD - CN, of the real (above) and the synthetic PET (below), in two planes.
 

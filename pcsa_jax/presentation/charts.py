@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from pcsa_jax.presentation.figures import INK, MUTED
+from pcsa_jax.presentation.numbers import number
 from pcsa_jax.presentation.statistics import correlation
 
 if TYPE_CHECKING:
@@ -52,5 +53,5 @@ def draw_scatter(axes: "Axes", real: np.ndarray, synthetic: np.ndarray, colours:
     axes.set(xlim=limits, ylim=limits)
     axes.set_aspect("equal")
     r = correlation(real, synthetic)
-    text = "r not defined" if r is None else f"r = {r:.2f}"
+    text = "r not defined" if r is None else f"r = {number(r, 2)}"
     axes.set_title(f"{name}\n{text}", fontsize=9, loc="left", color=INK)

@@ -49,9 +49,7 @@ SERIES_LABELS = {"real": "real PET", **PREDICTOR_LABELS}
 KEPT = "Part of the real AD − CN difference that is kept"
 
 
-def regions_figure(
-    path: Path, regions: "pd.DataFrame", table: "pd.DataFrame", title: str, *, is_phantom: bool = False
-) -> Path:
+def regions_figure(path: Path, regions: "pd.DataFrame", table: "pd.DataFrame", title: str, *, is_phantom: bool) -> Path:
     """Above: the generator's uptake against the real one. Below: effect sizes and what is left of the difference.
 
     Args:
@@ -141,13 +139,7 @@ def _finish(axes: "Axes", regions: Sequence[str], title: str, ylabel: str) -> No
 
 
 def lesions_figure(
-    path: Path,
-    summary: "pd.DataFrame",
-    changes: dict[str, np.ndarray],
-    grid: Grid,
-    title: str,
-    *,
-    is_phantom: bool = False,
+    path: Path, summary: "pd.DataFrame", changes: dict[str, np.ndarray], grid: Grid, title: str, *, is_phantom: bool
 ) -> Path:
     """Per place (rows): answer against planted depth, and maps of the deepest lesion and of what became of it.
 

@@ -16,23 +16,19 @@ from pcsa_jax.studies.disease.zmaps import volume_of_planes
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
+Shown = tuple[str, Mapping[str, np.ndarray], int]
+"""Label of a subject, the slices of its fold (:class:`~pcsa_jax.studies.disease.findings.FoldFindings`), its row."""
+
 LARGEST_Z = 4.0
 """End of the colour scale; larger values have the last colour."""
 
 
-def zmaps_figure(
-    path: Path,
-    shown: Sequence[tuple[str, Mapping[str, np.ndarray], int]],
-    grid: Grid,
-    title: str,
-    *,
-    is_phantom: bool = False,
-) -> Path:
+def zmaps_figure(path: Path, shown: Sequence[Shown], grid: Grid, title: str, *, is_phantom: bool) -> Path:
     """Per subject (rows): z of the real PET (left) and of the synthetic PET (right) with the same norm.
 
     Args:
       path: PNG to write.
-      shown: label, the slices of its fold (:class:`~pcsa_jax.studies.disease.findings.FoldFindings`) and row of each.
+      shown: the subjects.
       grid: of the slices.
       title: of the figure.
       is_phantom: the PET of the cohort is simulated, and called so.

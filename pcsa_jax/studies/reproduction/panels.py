@@ -21,7 +21,7 @@ def systems_panel(
     mask: np.ndarray,
     grid: Grid,
     title: str,
-    is_phantom: bool = False,
+    is_phantom: bool,
 ) -> Path:
     """Three planes of MRI, real PET and each system's PET; below each system its error, all on one scale.
 

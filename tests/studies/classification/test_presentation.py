@@ -29,7 +29,7 @@ def quick(monkeypatch):
 @pytest.fixture
 def no_figures(monkeypatch):
     for name in ("roc_figure", "measures_figure"):
-        monkeypatch.setattr(presentation, name, lambda path, parts, *, mark: path)
+        monkeypatch.setattr(presentation, name, lambda path, parts, *, is_phantom: path)
 
 
 def present(folder, rows, **options):
@@ -101,6 +101,7 @@ def test_phantom_is_marked(tmp_path):
     assert "PHANTOM" not in present(tmp_path / "a", rows)
     text = present(tmp_path / "b", rows, is_phantom=True)
     assert "**PHANTOM" in text and "is a phantom, not people" in text
+    assert "made the generator, the classifiers and the tests" in text
     assert (tmp_path / "a/fig6.png").read_bytes() != (tmp_path / "b/fig6.png").read_bytes()
 
 

@@ -50,7 +50,7 @@ def test_folds_stand_together(presented, second_fold):
 def test_page_says_what_it_shows(presented):
     text = (presented[0] / "disease.md").read_text(encoding="utf-8")
     for expected in (
-        "# Does it keep the disease? pcsa", "**Phantom.**", "15 test participants (5 AD, 10 CN) of 2 folds",
+        "# Does it keep the disease? pcsa", "**PHANTOM.**", "15 test participants (5 AD, 10 CN) of 2 folds",
         "100 % of its depth is followed", "Without an MRI correlate the response is exactly 0", "by construction",
         "less spread", "voxel-wise linear", "AD, median severity: sub-", "no evidence of normal metabolism",
     ):  # fmt: skip
@@ -65,7 +65,7 @@ def test_page_says_what_it_shows(presented):
 def test_a_cohort_of_patients_is_no_phantom(second_fold, tmp_path):
     present_disease(tmp_path, [second_fold], **WORDS | {"is_phantom": False})
     text = (tmp_path / "disease.md").read_text(encoding="utf-8")
-    assert "Phantom." not in text and "6 test participants (2 AD, 4 CN) of one fold" in text
+    assert "PHANTOM" not in text and "6 test participants (2 AD, 4 CN) of one fold" in text
 
 
 @pytest.mark.parametrize(("n", "diagnosis"), [(1, "AD"), (4, "CN"), (2, "")])

@@ -67,7 +67,7 @@ def test_test_table(folder):
 def test_page_says_what_it_should(folder):
     page = (folder / "table1.md").read_text(encoding="utf-8")
     assert page.startswith("# The size of the features on which self-attention acts (Table 1)\n")
-    assert "**PHANTOM: simulated brains." in page
+    assert "**PHANTOM: simulated brains, trained on and tested on." in page
     assert "\n2 folds, 2 seeds.\n" in page
     assert "| 1,234,567 | 1 min 15 s |" in page
     assert "| – | not recorded |" in page
@@ -170,12 +170,13 @@ def test_a_row_off_the_scale_is_an_arrow_with_its_value(tmp_path, monkeypatch, s
 
 def test_errors_share_one_scale_and_headings_give_the_error(tmp_path, monkeypatch):
     drawn = []
-    monkeypatch.setattr(panels, "save", lambda figure, path: drawn.append(figure))
+    monkeypatch.setattr(panels.figures, "save", lambda figure, path: drawn.append(figure))
     pet = np.full(GRID.shape, 0.5, np.float32)
     synthetic = {"near": pet + 0.05, "far": pet - 0.2}
     panels.systems_panel(
-        tmp_path / "none.png", mri=pet, pet=pet, synthetic=synthetic, mask=brain_mask(GRID), grid=GRID, title=""
-    )
+        tmp_path / "none.png", mri=pet, pet=pet, synthetic=synthetic, mask=brain_mask(GRID), grid=GRID, title="",
+        is_phantom=False,
+    )  # fmt: skip
     headings = [axes.get_title() for axes in drawn[0].axes if axes.get_title()]
     assert headings == ["MRI: grey matter\n", "Real PET\n", "near\nMAE 0.0500", "far\nMAE 0.2000"]
     limits = [axes.images[0].get_clim() for axes in drawn[0].axes[:24] if axes.images]
