@@ -39,8 +39,8 @@ def _series(rows: Sequence[Mapping[str, Any]], key: str) -> tuple[np.ndarray, np
 
 
 def running_mean(values: np.ndarray) -> np.ndarray:
-    """The mean over about a tenth of the values round each; near the ends over as many as there are on both sides."""
-    half = np.minimum(np.arange(len(values)), np.arange(len(values))[::-1]).clip(max=max(2, len(values) // 20))
+    """The mean over about a sixth of the values round each; near the ends over as many as there are on both sides."""
+    half = np.minimum(np.arange(len(values)), np.arange(len(values))[::-1]).clip(max=max(4, len(values) // 12))
     sums = np.concatenate([[0.0], np.cumsum(values)])
     places = np.arange(len(values))
     return (sums[places + half + 1] - sums[places - half]) / (2 * half + 1)
@@ -63,9 +63,12 @@ def _loss_keys(rows: Sequence[Mapping[str, Any]], net: str) -> list[str]:
     return sorted(keys, key=lambda key: (not key.endswith(("total", "loss")), key))
 
 
-def _draw_losses(axes: "Axes", rows: Sequence[Mapping[str, Any]], net: str) -> None:
-    from matplotlib.ticker import LogFormatter
+def _one_two_five(value: float, _: int) -> str:
+    """The label of a tick of a logarithmic axis: every third of a decade."""
+    return f"{value:g}" if f"{value:e}"[0] in "125" else ""
 
+
+def _draw_losses(axes: "Axes", rows: Sequence[Mapping[str, Any]], net: str) -> None:
     for key, colour in zip(_loss_keys(rows, net), LINE_COLOURS, strict=False):
         steps, values = _series(rows, key)
         term = key.split("/", 1)[1]
@@ -73,8 +76,9 @@ def _draw_losses(axes: "Axes", rows: Sequence[Mapping[str, Any]], net: str) -> N
     drawn = np.concatenate([np.asarray(line.get_ydata(), float) for line in axes.lines] or [np.zeros(1)])
     if drawn.min() > 0 and drawn.max() > LOG_ABOVE * np.median(drawn):
         axes.set_yscale("log")
-        axes.yaxis.set_major_formatter(lambda value, _: f"{value:g}")
-        axes.yaxis.set_minor_formatter(LogFormatter(minor_thresholds=(1.3, 0.6)))
+        axes.yaxis.set_major_formatter(_one_two_five)
+        # Over two decades and more the decades are labels enough.
+        axes.yaxis.set_minor_formatter(_one_two_five if drawn.max() < 100 * drawn.min() else "")
 
 
 def _draw_validation(

@@ -115,7 +115,7 @@ def _training(folder: Path, summary: Mapping[str, Any], context: "ReportContext"
     if path:
         caption = (
             "Training. Upper row: losses and how often the discriminator is right (0.5 for both means that it cannot "
-            f"tell); bold: running mean over a tenth of the logged values, which are the faint line (fewer than "
+            f"tell); bold: running mean over a sixth of the logged values, which are the faint line (fewer than "
             f"{charts.FEWEST_TO_SMOOTH} are drawn as they are). Lower row: validation subjects; the horizontal lines "
             f"are the trivial predictors on the {summary['split']} subjects, for orientation only."
         )

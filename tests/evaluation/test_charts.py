@@ -33,7 +33,7 @@ def noisy_rows(num, *, every=20):
     return [
         {
             "step": every * (i + 1), "generator/total": noise[i, 0], "generator/l1": 0.1 * noise[i, 1],
-            "discriminator/loss": noise[i, 2] * (40 if i == 0 else 1), "discriminator/real_accuracy": i / num,
+            "discriminator/loss": noise[i, 2] * (12 if i == 0 else 1), "discriminator/real_accuracy": i / num,
             "discriminator/fake_accuracy": 1.0, "validation/mae_brain": 0.1 if i % 20 == 19 else None,
         }
         for i in range(num)
@@ -71,7 +71,7 @@ def test_few_values_are_drawn_as_they_are(tmp_path, drawn):
 
 def test_running_mean_against_its_definition():
     values = np.random.default_rng(0).normal(size=60)
-    half = 3  # a twentieth
+    half = 5  # a twelfth
     expected = [values[max(0, i - min(half, i, 59 - i)) : i + min(half, i, 59 - i) + 1].mean() for i in range(60)]
     np.testing.assert_allclose(running_mean(values), expected)
     np.testing.assert_allclose(running_mean(np.full(9, 2.5)), 2.5)
@@ -94,6 +94,9 @@ def test_a_peak_makes_the_axis_logarithmic_and_little_change_does_not(tmp_path, 
     rows = noisy_rows(52)
     charts.training_curves(tmp_path / "x.png", write_log(tmp_path / "log", rows), **WORDS)
     assert [axes.get_yscale() for axes in drawn[0].axes[:3]] == ["log", "log", "linear"]
+    FigureCanvasAgg(drawn[0]).draw()
+    labels = [text.get_text() for text in drawn[0].axes[1].get_yticklabels(which="both")]
+    assert "0.5" in labels and not any("e" in label or "^" in label for label in labels)
     even = [row | {"discriminator/loss": 0.69, "generator/total": 1.0, "generator/l1": 0.9} for row in rows]
     charts.training_curves(tmp_path / "x.png", write_log(tmp_path / "log", even), **WORDS)
     assert [axes.get_yscale() for axes in drawn[1].axes[:2]] == ["linear", "linear"]
