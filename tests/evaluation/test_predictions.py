@@ -286,5 +286,5 @@ def test_every_figure_and_caption_says_whose_pet_it_is(train, test_pairs, tmp_pa
         assert not re.search(rf"\b{other}\b", words, re.I), stem
         if stem != "predictors":
             assert re.search(rf"\b{name}\b", words, re.I), stem
-    for illustration in shown:
-        assert not re.search(rf"\b{other}\b", illustration.caption + illustration.alt, re.I)
+    for each in shown:
+        assert not re.search(rf"\b{other}\b", each.caption + each.alt, re.I)
