@@ -16,7 +16,7 @@ LAYOUTS = (manifest, caps, bids_derivatives)
 
 
 def survey(path: Path, *, participants: Path | None = None) -> Survey:
-    """Finds every visit of a cohort and every problem of its tables and names; of volumes no voxel is read.
+    """Finds every visit of a cohort and every problem of its tables and names; volumes are not opened.
 
     Args:
       path: a folder, or a manifest (.tsv).
@@ -72,7 +72,7 @@ def _nothing(path: Path) -> Survey:
 
 
 def read_cohort(root: Path, *, participants: Path | None = None, with_diagnoses: bool = True) -> Cohort:
-    """The cohort at ``root``, if nothing is wrong with its tables and names; of volumes no voxel is read.
+    """The cohort at ``root``, if nothing is wrong with its tables and names; volumes are not opened.
 
     Args:
       root, participants: see :func:`survey`.

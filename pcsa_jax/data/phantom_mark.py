@@ -1,11 +1,13 @@
 """How a volume of the phantom is known again, wherever it was copied and whatever it is called there.
 
-Two marks travel with each volume: one in its sidecar and one in its NIfTI header, for volumes that lost the sidecar.
+Two marks travel with each volume: one in its sidecar, which is read wherever a cohort is found, and one in its NIfTI
+header, for volumes that lost the sidecar. The header is looked at where the volume is read anyway: a test subject's
+file is not opened before.
 """
 
 import gzip
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -27,8 +29,18 @@ HEADER_PLACES = (148, 240)
 
 def is_marked(volume: Path) -> bool:
     """Whether the sidecar or the header says that ``volume`` was simulated; False for what cannot be read."""
+    return has_marked_sidecar(volume) or _has_marked_header(volume)
+
+
+def has_marked_sidecar(volume: Path) -> bool:
+    """Whether the sidecar does; the volume is not opened."""
     # A link may lie in a folder without sidecars.
-    return any(_says_phantom(sidecar(path)) for path in {volume, volume.resolve()}) or _header_says_phantom(volume)
+    return any(_says_phantom(sidecar(path)) for path in {volume, volume.resolve()})
+
+
+def any_marked(subjects: Iterable[Subject]) -> bool:
+    """Whether any volume of ``subjects``, whose files are opened, was simulated."""
+    return any(is_marked(path) for subject in subjects for path in (subject.mri, subject.pet) if path)
 
 
 def _says_phantom(path: Path) -> bool:
@@ -43,7 +55,7 @@ def _says_phantom(path: Path) -> bool:
     return found.get(SIDECAR_KEY) is True or str(found.get("Description", "")).startswith(WARNING)
 
 
-def _header_says_phantom(path: Path) -> bool:
+def _has_marked_header(path: Path) -> bool:
     text = HEADER_TEXT.encode()
     if not path.is_file():  # nor a pipe, which would be waited for
         return False
@@ -56,12 +68,11 @@ def _header_says_phantom(path: Path) -> bool:
 
 
 def note_phantom(subjects: Sequence[Subject]) -> str:
-    """One line on the visits with a simulated volume; empty if there are none."""
+    """One line on the visits whose sidecars speak of a simulated volume; empty if there are none."""
     found = [
-        subject.name for subject in subjects if any(is_marked(path) for path in (subject.mri, subject.pet) if path)
+        subject.name
+        for subject in subjects
+        if any(has_marked_sidecar(path) for path in (subject.mri, subject.pet) if path)
     ]
-    if not found:
-        return ""
-    return f"PHANTOM, not people: simulated volumes, by their own marks, of {counted(len(found), 'visit')} " + (
-        f"({listing(found)})"
-    )
+    visits = f"{counted(len(found), 'visit')} ({listing(found)})"
+    return f"PHANTOM, not people: simulated volumes, by their sidecars, of {visits}" if found else ""

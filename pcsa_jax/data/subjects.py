@@ -59,7 +59,7 @@ class Cohort:
     Attributes:
       root: the folder or the manifest.
       name: ``Name`` of its ``dataset_description.json``, or of the folder.
-      is_phantom: True if its ``GeneratedBy`` or the mark of any volume says that it was simulated by this software.
+      is_phantom: True if its ``GeneratedBy`` or the sidecar of any volume says that it was simulated here.
       subjects: every visit with a GM map, whatever its diagnosis, with or without PET.
       without_mri: participants that the table lists and no GM map belongs to.
       layout: how it was read ("BIDS derivatives", "Clinica CAPS", "manifest").
@@ -92,7 +92,7 @@ class Cohort:
 
 @dataclasses.dataclass(frozen=True)
 class Survey:
-    """A cohort as it stands on disk, with every problem of its tables and names; no voxel has been read.
+    """A cohort as it stands on disk, with every problem of its tables and names; no volume has been opened.
 
     Attributes: those of :class:`Cohort`, and
       problems: in the order in which they were met; a cohort with any cannot be trained on.

@@ -12,6 +12,7 @@ from pcsa_jax.data.grid import Grid
 from pcsa_jax.data.inputs import check_one_grid, describe_preparation, inputs_table
 from pcsa_jax.data.normalisation import MAX_SUVR
 from pcsa_jax.data.pairs import Pairs, load_pairs
+from pcsa_jax.data.phantom_mark import any_marked
 from pcsa_jax.data.splits import SPLITS, check_splits, read_splits
 from pcsa_jax.data.subjects import DIAGNOSES, Cohort, Subject, listing
 from pcsa_jax.errors import UserError
@@ -62,8 +63,8 @@ def assess_run(
     scored = external or cohort
     context = ReportContext(
         cohort=scored.name if external is None else f"{scored.name}; trained on {cohort.name}",
-        is_phantom=scored.is_phantom,
-        trained_on_phantom=cohort.is_phantom or describe_training(data, environment)[1],
+        is_phantom=scored.is_phantom or any_marked(subjects[split]),
+        trained_on_phantom=describe_training(data, environment)[1] or any_marked(subjects["train"]),
         config=json.loads(workdir.config.read_text(encoding="utf-8")),
         environment=environment,
         split_counts=_counts(subjects),

@@ -62,7 +62,7 @@ def visit_picture(
 
 
 def _draw(axes: "Axes", volume: np.ndarray, grid: Grid, plane: str, position_mm: float, **style: object) -> None:
-    figures.draw_slice(axes, volume, grid, plane, letters="white", position_mm=position_mm, **style)
+    figures.draw_slice(axes, volume, grid, plane, letters="white", fontsize=11, position_mm=position_mm, **style)
     borders = (("grey", GREY_MATTER_LEVEL, GREY_MATTER_COLOUR, 0.7), ("brain", 0.5, BRAIN_COLOUR, 1.0))
     for name, level, colour, width in borders:
         figures.outline(

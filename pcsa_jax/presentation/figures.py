@@ -102,6 +102,7 @@ def draw_slice(
     plane: str,
     *,
     letters: str,
+    fontsize: float = 8,
     position_mm: float | None = None,
     **style: Any,
 ) -> "AxesImage":
@@ -114,7 +115,9 @@ def draw_slice(
     places = ((0.02, 0.5), (0.98, 0.5), (0.5, 0.98), (0.5, 0.02))
     anchors = (("left", "center"), ("right", "center"), ("center", "top"), ("center", "bottom"))
     for letter, place, (horizontal, vertical) in zip(EDGE_LABELS[plane], places, anchors, strict=True):
-        axes.text(*place, letter, transform=axes.transAxes, ha=horizontal, va=vertical, color=letters, fontsize=8)
+        axes.text(
+            *place, letter, transform=axes.transAxes, ha=horizontal, va=vertical, color=letters, fontsize=fontsize
+        )
     return image
 
 

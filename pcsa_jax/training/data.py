@@ -7,6 +7,7 @@ from ml_collections import ConfigDict
 
 from pcsa_jax.data.inputs import check_one_grid, describe_preparation, inputs_table
 from pcsa_jax.data.pairs import Pairs, load_pairs
+from pcsa_jax.data.phantom_mark import any_marked
 from pcsa_jax.data.splits import SPLITS, check_splits, make_splits, read_splits
 from pcsa_jax.data.store import INPUTS, open_store, write_store
 from pcsa_jax.data.subjects import Cohort, Subject
@@ -64,10 +65,13 @@ def load_training_data(config: ConfigDict, workdir: Workdir, *, is_resume: bool)
     else:
         parts = _map(data, workdir, train, validation)
         inputs = (workdir.arrays / INPUTS).read_text(encoding="utf-8")
+    is_phantom = cohort.is_phantom or any_marked(train + validation)
+    if is_phantom and not cohort.is_phantom:
+        console.print(f"PHANTOM, not people: simulated volumes in {cohort.root}, by their headers", markup=False)
     console.print(describe_preparation(inputs), markup=False)
     if "smoothed with" in inputs:
         console.print("If they were smooth already, say so: SmoothingFWHM in a sidecar, mri_fwhm_mm in a manifest")
-    return TrainingData(*parts, is_resident, splits, inputs, cohort.name, cohort.is_phantom)
+    return TrainingData(*parts, is_resident, splits, inputs, cohort.name, is_phantom)
 
 
 def _splits(config: ConfigDict, workdir: Workdir, cohort: Cohort, is_resume: bool) -> dict[str, str]:

@@ -8,10 +8,10 @@ import nibabel as nib
 import numpy as np
 import pytest
 
-from pcsa_jax.data import files, layout
+from pcsa_jax.data import files, layout, phantom_mark
 from pcsa_jax.data.cohort import read_cohort
 from pcsa_jax.data.grid import Grid
-from pcsa_jax.data.phantom_mark import HEADER_TEXT, WARNING, is_marked
+from pcsa_jax.data.phantom_mark import HEADER_TEXT, WARNING, any_marked, is_marked
 from tests.data.cohort_layouts import write_bids, write_caps, write_manifest
 
 DESCRIPTION = {"Name": "Mine", "BIDSVersion": "1.10.0", "DatasetType": "derivative"}
@@ -50,14 +50,25 @@ def test_every_volume_has_both_marks(cohort):
 def test_a_manifest_elsewhere_that_names_them(volumes, tmp_path):
     found = read_cohort(write_table(tmp_path / "mine", *volumes))
     assert found.is_phantom
-    assert found.notes[0] == ("PHANTOM, not people: simulated volumes, by their own marks, of 1 visit (sub-A)")
+    assert found.notes[0] == ("PHANTOM, not people: simulated volumes, by their sidecars, of 1 visit (sub-A)")
 
 
-@pytest.mark.parametrize("with_sidecar", [True, False])
-def test_copies_under_other_names_in_a_table(volumes, tmp_path, with_sidecar):
-    """Without the sidecars the header says it."""
-    names = [copy(path, tmp_path / f"scan{i}.nii.gz", with_sidecar=with_sidecar).name for i, path in enumerate(volumes)]
+def test_copies_under_other_names_in_a_table(volumes, tmp_path):
+    names = [copy(path, tmp_path / f"scan{i}.nii.gz", with_sidecar=True).name for i, path in enumerate(volumes)]
     assert read_cohort(write_table(tmp_path, *names)).is_phantom
+
+
+def test_copies_without_sidecars_are_known_when_they_are_opened(volumes, tmp_path):
+    names = [copy(path, tmp_path / f"scan{i}.nii.gz", with_sidecar=False).name for i, path in enumerate(volumes)]
+    found = read_cohort(write_table(tmp_path, *names))
+    assert not found.is_phantom and any_marked(found.subjects)
+
+
+def test_finding_a_cohort_opens_no_volume(volumes, tmp_path, monkeypatch):
+    for i, path in enumerate(volumes):
+        copy(path, tmp_path / f"scan{i}.nii.gz", with_sidecar=True)
+    monkeypatch.setattr(phantom_mark, "_has_marked_header", lambda path: pytest.fail(f"{path} was opened"))
+    assert read_cohort(write_table(tmp_path, "scan0.nii.gz", "scan1.nii.gz")).is_phantom
 
 
 def test_copies_in_a_folder_of_derivatives(volumes, tmp_path):
@@ -72,8 +83,7 @@ def test_copies_in_a_folder_of_derivatives(volumes, tmp_path):
 def test_copies_in_a_caps(volumes, tmp_path):
     caps = write_caps(tmp_path)
     assert not read_cohort(caps).is_phantom
-    target = read_cohort(caps).pairs[0].pet
-    shutil.copy(volumes[1], target)
+    copy(volumes[1], read_cohort(caps).pairs[0].pet, with_sidecar=True)
     assert read_cohort(caps).is_phantom
 
 
@@ -104,6 +114,7 @@ def test_the_header_is_found_in_every_format(tmp_path, kind, name):
 def test_people_are_no_phantom(tmp_path, write):
     found = read_cohort(write(tmp_path))
     assert not found.is_phantom and not any("PHANTOM" in note for note in found.notes)
+    assert not any_marked(found.subjects)
 
 
 @pytest.mark.parametrize("content", [b"", b"\x1f\x8bno gzip", b"[1, 2]"])

@@ -60,7 +60,7 @@ def comparison_table(tests: Sequence[PairedTest]) -> str:
         for test in tests
     ]  # fmt: skip
     header = ["comparison", "measure", "difference, points (95 % CI)", "p", "p (Holm)", "right more often", "by the CI"]
-    return markdown_table(header, rows)
+    return markdown_table(header, rows, num_left=2)
 
 
 def agreement_table(found: Mapping[str, Estimate]) -> str:

@@ -11,6 +11,7 @@ from pcsa_jax.data.subjects import DIAGNOSES
 from pcsa_jax.errors import UserError
 from pcsa_jax.evaluation.assessment import synthesise
 from pcsa_jax.evaluation.summary import ROW_COLUMNS
+from pcsa_jax.experiment.cohort import describe_training
 from pcsa_jax.experiment.environment import read_environment
 from pcsa_jax.presentation.numbers import count
 from pcsa_jax.studies.reproduction.page import Context
@@ -85,13 +86,14 @@ def describe_context(plan: Plan, rows: Sequence[str], progress: Progress) -> Con
     """What a page says about the runs of ``rows``, which are complete, besides their scores."""
     runs = [run for run in plan.runs if run.row in rows]
     trainings = {row: [progress.done[run.name] for run in runs if run.row == row] for row in rows}
+    environment = read_environment(runs[0].workdir.environment)
     return Context(
         cohort=plan.cohort.name,
-        is_phantom=plan.cohort.is_phantom,
+        is_phantom=plan.cohort.is_phantom or describe_training(runs[0].config.data, environment)[1],
         protocol=describe_protocol(plan, runs),
         parameters={row: own[0].parameters for row, own in trainings.items()},
         train_seconds={row: float(np.mean([one.train_seconds for one in own])) for row, own in trainings.items()},
-        environment=read_environment(runs[0].workdir.environment),
+        environment=environment,
     )
 
 

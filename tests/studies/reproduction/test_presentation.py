@@ -1,6 +1,7 @@
 """Tables, page and pictures of a row set: what they say, the same bytes twice, whole or not at all."""
 
 import matplotlib.image
+import matplotlib.text
 import numpy as np
 import pandas as pd
 import pytest
@@ -134,6 +135,20 @@ def test_one_subject_one_run_one_row_without_a_panel(tmp_path):
     assert "not finite" in page
     assert "absent: one run has none" in page
     assert (tmp_path / "pair_tests.tsv").read_text().startswith("metric\tregion\tfirst")
+
+
+@pytest.mark.parametrize(("is_phantom", "name", "other"), [(True, "simulated", "real"), (False, "real", "simulated")])
+def test_the_subject_s_picture_and_caption_say_whose_pet_it_is(tmp_path, monkeypatch, is_phantom, name, other):
+    drawn = {}
+    monkeypatch.setattr(panels.figures, "save", lambda figure, path: drawn.setdefault(path.name, figure) and path)
+    rowset = ROWSETS["fig3"]
+    context = page_context(is_phantom=is_phantom)
+    present(tmp_path, rowset, long_table(rowset.rows), panel=panel_of(rowset.rows), context=context)
+    words = "\n".join(each.get_text() for each in drawn["fig3_subject.png"].findobj(matplotlib.text.Text))
+    lines = (tmp_path / "fig3.md").read_text(encoding="utf-8").splitlines()
+    caption = next(line for line in lines if line.startswith("*") and "as every system" in line)
+    assert f"{name.capitalize()} PET" in words and f"synthetic − {name}" in words and f"synthetic − {name}" in caption
+    assert other not in words.lower() and other not in caption.lower()
 
 
 def page_of(path, rowset, scores, **changes):
