@@ -15,7 +15,7 @@ from pcsa_jax.experiment.config import parse_config
 from pcsa_jax.experiment.workdir import Workdir
 from pcsa_jax.training.train import train
 from tests.conftest import SIZE
-from tests.data.cohort_layouts import write_caps
+from tests.data.cohort_layouts import visits, write_caps
 from tests.training import quick_training
 
 
@@ -66,7 +66,10 @@ def test_a_phantom_that_lost_its_sidecars_is_recorded_as_one(tiny_words, cohort,
 
 
 def test_a_run_on_people_records_that_too(tiny_words, tmp_path, workdir):
-    caps = write_caps(tmp_path / "caps")
+    seven = visits()
+    with_pet = [visit for visit in seven[1:] if visit.pet is not None]
+    more = [visit._replace(participant_id=f"sub-1{visit.participant_id[-3:]}") for visit in with_pet]
+    caps = write_caps(tmp_path / "caps", (*seven, *more))
     words = {"data.root": caps, "num_epochs": 1, "data.num_folds": 2, "data.validation_fraction": 0.4}
     train(parse_config(tiny_words(words)), workdir)
     assert recorded_cohort(workdir) == {"name": "caps", "is_phantom": False}
