@@ -1,6 +1,6 @@
 """Holds the built-in cohort against measured figures, prints both, and draws the picture of ``docs/phantom.md``.
 
-    python benchmarks/phantom_calibration.py [--subjects=60] [--fit] [--picture=docs/images/phantom.png]
+    python -m benchmarks.phantom_calibration [--subjects=60] [--fit] [--picture=docs/images/phantom.png]
 
 ``--fit`` also rewrites the column ``uptake`` of ``regions.tsv`` so that the imaged regional means of the phantom's CN
 equal the measured ones. The comparison with the FDG template needs ``../shared/data`` and is skipped without it.
@@ -20,7 +20,9 @@ from scipy import ndimage
 from pcsa_jax.data.phantom import fields, regions, subject, templates
 from pcsa_jax.data.phantom import traits as traits_module
 from pcsa_jax.data.phantom.subject import make_subject
-from pcsa_jax.data.phantom.traits import Traits, draw_traits
+from pcsa_jax.data.phantom.traits import Traits, draw_traits, participant_id
+from pcsa_jax.data.regions import brain_mask
+from pcsa_jax.presentation import figures
 
 ROOT = Path(__file__).resolve().parents[1]
 TEMPLATE = ROOT.parent / "shared/data/fdg_template/CN_PET_TEMPLATE_syn_to_MNI_2mm.nii.gz"
@@ -176,29 +178,38 @@ def predictors(mris: np.ndarray, pets: np.ndarray, predictables: np.ndarray) -> 
         print(f"  {name}: MAE {np.abs(error).mean():.4f}, PSNR {psnr_db.mean():.2f} dB in the brain")
 
 
-def draw(path: Path, mris: np.ndarray, pets: np.ndarray, is_ad: np.ndarray, measured: np.ndarray | None) -> None:
-    """GM and PET of two CN and two AD subjects, and the measured template: sagittal, coronal, axial, low axial."""
-    import matplotlib
+def draw(path: Path, mris: np.ndarray, pets: np.ndarray, is_ad: np.ndarray, measured: np.ndarray | None) -> Path:
+    """GM and PET of the first two CN and the first two AD subjects, and the measured template, in three planes.
 
-    matplotlib.use("Agg")
-    from matplotlib import pyplot
-
-    rows = []
-    for label, group in (("CN", np.flatnonzero(~is_ad)[:2]), ("AD", np.flatnonzero(is_ad)[:2])):
-        for i in group:
-            rows.append((f"{label} GM", mris[i], "gray", 1.0))
-            rows.append((f"{label} PET", pets[i], "nipy_spectral", pets[i].max()))
-    if measured is not None:
-        rows.append(("FDG template", measured, "nipy_spectral", np.percentile(measured, 99.8)))
-    slices = (np.s_[31, :, :], np.s_[:, 28, :], np.s_[:, :, 34], np.s_[:, :, 22])
-    figure, axes = pyplot.subplots(len(slices), len(rows), figsize=(1.5 * len(rows), 6.2), layout="constrained")
-    for column, (title, volume, colours, top) in zip(axes.T, rows, strict=True):
-        for axis, cut in zip(column, slices, strict=True):
-            axis.imshow(volume[cut].T, origin="lower", cmap=colours, vmin=0, vmax=top)
-            axis.axis("off")
-        column[0].set_title(title, fontsize=9)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(path, dpi=90)
+    Args:
+      path: PNG to write.
+      mris, pets: subjects x y z on the working grid.
+      is_ad: which subjects have AD.
+      measured: the FDG template on the same grid, or None to leave it out.
+    """
+    grid = subject.WORKING_GRID
+    mask = brain_mask(grid)
+    shown = [(group, i) for group, of in (("CN", ~is_ad), ("AD", is_ad)) for i in np.flatnonzero(of)[:2]]
+    uptake = [pets[i] for _, i in shown] + ([measured] if measured is not None else [])
+    uptake_style = figures.UPTAKE | {"vmax": max(np.ceil(2 * np.percentile(v[mask], 99.9)) / 2 for v in uptake)}
+    columns = [(f"{participant_id(i + 1)} ({group})", mris[i], figures.GREY_MATTER) for group, i in shown]
+    columns += [(f"{participant_id(i + 1)} ({group})", pets[i], uptake_style) for group, i in shown]
+    columns += [("measured\nFDG template", measured, uptake_style)] if measured is not None else []
+    figure = figures.new_figure(1.5 * len(columns) + 0.4, 5.4)
+    axes = figure.subplots(3, len(columns), height_ratios=figures.PANEL_HEIGHTS)
+    for column, (title, volume, style) in zip(axes.T, columns, strict=True):
+        figures.draw_column(column, volume, mask, grid, style)
+        column[0].set_title(title, fontsize=9, color=figures.INK)
+    figures.label_rows(axes[:, 0], grid, fontsize=8)
+    for below, label in (
+        (axes[:, : len(shown)], "grey-matter map (0–1)"),
+        (axes[:, len(shown) :], "FDG uptake (SUVR)"),
+    ):
+        bar = figure.colorbar(below[0, 0].images[0], ax=below, location="bottom", shrink=0.6, pad=0.02, aspect=50)
+        bar.set_label(label, fontsize=8, color=figures.INK)
+        bar.ax.tick_params(labelsize=8)
+    figures.add_title(figure, "PHANTOM: grey matter and simulated FDG-PET of two CN and two AD subjects")
+    return figures.save(figure, path)
 
 
 def main() -> None:

@@ -32,6 +32,7 @@ from pcsa_jax.data.phantom.subject import (
 )  # fmt: skip
 from pcsa_jax.data.phantom.templates import Templates, load_templates
 from pcsa_jax.data.phantom.traits import Traits, diagnosis, draw_traits
+from pcsa_jax.data.phantom_mark import SIDECAR_KEY
 from pcsa_jax.data.preprocessing.ants_images import to_ants
 from pcsa_jax.data.preprocessing.registration import register, warp_to_grid
 from pcsa_jax.data.volumes import Volume
@@ -99,7 +100,8 @@ def write_subject(root: Path, participant_id: str, anatomy: Anatomy, traits: Tra
     for path, volume in volumes.items():
         sampled = np.clip(fields.resample(volume, size), 0, None)
         files.write_volume(path, np.where(sampled < 1e-3, 0, sampled), Grid(size).affine)
-        sidecar = {"Description": WARNING, "SkullStripped": True, "SpatialReference": SPACE}
+        is_pet = path.parent.name == "pet"
+        sidecar = {SIDECAR_KEY: is_pet, "Description": WARNING, "SkullStripped": True, "SpatialReference": SPACE}
         files.write_json(layout.sidecar(path), sidecar | {"SmoothingFWHM": SMOOTHING_FWHM_MM})
 
 

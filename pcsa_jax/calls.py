@@ -22,15 +22,9 @@ AnyPath = str | PathLike[str]
 
 
 def phantom(
-    out: AnyPath,
-    *,
-    pairs: int = 356,
-    mri_only: int = 328,
-    first: int = 1,
-    size: int = 64,
-    seed: int = 0,
+    out: AnyPath, *, pairs: int = 356, mri_only: int = 328, first: int = 1, size: int = 64, seed: int = 0,
     jobs: int | None = None,
-) -> Path:
+) -> Path:  # fmt: skip
     """Writes the built-in cohort: paired grey-matter maps and FDG-PET made from the MNI152 templates. A phantom.
 
     Args:
@@ -235,12 +229,12 @@ def export(workdir: AnyPath, out: AnyPath, *, checkpoint: str = "best") -> dict[
     Raises:
       UserError: if the run cannot be opened or the file not be written.
     """
-    from pcsa_jax.experiment.cohort import describe_cohort
+    from pcsa_jax.experiment.cohort import describe_training
     from pcsa_jax.synthesis.export import export_generator
     from pcsa_jax.training.trained import open_run
 
     trained = open_run(Path(workdir), checkpoint=checkpoint)
-    name, is_phantom = describe_cohort(trained.config.data)
+    name, is_phantom = describe_training(trained.config.data, trained.environment)
     return export_generator(trained, Path(out), cohort=name, is_phantom=is_phantom)
 
 

@@ -23,8 +23,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     import pcsa_jax
     from pcsa_jax.machine.progress import console
+    from pcsa_jax.presentation.numbers import count
 
     card = pcsa_jax.export(arguments.workdir, arguments.out, checkpoint=arguments.checkpoint)
-    size_mb, step = arguments.out.stat().st_size / 1e6, card["training"]["step"]
+    size_mb, step = arguments.out.stat().st_size / 1e6, count(card["training"]["step"])
     console.print(f"Wrote {arguments.out} ({size_mb:.1f} MB, step {step}, SHA-256 {card['sha256'][:12]})")
+    if card["notice"]:
+        console.print(card["notice"])
     return 0

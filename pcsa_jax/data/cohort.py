@@ -4,6 +4,7 @@ from pathlib import Path
 
 from pcsa_jax.data.layouts import bids_derivatives, caps, manifest
 from pcsa_jax.data.layouts.sidecars import describe_root
+from pcsa_jax.data.phantom_mark import note_phantom
 from pcsa_jax.data.problems import Problem
 from pcsa_jax.data.subjects import Cohort, Findings, Subject, Survey, describe_left_out
 from pcsa_jax.errors import UserError
@@ -42,6 +43,10 @@ def survey(path: Path, *, participants: Path | None = None) -> Survey:
     name, is_phantom = describe_root(root, findings, is_required=layout is bids_derivatives)
     subjects, without_mri = layout.read(path, Path(participants) if participants else None, findings)
     findings.notes.extend(describe_left_out(subjects))
+    if not is_phantom and (note := note_phantom(subjects)):
+        # The folder does not say so: a manifest, or files that were copied out of theirs.
+        is_phantom = True
+        findings.notes.insert(0, note)
     return Survey(
         root=path,
         name=name,

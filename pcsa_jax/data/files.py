@@ -70,14 +70,16 @@ def write_json(path: Path, value: Any) -> None:
     write_text(path, json.dumps(finite_or_none(value), indent=2, allow_nan=False) + "\n")
 
 
-def write_volume(path: Path, data: np.ndarray, affine: np.ndarray) -> None:
+def write_volume(path: Path, data: np.ndarray, affine: np.ndarray, *, description: str = "") -> None:
     """Writes a volume as float32 gzipped NIfTI-1 in MNI152 coordinates (qform and sform code 4).
 
-    The gzip header holds neither time nor name, so the same volume gives the same bytes.
+    The gzip header holds neither time nor name, so the same volume gives the same bytes. ``description`` (at most 79
+    bytes) is the header's ``descrip``.
     """
     image = nib.Nifti1Image(np.asarray(data, np.float32), affine)
     image.set_sform(affine, code="mni")
     image.set_qform(affine, code="mni")
     image.header.set_xyzt_units("mm")
+    image.header["descrip"] = description
     with replacing(path) as temporary:
         temporary.write_bytes(gzip.compress(image.to_bytes(), compresslevel=3, mtime=0))

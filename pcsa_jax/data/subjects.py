@@ -59,7 +59,7 @@ class Cohort:
     Attributes:
       root: the folder or the manifest.
       name: ``Name`` of its ``dataset_description.json``, or of the folder.
-      is_phantom: True for the built-in cohort, as its ``GeneratedBy`` says.
+      is_phantom: True if its ``GeneratedBy`` or the sidecar of any volume says that it was simulated here.
       subjects: every visit with a GM map, whatever its diagnosis, with or without PET.
       without_mri: participants that the table lists and no GM map belongs to.
       layout: how it was read ("BIDS derivatives", "Clinica CAPS", "manifest").

@@ -12,12 +12,13 @@ from pcsa_jax.data.grid import Grid
 from pcsa_jax.data.inputs import check_one_grid, describe_preparation, inputs_table
 from pcsa_jax.data.normalisation import NORMALISATIONS
 from pcsa_jax.data.pairs import Pairs, load_pairs
+from pcsa_jax.data.phantom_mark import any_marked
 from pcsa_jax.data.splits import SPLITS, check_splits, read_splits
 from pcsa_jax.data.subjects import DIAGNOSES, Cohort, Subject
 from pcsa_jax.evaluation.context import ReportContext
 from pcsa_jax.evaluation.external import Outsiders, outsiders
 from pcsa_jax.evaluation.predictions import evaluate_predictions
-from pcsa_jax.experiment.cohort import check_phantom, open_cohort
+from pcsa_jax.experiment.cohort import check_phantom, describe_training, open_cohort
 from pcsa_jax.experiment.environment import read_environment
 from pcsa_jax.experiment.workdir import Workdir
 from pcsa_jax.machine.progress import console, progress
@@ -69,12 +70,13 @@ def assess_run(
     scored = external or cohort
     context = ReportContext(
         cohort=scored.name if external is None else f"{scored.name}; trained on {cohort.name}",
-        is_phantom=scored.is_phantom,
+        is_phantom=scored.is_phantom or any_marked(subjects[split]),
+        trained_on_phantom=describe_training(data, environment)[1] or any_marked(subjects["train"]),
         config=json.loads(workdir.config.read_text(encoding="utf-8")),
         environment=environment,
         split_counts=_counts(subjects),
         step=run.step,
-        checkpoint=f"{run.checkpoint} (step {run.step})",
+        checkpoint=run.checkpoint,
         split=split,
         metrics_jsonl=workdir.metrics if workdir.metrics.is_file() else None,
         wall_time_s=run.meta.get("train_seconds"),

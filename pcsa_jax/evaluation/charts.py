@@ -10,7 +10,9 @@ import numpy as np
 from pcsa_jax.data.predictors import TRIVIAL_PREDICTORS
 from pcsa_jax.evaluation.summary import METRICS, predictor_labels
 from pcsa_jax.presentation.charts import LINE_COLOURS, diagnosis_colour, diagnosis_handles, draw_scatter, tidy
-from pcsa_jax.presentation.figures import INK, MUTED, new_figure, save
+from pcsa_jax.presentation.figures import INK, MUTED, add_title, new_figure, save
+from pcsa_jax.presentation.numbers import count
+from pcsa_jax.presentation.origin import name_origin
 from pcsa_jax.presentation.statistics import bland_altman
 from pcsa_jax.training.metrics_log import read_metrics
 
@@ -22,6 +24,12 @@ LINE_STYLES = ("--", ":", (0, (5, 1, 1, 1, 1, 1)), (0, (8, 3)))
 """Of the trivial predictors, in their order; then over again."""
 
 GENERATOR_LABELS = {"l1": "L1", "ms_ssim": "1 − MS-SSIM", "ssim": "1 − SSIM"}
+FEWEST_TO_SMOOTH = 8
+"""Logged values, from which on a running mean is drawn: with one volume a step they jump."""
+
+LOG_ABOVE = 5.0
+"""Largest over median loss from which on the axis is logarithmic: one peak would flatten all the rest."""
+
 NOT_LOSSES = ("accuracy", "norm", "learning_rate", "lr")
 """Endings of logged keys that are no loss terms."""
 
@@ -38,15 +46,23 @@ def _series(rows: Sequence[Mapping[str, Any]], key: str) -> tuple[np.ndarray, np
     return np.asarray(steps, float), np.asarray(values, float)
 
 
-def _plot_smoothed(axes: "Axes", steps: np.ndarray, values: np.ndarray, colour: str, label: str) -> None:
-    """Values as a faint line and, where there are many, their running mean over a fortieth of them."""
-    window = len(values) // 40
-    if window < 2:
-        axes.plot(steps, values, color=colour, linewidth=1.4, label=label)
+def running_mean(values: np.ndarray) -> np.ndarray:
+    """The mean over about a sixth of the values round each; near the ends over as many as there are on both sides."""
+    half = np.minimum(np.arange(len(values)), np.arange(len(values))[::-1]).clip(max=max(4, len(values) // 12))
+    sums = np.concatenate([[0.0], np.cumsum(values)])
+    places = np.arange(len(values))
+    return (sums[places + half + 1] - sums[places - half]) / (2 * half + 1)
+
+
+def _plot_smoothed(
+    axes: "Axes", steps: np.ndarray, values: np.ndarray, colour: str, label: str, *, dashes: str = "-"
+) -> None:
+    """A bold line: the running mean of the values, which are the faint one; the values where they are few."""
+    if len(values) < FEWEST_TO_SMOOTH:
+        axes.plot(steps, values, color=colour, linewidth=1.4, linestyle=dashes, marker="o", markersize=3, label=label)
         return
     axes.plot(steps, values, color=colour, linewidth=0.6, alpha=0.3)
-    running = np.convolve(values, np.full(window, 1 / window), mode="valid")
-    axes.plot(steps[window - 1 :], running, color=colour, linewidth=1.6, label=label)
+    axes.plot(steps, running_mean(values), color=colour, linewidth=1.6, linestyle=dashes, label=label)
 
 
 def _loss_keys(rows: Sequence[Mapping[str, Any]], net: str) -> list[str]:
@@ -55,11 +71,22 @@ def _loss_keys(rows: Sequence[Mapping[str, Any]], net: str) -> list[str]:
     return sorted(keys, key=lambda key: (not key.endswith(("total", "loss")), key))
 
 
+def _one_two_five(value: float, _: int) -> str:
+    """The label of a tick of a logarithmic axis: every third of a decade."""
+    return f"{value:g}" if f"{value:e}"[0] in "125" else ""
+
+
 def _draw_losses(axes: "Axes", rows: Sequence[Mapping[str, Any]], net: str) -> None:
     for key, colour in zip(_loss_keys(rows, net), LINE_COLOURS, strict=False):
         steps, values = _series(rows, key)
         term = key.split("/", 1)[1]
         _plot_smoothed(axes, steps, values, colour, GENERATOR_LABELS.get(term, term.replace("_", " ")))
+    drawn = np.concatenate([np.asarray(line.get_ydata(), float) for line in axes.lines] or [np.zeros(1)])
+    if drawn.min() > 0 and drawn.max() > LOG_ABOVE * np.median(drawn):
+        axes.set_yscale("log")
+        axes.yaxis.set_major_formatter(_one_two_five)
+        # Over two decades and more the decades are labels enough.
+        axes.yaxis.set_minor_formatter(_one_two_five if drawn.max() < 100 * drawn.min() else "")
 
 
 def _draw_validation(
@@ -77,7 +104,13 @@ def _draw_validation(
 
 
 def training_curves(
-    path: Path, metrics_jsonl: Path, *, reference: Mapping[str, Any] | None = None, where: str = "test"
+    path: Path,
+    metrics_jsonl: Path,
+    *,
+    reference: Mapping[str, Any] | None = None,
+    where: str = "test",
+    title: str,
+    is_phantom: bool,
 ) -> Path | None:
     """Loss terms of both networks, the discriminator's accuracy, and validation scores, over steps.
 
@@ -86,6 +119,8 @@ def training_curves(
       metrics_jsonl: of the run.
       reference: predictor -> metric -> {"mean"}: horizontal lines for the trivial predictors.
       where: the subjects on which ``reference`` was scored, for the legend.
+      title: of the figure.
+      is_phantom: the PET that was trained on is simulated, and called so.
 
     Returns:
       The path, or None (and no file) if nothing was logged.
@@ -93,29 +128,40 @@ def training_curves(
     rows = read_metrics(metrics_jsonl)
     if not rows:
         return None
-    figure = new_figure(11.0, 6.0)
+    figure = new_figure(11.0, 7.6)
     (generator, discriminator, accuracy), validation = figure.subplots(2, 3)
     _draw_losses(generator, rows, "generator")
-    if all(np.all(line.get_ydata() > 0) for line in generator.lines):
-        generator.set_yscale("log")
     tidy(generator, "Generator: loss terms, unweighted", "loss")
     _draw_losses(discriminator, rows, "discriminator")
     tidy(discriminator, "Discriminator: loss", "loss")
-    for kind, colour in (("real", LINE_COLOURS[1]), ("fake", LINE_COLOURS[2])):
+    named = (("real", name_origin("real", is_phantom=is_phantom), "-"), ("fake", "synthetic", "--"))
+    for (kind, name, dashes), colour in zip(named, LINE_COLOURS[1:3], strict=True):
         steps, values = _series(rows, f"discriminator/{kind}_accuracy")
         if len(values):
-            _plot_smoothed(accuracy, steps, values, colour, f"{kind} recognised")
+            _plot_smoothed(accuracy, steps, values, colour, f"{name} PET recognised", dashes=dashes)
     accuracy.set_ylim(-0.03, 1.03)
     tidy(accuracy, "Discriminator: accuracy", "fraction of volumes")
     for axes, key in zip(validation, ("mae_brain", "psnr_brain_db", "ssim_brain"), strict=True):
         _draw_validation(axes, rows, key, reference or {}, where)
+    last = max(row["step"] for row in rows)
     for axes in figure.axes:
-        axes.set_xlabel("step", fontsize=9)
-        if axes.lines and axes.get_legend_handles_labels()[0]:
-            axes.legend(fontsize=7, frameon=False)
-        elif not axes.lines:
-            axes.text(0.5, 0.5, "not logged", transform=axes.transAxes, ha="center", color=MUTED)
+        _finish_curves(axes, last)
+    add_title(figure, title)
     return save(figure, path)
+
+
+def _finish_curves(axes: "Axes", last: int) -> None:
+    """One axis of steps for all, and the legend below it, where no line can be."""
+    axes.set_xlim(0, 1.02 * last)
+    axes.locator_params(axis="x", nbins=5, integer=True)
+    axes.xaxis.set_major_formatter(lambda step, _: count(round(step)))
+    axes.set_xlabel("step", fontsize=9)
+    num_entries = len(axes.get_legend_handles_labels()[0])
+    if num_entries:
+        place = {"loc": "upper center", "bbox_to_anchor": (0.5, -0.17), "ncols": 2 if num_entries > 2 else 1}
+        axes.legend(fontsize=8, frameon=False, **place)
+    if not axes.lines:
+        axes.text(0.5, 0.5, "not logged", transform=axes.transAxes, ha="center", color=MUTED)
 
 
 def _draw_predictors(axes: "Axes", rows: "pd.DataFrame", key: str, predictors: Mapping[str, Any]) -> None:
@@ -134,7 +180,7 @@ def _draw_predictors(axes: "Axes", rows: "pd.DataFrame", key: str, predictors: M
     axes.set_xticks(range(len(predictors)), [predictor_labels()[name].replace(" ", "\n") for name in predictors])
 
 
-def predictor_comparison(path: Path, rows: "pd.DataFrame", summary: Mapping[str, Any]) -> Path:
+def predictor_comparison(path: Path, rows: "pd.DataFrame", summary: Mapping[str, Any], *, title: str) -> Path:
     """Per metric, one dot per subject for each predictor, and the mean with its 95 % interval."""
     figure = new_figure(11.0, 6.2)
     predictors = summary["predictors"]
@@ -147,7 +193,11 @@ def predictor_comparison(path: Path, rows: "pd.DataFrame", summary: Mapping[str,
     figure.legend(
         handles=diagnosis_handles(rows["diagnosis"]), loc="outside lower center", ncols=3, frameon=False, fontsize=9
     )
+    add_title(figure, title)
     return save(figure, path)
+
+
+REGIONAL_LABELS = ("real", "mean of real and synthetic", "synthetic − real")
 
 
 def _draw_bland_altman(axes: "Axes", real: np.ndarray, synthetic: np.ndarray, colours: Sequence[str]) -> None:
@@ -160,13 +210,16 @@ def _draw_bland_altman(axes: "Axes", real: np.ndarray, synthetic: np.ndarray, co
     axes.set_title(f"bias {agreement['bias']:+.3f}{limits}".replace("-", "−"), fontsize=8, loc="left", color=INK)
 
 
-def regional_agreement(path: Path, rows: "pd.DataFrame") -> Path:
+def regional_agreement(path: Path, rows: "pd.DataFrame", *, title: str, is_phantom: bool) -> Path:
     """Per region, real against synthetic mean uptake (above) and the Bland-Altman plot (below).
 
     Args:
       path: PNG to write.
       rows: the lines of ``regions.tsv``.
+      title: of the figure.
+      is_phantom: the PET of the cohort is simulated, and called so.
     """
+    names = {name: name_origin(name, is_phantom=is_phantom) for name in REGIONAL_LABELS}
     regions = list(dict.fromkeys(rows["region"]))
     figure = new_figure(2.6 * len(regions), 5.4)
     above, below = figure.subplots(2, len(regions), squeeze=False)
@@ -174,20 +227,22 @@ def regional_agreement(path: Path, rows: "pd.DataFrame") -> Path:
         own = rows[rows["region"] == region]
         real, synthetic = own["real"].to_numpy(float), own["synthetic"].to_numpy(float)
         colours = [diagnosis_colour(diagnosis) for diagnosis in own["diagnosis"]]
-        draw_scatter(above[column], real, synthetic, colours)
-        tidy(above[column], region.replace("posterior_cingulate_", "post. cingulate, ").replace("_", " "))
-        above[column].set_xlabel("real", fontsize=9)
+        tidy(above[column])
+        name = region.replace("posterior_cingulate_", "post. cingulate, ").replace("_", " ")
+        draw_scatter(above[column], real, synthetic, colours, name)
+        above[column].set_xlabel(names["real"], fontsize=9)
         _draw_bland_altman(below[column], real, synthetic, colours)
         tidy(below[column])
         for axes in (above[column], below[column]):
             axes.locator_params(nbins=4)
-        below[column].set_xlabel("mean of real and synthetic", fontsize=9)
+        below[column].set_xlabel(names["mean of real and synthetic"], fontsize=9)
     above[0].set_ylabel("synthetic", fontsize=9)
-    below[0].set_ylabel("synthetic − real", fontsize=9)
+    below[0].set_ylabel(names["synthetic − real"], fontsize=9)
     spread = max(np.abs(axes.get_ylim()).max() for axes in below)
     for axes in below:
         axes.set_ylim(-spread, spread)
     figure.legend(
         handles=diagnosis_handles(rows["diagnosis"]), loc="outside lower center", ncols=3, frameon=False, fontsize=9
     )
+    add_title(figure, title)
     return save(figure, path)

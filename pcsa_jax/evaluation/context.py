@@ -5,6 +5,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from pcsa_jax.presentation.origin import phantom_mark
+
 
 @dataclasses.dataclass(frozen=True)
 class ReportContext:
@@ -12,7 +14,7 @@ class ReportContext:
 
     Attributes:
       cohort: name or folder of the cohort.
-      is_phantom: True for the built-in cohort; the report then says so in a banner.
+      is_phantom: True if the cohort that is scored was simulated; the report then says so in a banner.
       config: the run's ``config.json``.
       environment: the run's ``environment.json``.
       split_counts: split -> diagnosis -> number of participants, of the whole split table.
@@ -25,6 +27,7 @@ class ReportContext:
       preparation: one sentence on how many of the volumes were resampled or smoothed.
       people: one sentence on whose ids are marked, if some are ids of training participants too.
       uptake: one sentence on what the uptake values are.
+      trained_on_phantom: True if the generator's own cohort was simulated, whatever is scored.
     """
 
     cohort: str
@@ -41,3 +44,9 @@ class ReportContext:
     preparation: str = ""
     people: str = ""
     uptake: str = "Uptake is on each volume's own 0–1 scale; it is not an SUVR."
+    trained_on_phantom: bool = False
+
+    @property
+    def mark(self) -> str:
+        """The beginning of every figure's title."""
+        return phantom_mark(is_phantom=self.is_phantom, trained_on_phantom=self.trained_on_phantom)

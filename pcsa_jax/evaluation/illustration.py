@@ -11,6 +11,7 @@ from pcsa_jax.data.grid import Grid
 from pcsa_jax.data.regions import brain_mask
 from pcsa_jax.evaluation import charts, panels
 from pcsa_jax.presentation.figures import error_limit
+from pcsa_jax.presentation.origin import name_origin, phantom_mark
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -47,7 +48,7 @@ def _decibels(value: float) -> str:
 
 
 def _subject_panels(
-    folder: Path, test: "Pairs", synthetic: np.ndarray, grid: Grid, rows: "pd.DataFrame", mark: str
+    folder: Path, test: "Pairs", synthetic: np.ndarray, grid: Grid, rows: "pd.DataFrame", context: "ReportContext"
 ) -> Iterator[Illustration]:
     own = rows[rows["predictor"] == "model"].reset_index(drop=True)
     mask, shown = brain_mask(grid), shown_subjects(own["mae_brain"].to_numpy(float))
@@ -55,55 +56,67 @@ def _subject_panels(
     for rank, row in shown.items():
         who = own.iloc[row]
         name = " ".join(part for part in (who["participant_id"], who["session_id"]) if part)
+        diagnosis = who["diagnosis"] or "no diagnosis"
         scores = f"MAE {who['mae_brain']:.4f}, PSNR {_decibels(who['psnr_brain_db'])}, SSIM {who['ssim_brain']:.4f}"
         path = panels.subject_panel(
             folder / f"subject_{rank}.png", mri=test.mri[row], synthetic=synthetic[row], pet=test.pet[row],
-            mask=mask, grid=grid, title=f"{mark}{name} ({who['diagnosis'] or 'no diagnosis'}), {rank} of {len(own)}\n"
-            f"in the brain: {scores}", limit=limit,
+            mask=mask, grid=grid, title=f"{context.mark}{name} ({diagnosis}), {rank} of {len(own)}\n"
+            f"in the brain: {scores}", limit=limit, is_phantom=context.is_phantom,
         )  # fmt: skip
         caption = (
-            f"{rank.capitalize()} subject by the generator's MAE in the brain: {name}, "
-            f"{who['diagnosis'] or 'no diagnosis'}. Neurological orientation: left (L) is the subject's left. MNI152 "
+            f"{rank.capitalize()} subject by the generator's MAE in the brain: {name}, {diagnosis}. Neurological "
+            f"orientation: left (L) is the subject's left. MNI152 "
             f"coordinates; voxels of {grid.voxel_size_mm:g} mm, not interpolated; brain mask outlined. Uptake in the "
             f"colour map 'inferno', 0 to 1; the difference in 'RdBu' from −{limit:.2f} (blue: synthetic too low) to "
             f"+{limit:.2f} (red: too high), the same in all three figures."
         )
-        yield Illustration(path, "subjects", caption, f"MRI, synthetic PET, real PET and difference of {name}")
+        alt = name_origin("MRI, synthetic PET, real PET and difference", is_phantom=context.is_phantom)
+        yield Illustration(path, "subjects", caption, f"{alt} of {name}")
 
 
-def _regions(folder: Path, regions: "pd.DataFrame") -> Illustration:
-    path = charts.regional_agreement(folder / "regions.png", regions[regions["predictor"] == "model"])
+def _regions(folder: Path, regions: "pd.DataFrame", context: "ReportContext") -> Illustration:
+    path = charts.regional_agreement(
+        folder / "regions.png", regions[regions["predictor"] == "model"],
+        title=f"{context.mark}mean uptake per region", is_phantom=context.is_phantom,
+    )  # fmt: skip
     caption = (
         "Mean uptake per region and subject. Above: real against synthetic, dashed line = identity. Below: "
-        "Bland-Altman, solid line = bias, dashed lines = limits of agreement (bias ± 1.96 SD of the differences); "
-        "one scale for all."
+        "Bland-Altman, solid line = bias, dashed lines = limits of agreement (bias ± 1.96 SD of the differences over "
+        "subjects); one scale for all."
     )
-    return Illustration(path, "regions", caption, "Regional uptake, real against synthetic, and Bland-Altman")
+    alt = "Regional uptake, real against synthetic, and Bland-Altman"
+    return Illustration(path, "regions", *(name_origin(text, is_phantom=context.is_phantom) for text in (caption, alt)))
 
 
-def _groups(folder: Path, test: "Pairs", synthetic: np.ndarray, grid: Grid, mark: str) -> Iterator[Illustration]:
+def _groups(
+    folder: Path, test: "Pairs", synthetic: np.ndarray, grid: Grid, context: "ReportContext"
+) -> Iterator[Illustration]:
     path = panels.group_means(
         folder / "groups.png", real=test.pet, synthetic=synthetic, diagnoses=test.diagnoses, mask=brain_mask(grid),
-        grid=grid, title=f"{mark}mean FDG-PET by diagnosis",
+        grid=grid, title=f"{context.mark}mean FDG-PET by diagnosis", is_phantom=context.is_phantom,
     )  # fmt: skip
     if path:
         caption = (
             "Mean of all AD, mean of all CN, and their difference (blue: lower uptake in AD), real PET above, "
             "synthetic PET below, one scale for both. Neurological orientation."
         )
+        caption = name_origin(caption, is_phantom=context.is_phantom)
         yield Illustration(path, "groups", caption, "Mean PET of AD and CN and their difference")
 
 
-def _training(folder: Path, summary: Mapping[str, Any], metrics_jsonl: Path | None) -> Iterator[Illustration]:
-    if metrics_jsonl is None or not Path(metrics_jsonl).is_file():
+def _training(folder: Path, summary: Mapping[str, Any], context: "ReportContext") -> Iterator[Illustration]:
+    if context.metrics_jsonl is None or not Path(context.metrics_jsonl).is_file():
         return
+    is_phantom = context.trained_on_phantom
     path = charts.training_curves(
-        folder / "training.png", metrics_jsonl, reference=summary["predictors"], where=summary["split"]
-    )
+        folder / "training.png", context.metrics_jsonl, reference=summary["predictors"], where=summary["split"],
+        title=f"{phantom_mark(is_phantom=is_phantom)}training", is_phantom=is_phantom,
+    )  # fmt: skip
     if path:
         caption = (
-            "Training. Upper row: losses (faint: logged values, bold: running mean) and how often the discriminator "
-            "is right; 0.5 for both means that it cannot tell. Lower row: validation subjects; the horizontal lines "
+            "Training. Upper row: losses and how often the discriminator is right (0.5 for both means that it cannot "
+            f"tell); bold: running mean over a sixth of the logged values, which are the faint line (fewer than "
+            f"{charts.FEWEST_TO_SMOOTH} are drawn as they are). Lower row: validation subjects; the horizontal lines "
             f"are the trivial predictors on the {summary['split']} subjects, for orientation only."
         )
         yield Illustration(path, "training", caption, "Training curves")
@@ -125,17 +138,16 @@ def draw_all(
       summary: of both.
       context: of the run.
     """
-    # Pictures leave their report: on a slide nothing else would say what they show.
-    mark = "PHANTOM: " if context.is_phantom else ""
-    path = charts.predictor_comparison(folder / "predictors.png", rows, summary)
+    who = f"{summary['n_subjects']} {summary['split']} subjects"
+    path = charts.predictor_comparison(folder / "predictors.png", rows, summary, title=f"{context.mark}{who}")
     caption = (
-        f"Each dot is one of {summary['n_subjects']} {summary['split']} subjects; diamond and bar: mean and 95 % "
-        "bootstrap interval. Trivial predictors are fitted on the training subjects."
+        f"Each dot is one of {who}; diamond and bar: mean and 95 % bootstrap interval. Trivial predictors are fitted "
+        "on the training subjects."
     )
     return [
-        *_subject_panels(folder, test, synthetic, grid, rows, mark),
+        *_subject_panels(folder, test, synthetic, grid, rows, context),
         Illustration(path, "predictors", caption, "Scores of each predictor, one dot per subject"),
-        _regions(folder, regions),
-        *_groups(folder, test, synthetic, grid, mark),
-        *_training(folder, summary, context.metrics_jsonl),
+        _regions(folder, regions, context),
+        *_groups(folder, test, synthetic, grid, context),
+        *_training(folder, summary, context),
     ]

@@ -15,7 +15,9 @@ from pcsa_jax.data.grid import Grid
 from pcsa_jax.data.predictors import TRIVIAL_PREDICTORS
 from pcsa_jax.data.regions import brain_mask, region_masks
 from pcsa_jax.errors import UserError
+from pcsa_jax.evaluation.ranking import best_predictors
 from pcsa_jax.evaluation.summary import METRICS, MODEL, ROW_COLUMNS, predictor_labels, summarise
+from pcsa_jax.presentation.origin import phantom_mark
 from pcsa_jax.presentation.tables import write_table
 
 if TYPE_CHECKING:
@@ -139,6 +141,7 @@ def _summary(rows: "pd.DataFrame", regions: "pd.DataFrame", context: "ReportCont
         "split": context.split,
         "cohort": context.cohort,
         "is_phantom": context.is_phantom,
+        "trained_on_phantom": context.trained_on_phantom,
         "step": context.step,
         "checkpoint": context.checkpoint,
         "regions": summarise_regions(regions),
@@ -176,11 +179,17 @@ def _replacing_folder(out: Path) -> Iterator[Path]:
 
 
 def summary_table(summary: Mapping[str, Any]) -> "Table":
-    """The predictors' scores for the terminal: mean +- SD over the test subjects."""
+    """The predictors' scores for the terminal: mean +- SD over the test subjects, the best of each column bold."""
     from rich.table import Table
+    from rich.text import Text
 
     split = summary.get("split", "test")
-    table = Table(title=f"{summary['n_subjects']} {split} subjects, mean ± SD over them", title_justify="left")
+    mark = phantom_mark(
+        is_phantom=summary.get("is_phantom", False), trained_on_phantom=summary.get("trained_on_phantom", False)
+    )
+    title = f"{mark}{summary['n_subjects']} {split} subjects, mean ± SD over them; bold: best predictor"
+    table = Table(title=title, title_justify="left")
+    best = best_predictors(summary["predictors"])
     table.add_column("predictor")
     for title in ("MAE", "PSNR (dB)", "SSIM"):
         table.add_column(title, justify="right", no_wrap=True)
@@ -188,8 +197,11 @@ def summary_table(summary: Mapping[str, Any]) -> "Table":
         keys = [key for key, metric in METRICS.items() if metric.region == region]
         table.add_row(f"in the {region}", style="dim italic")
         for name, scores in summary["predictors"].items():
-            cells = [format_spread(scores[key], METRICS[key].digits) for key in keys]
-            table.add_row(f"  {predictor_labels()[name]}", *cells, style="bold" if name == "model" else None)
+            cells = [
+                Text(format_spread(scores[key], METRICS[key].digits), style="bold" if name in best[key] else "")
+                for key in keys
+            ]
+            table.add_row(f"  {predictor_labels()[name]}", *cells)
         table.add_section()
     return table
 

@@ -1,6 +1,5 @@
 """The report of an evaluation: one HTML file that needs nothing beside itself."""
 
-import base64
 import dataclasses
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -9,8 +8,11 @@ from typing import TYPE_CHECKING, Any
 from pcsa_jax.data.files import write_text
 from pcsa_jax.data.predictors import TRIVIAL_PREDICTORS
 from pcsa_jax.data.regions import CONTROL_REGIONS
+from pcsa_jax.evaluation.ranking import best_predictors
 from pcsa_jax.evaluation.summary import CEILING, METRICS, MODEL, predictor_labels
+from pcsa_jax.presentation.html import data_uri, render
 from pcsa_jax.presentation.numbers import duration, flatten, interval, number
+from pcsa_jax.presentation.origin import TRAINED_ON_PHANTOM, name_origin
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -18,6 +20,7 @@ if TYPE_CHECKING:
     from pcsa_jax.evaluation.context import ReportContext
     from pcsa_jax.evaluation.illustration import Illustration
 
+TEMPLATE = Path(__file__).with_name("templates") / "report.html"
 BRAIN_METRICS = tuple(key for key, metric in METRICS.items() if metric.region == "brain")
 
 
@@ -95,8 +98,8 @@ class _Picture:
 
 
 def _picture(illustration: "Illustration") -> _Picture:
-    data = base64.b64encode(illustration.path.read_bytes()).decode("ascii")
-    return _Picture(f"data:image/png;base64,{data}", illustration.section, illustration.caption, illustration.alt)
+    data = data_uri(illustration.path.read_bytes(), "png")
+    return _Picture(data, illustration.section, illustration.caption, illustration.alt)
 
 
 def _shown_in_regions() -> list[str]:
@@ -145,27 +148,21 @@ def write_report(
       figures: pictures and captions, put into the file.
       context: of the run.
     """
-    import jinja2
-
     from pcsa_jax.model import ssim
 
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(Path(__file__).with_name("templates")),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters |= {"number": number, "interval": interval}
     pictures = [_picture(figure) for figure in figures]
     diagnoses, split_rows = _cohort_rows(context.split_counts)
-    html = environment.get_template("report.html").render(
+    html = render(
+        TEMPLATE,
         summary=summary,
         context=context,
+        origin=name_origin("real", is_phantom=context.is_phantom),
+        trained_on_phantom=TRAINED_ON_PHANTOM,
         metrics=METRICS,
         columns=sorted(METRICS.items(), key=lambda item: item[0] not in BRAIN_METRICS),
         labels=predictor_labels(),
         trivial=TRIVIAL_PREDICTORS,
+        best_predictors=best_predictors,
         verdicts=verdicts(summary),
         ceiling=distance_to_ceiling(summary),
         pictures={section: [p for p in pictures if p.section == section] for section in {p.section for p in pictures}},

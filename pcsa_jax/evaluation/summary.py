@@ -131,7 +131,7 @@ def summarise(rows: "pd.DataFrame", *, seed: int = 0) -> dict[str, Any]:
     return {
         "n_subjects": n,
         "std_over": "test subjects",
-        "ci95_method": f"percentile bootstrap of the mean over test subjects, {NUM_RESAMPLES} resamples, seed {seed}",
+        "ci95_method": f"percentile bootstrap of the mean over test subjects, {NUM_RESAMPLES:,} resamples, seed {seed}",
         "data_range": 1.0,
         "predictors": _predictors(tables, weights),
         "by_diagnosis": by_diagnosis,

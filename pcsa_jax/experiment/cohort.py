@@ -76,5 +76,21 @@ def describe_cohort(data: ConfigDict) -> tuple[str, bool]:
     return cohort.name, cohort.is_phantom
 
 
+def describe_training(data: ConfigDict, environment: Mapping[str, Any]) -> tuple[str, bool]:
+    """Name of the cohort that a run was trained on and whether it is a phantom.
+
+    What the run has recorded holds, even if the cohort is not there any more; older runs have not recorded it.
+
+    Args:
+      data: group of the run's config.
+      environment: the run's ``environment.json``.
+
+    Raises:
+      UserError: if it was not recorded and the cohort cannot be read.
+    """
+    recorded = environment.get("cohort")
+    return (recorded["name"], recorded["is_phantom"]) if recorded else describe_cohort(data)
+
+
 def _read_own(data: ConfigDict) -> Cohort:
     return read_cohort(Path(data.root), participants=Path(data.participants) if data.participants else None)

@@ -11,6 +11,7 @@ from ml_collections import ConfigDict
 from rich.table import Table
 
 from pcsa_jax.experiment.build import Experiment, build
+from pcsa_jax.experiment.systems import SYSTEMS
 
 
 class Layer(NamedTuple):

@@ -12,6 +12,7 @@ from rich.text import Text
 
 from pcsa_jax.data.files import write_text
 from pcsa_jax.data.inspection import MODALITIES, Inspection, describe_grid, group_grids
+from pcsa_jax.data.phantom_mark import is_marked
 from pcsa_jax.data.problems import Problem
 from pcsa_jax.errors import UserError
 
@@ -99,6 +100,8 @@ def describe_inspection(inspection: Inspection, *, report: Path | None = None) -
         yield _visits_table(inspection)
     if inspection.files:
         yield _files_table(inspection)
+    if not survey.is_phantom and any(is_marked(file.path) for file in inspection.files):
+        yield Text("Note: PHANTOM, not people: simulated volumes, by their headers.")
     for note in inspection.notes:
         yield Text(printable(f"Note: {note}."))
     if not inspection.problems:

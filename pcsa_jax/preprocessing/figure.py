@@ -55,26 +55,17 @@ def visit_picture(
         for axes, (plane, position) in zip(line, PLANES, strict=True):
             _draw(axes, volume, own, plane, position, cmap=colours, vmin=0.0, vmax=top)
         line[0].set_ylabel(label, fontsize=11)
-    figure.suptitle(title, fontsize=11)
+    figures.add_title(figure, title)
     with figures.replacing(path) as temporary:
         figure.savefig(temporary, format="png", dpi=DPI, metadata={"Software": None})
     return path
 
 
 def _draw(axes: "Axes", volume: np.ndarray, grid: Grid, plane: str, position_mm: float, **style: object) -> None:
-    cut = figures.take_slice(volume, grid, plane, position_mm)
-    axes.imshow(cut.pixels, origin="lower", extent=cut.extent_mm, interpolation="nearest", **style)
-    axes.set(xticks=[], yticks=[], aspect="equal")
-    axes.spines[:].set_visible(False)
+    figures.draw_slice(axes, volume, grid, plane, letters="white", fontsize=11, position_mm=position_mm, **style)
     borders = (("grey", GREY_MATTER_LEVEL, GREY_MATTER_COLOUR, 0.7), ("brain", 0.5, BRAIN_COLOUR, 1.0))
     for name, level, colour, width in borders:
-        border = figures.take_slice(_template()[name], CONTOUR_GRID, plane, position_mm)
-        left, right, bottom, top = border.extent_mm
-        half = CONTOUR_GRID.voxel_size_mm / 2
-        across = np.linspace(left + half, right - half, CONTOUR_GRID.size)
-        up = np.linspace(bottom + half, top - half, CONTOUR_GRID.size)
-        axes.contour(across, up, border.pixels, levels=[level], colors=colour, linewidths=width)
-    places = ((0.03, 0.5), (0.97, 0.5), (0.5, 0.97), (0.5, 0.03))
-    anchors = (("left", "center"), ("right", "center"), ("center", "top"), ("center", "bottom"))
-    for letter, place, (horizontal, vertical) in zip(figures.EDGE_LABELS[plane], places, anchors, strict=True):
-        axes.text(*place, letter, transform=axes.transAxes, ha=horizontal, va=vertical, color="white", fontsize=8)
+        figures.outline(
+            axes, _template()[name], CONTOUR_GRID, plane, position_mm=position_mm, level=level, colour=colour,
+            width=width,
+        )  # fmt: skip

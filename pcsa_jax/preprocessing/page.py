@@ -1,6 +1,5 @@
 """The page on which a person checks a preprocessed cohort by eye: one HTML file that needs nothing beside itself."""
 
-import base64
 import io
 from collections.abc import Sequence
 from pathlib import Path
@@ -10,7 +9,9 @@ from pcsa_jax.data.files import write_text
 from pcsa_jax.data.preprocessing.dataset import Failure, Finished
 from pcsa_jax.data.preprocessing.participants import MISSING, ParticipantTable
 from pcsa_jax.data.preprocessing.quality import MEASURES, warnings
+from pcsa_jax.presentation.html import data_uri, render
 
+TEMPLATE = Path(__file__).with_name("templates") / "preprocessing.html"
 JPEG_QUALITY = 80
 """For the page alone: hundreds of pictures in one file; figures/ has them as PNG."""
 
@@ -32,15 +33,6 @@ def write_page(
       notes: scans that were left out.
       table: for the diagnoses.
     """
-    import jinja2
-
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(Path(__file__).with_name("templates")),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
     marks = warnings([visit.quality for visit in finished])
     visits = [_entry(visit, own, table) for visit, own in zip(finished, marks, strict=True)]
     visits.sort(key=lambda visit: -visit["num_warnings"])
@@ -50,10 +42,8 @@ def write_page(
         "suspicious": sum(bool(own) for own in marks),
         "failed": len(failures),
     }
-    html = environment.get_template("preprocessing.html").render(
-        visits=visits, failures=failures, notes=notes, measures=MEASURES, counts=counts
-    )
-    write_text(path, html)
+    values = {"visits": visits, "failures": failures, "notes": notes, "measures": MEASURES, "counts": counts}
+    write_text(path, render(TEMPLATE, **values))
 
 
 def _entry(visit: Finished, marks: dict[str, str], table: ParticipantTable) -> dict[str, Any]:
@@ -82,4 +72,4 @@ def _picture(path: Path) -> str | None:
             image.convert("RGB").save(stream, "JPEG", quality=JPEG_QUALITY)
     except OSError:
         return None
-    return "data:image/jpeg;base64," + base64.b64encode(stream.getvalue()).decode("ascii")
+    return data_uri(stream.getvalue(), "jpeg")

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from pcsa_jax.presentation.figures import INK, MUTED
+from pcsa_jax.presentation.numbers import number
 from pcsa_jax.presentation.statistics import correlation
 
 if TYPE_CHECKING:
@@ -42,8 +43,8 @@ def diagnosis_handles(diagnoses: Sequence[str]) -> list:
     return [Line2D([], [], color=diagnosis_colour(name), label=name, **style) for name in names]
 
 
-def draw_scatter(axes: "Axes", real: np.ndarray, synthetic: np.ndarray, colours: Sequence[str]) -> None:
-    """Real against synthetic values on one scale, with the identity and Pearson's r."""
+def draw_scatter(axes: "Axes", real: np.ndarray, synthetic: np.ndarray, colours: Sequence[str], name: str) -> None:
+    """Real against synthetic values on one scale, with the identity; the title is ``name`` and Pearson's r."""
     axes.scatter(real, synthetic, s=14, c=colours, alpha=0.75, linewidths=0)
     both = np.concatenate([real, synthetic])
     margin = max(0.02, 0.08 * float(np.ptp(both)))
@@ -52,5 +53,5 @@ def draw_scatter(axes: "Axes", real: np.ndarray, synthetic: np.ndarray, colours:
     axes.set(xlim=limits, ylim=limits)
     axes.set_aspect("equal")
     r = correlation(real, synthetic)
-    text = "r not defined" if r is None else f"r = {r:.2f}"
-    axes.text(0.05, 0.95, text, transform=axes.transAxes, va="top", fontsize=9, color=INK)
+    text = "r not defined" if r is None else f"r = {number(r, 2)}"
+    axes.set_title(f"{name}\n{text}", fontsize=9, loc="left", color=INK)

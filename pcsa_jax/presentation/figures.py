@@ -1,10 +1,10 @@
-"""Figures of volumes: one subject in three planes, and the mean of each diagnosis.
+"""Figures of volumes: planes of a brain with letters and outline, columns of them, colour bars.
 
 All slices are in neurological orientation (left of the picture = left of the subject) with MNI152 coordinates in mm.
 """
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -28,6 +28,9 @@ EDGE_LABELS = {"sagittal": "PASI", "coronal": "LRSI", "axial": "LRAP"}
 """Letters at the left, right, top and bottom edge of each plane (volumes are RAS+)."""
 
 PET_COLOURS, MRI_COLOURS, ERROR_COLOURS = "inferno", "gray", "RdBu_r"
+GREY_MATTER = {"cmap": MRI_COLOURS, "vmin": 0, "vmax": 1}
+UPTAKE = {"cmap": PET_COLOURS, "vmin": 0, "vmax": 1}
+"""How normalised volumes are drawn; see :func:`difference_style` for differences."""
 UPTAKE_LABEL = "FDG uptake (0–1, scaled per volume)"
 DPI = 140
 PANEL_HEIGHTS = (0.85, 0.85, 1.0)
@@ -87,9 +90,24 @@ def take_slice(volume: np.ndarray, grid: Grid, plane: str, position_mm: float | 
     )
 
 
-def draw_slice(axes: "Axes", volume: np.ndarray, grid: Grid, plane: str, *, letters: str, **style: Any) -> "AxesImage":
+def difference_style(limit: float) -> dict[str, Any]:
+    """How differences are drawn: blue below 0, red above, from ``-limit`` to ``limit``."""
+    return {"cmap": ERROR_COLOURS, "vmin": -limit, "vmax": limit}
+
+
+def draw_slice(
+    axes: "Axes",
+    volume: np.ndarray,
+    grid: Grid,
+    plane: str,
+    *,
+    letters: str,
+    fontsize: float = 8,
+    position_mm: float | None = None,
+    **style: Any,
+) -> "AxesImage":
     """Draws one plane with its edge letters in the colour ``letters``; returns the image for a colour bar."""
-    cut = take_slice(volume, grid, plane)
+    cut = take_slice(volume, grid, plane, position_mm)
     image = axes.imshow(cut.pixels, origin="lower", extent=cut.extent_mm, interpolation="nearest", **style)
     axes.set_aspect("equal")
     axes.set(xticks=[], yticks=[])
@@ -97,18 +115,30 @@ def draw_slice(axes: "Axes", volume: np.ndarray, grid: Grid, plane: str, *, lett
     places = ((0.02, 0.5), (0.98, 0.5), (0.5, 0.98), (0.5, 0.02))
     anchors = (("left", "center"), ("right", "center"), ("center", "top"), ("center", "bottom"))
     for letter, place, (horizontal, vertical) in zip(EDGE_LABELS[plane], places, anchors, strict=True):
-        axes.text(*place, letter, transform=axes.transAxes, ha=horizontal, va=vertical, color=letters, fontsize=8)
+        axes.text(
+            *place, letter, transform=axes.transAxes, ha=horizontal, va=vertical, color=letters, fontsize=fontsize
+        )
     return image
 
 
-def outline(axes: "Axes", mask: np.ndarray, grid: Grid, plane: str) -> None:
-    """Draws the border of the brain mask as a thin line."""
-    cut = take_slice(mask.astype(float), grid, plane)
+def outline(
+    axes: "Axes",
+    volume: np.ndarray,
+    grid: Grid,
+    plane: str,
+    *,
+    position_mm: float | None = None,
+    level: float = 0.5,
+    colour: str = MUTED,
+    width: float = 0.6,
+) -> None:
+    """Draws where a mask ends, or a map crosses ``level``, as a thin line."""
+    cut = take_slice(volume.astype(float), grid, plane, position_mm)
     left, right, bottom, top = cut.extent_mm
     half = grid.voxel_size_mm / 2
     across = np.linspace(left + half, right - half, grid.size)
     up = np.linspace(bottom + half, top - half, grid.size)
-    axes.contour(across, up, cut.pixels, levels=[0.5], colors=MUTED, linewidths=0.6)
+    axes.contour(across, up, cut.pixels, levels=[level], colors=colour, linewidths=width)
 
 
 def crop_to_brain(axes: "Axes", mask: np.ndarray, grid: Grid, plane: str, *, square: bool = False) -> None:
@@ -122,10 +152,61 @@ def crop_to_brain(axes: "Axes", mask: np.ndarray, grid: Grid, plane: str, *, squ
     axes.set(xlim=(middle[across] - width, middle[across] + width), ylim=(middle[up] - height, middle[up] + height))
 
 
-def position_label(volume: np.ndarray, grid: Grid, plane: str) -> str:
-    """The MNI152 coordinate of a plane, for print."""
-    position = take_slice(volume, grid, plane).position_mm
-    return f"{'xyz'[NORMAL_AXIS[plane]]} = {position:+.1f} mm".replace("-", "−")
+def position_label(grid: Grid, plane: str, position_mm: float | None = None) -> str:
+    """The MNI152 coordinate of the slice of a plane, for print."""
+    axis = NORMAL_AXIS[plane]
+    index = slice_index(grid, plane, SLICES_MM[plane] if position_mm is None else position_mm)
+    position = grid.affine[axis, 3] + index * grid.voxel_size_mm
+    return f"{'xyz'[axis]} = {position:+.1f} mm".replace("-", "−")
+
+
+def draw_brain(
+    axes: "Axes",
+    volume: np.ndarray,
+    mask: np.ndarray,
+    grid: Grid,
+    plane: str,
+    style: Mapping[str, Any],
+    *,
+    square: bool = False,
+) -> "AxesImage":
+    """One plane, cropped to the brain; differences, which are white outside of it, get the brain's outline.
+
+    Args:
+      axes: to draw on.
+      volume: x y z on ``grid``.
+      mask: of the brain.
+      grid: of both.
+      plane: key of :data:`SLICES_MM`.
+      style: :data:`GREY_MATTER`, :data:`UPTAKE`, or a :func:`difference_style`.
+      square: as high as wide, for planes side by side.
+    """
+    is_difference = style["cmap"] == ERROR_COLOURS
+    image = draw_slice(axes, volume, grid, plane, letters=INK if is_difference else "white", **style)
+    crop_to_brain(axes, mask, grid, plane, square=square)
+    if is_difference:
+        outline(axes, mask, grid, plane)
+    return image
+
+
+def draw_column(
+    column: Sequence["Axes"], volume: np.ndarray, mask: np.ndarray, grid: Grid, style: Mapping[str, Any]
+) -> "AxesImage":
+    """The three planes of a volume below each other; returns the last image for a colour bar."""
+    for axes, plane in zip(column, SLICES_MM, strict=True):
+        image = draw_brain(axes, volume, mask, grid, plane, style)
+    return image
+
+
+def label_rows(column: Sequence["Axes"], grid: Grid, what: str = "", *, fontsize: float = 10) -> None:
+    """Names the plane and its coordinate at the left of each of a column's three rows."""
+    for axes, plane in zip(column, SLICES_MM, strict=True):
+        axes.set_ylabel(f"{what}{plane}\n{position_label(grid, plane)}", color=INK, fontsize=fontsize)
+
+
+def add_title(figure: "Figure", title: str, *, fontsize: float = 11) -> None:
+    """The title above a figure; what somebody is called is not taken for mathematics."""
+    figure.suptitle(title, fontsize=fontsize, color=INK, parse_math=False)
 
 
 def add_colour_bar(

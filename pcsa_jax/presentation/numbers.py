@@ -17,6 +17,11 @@ def number(value: float | None, digits: int, *, signed: bool = False) -> str:
     return text.replace("-", MINUS)
 
 
+def count(value: int) -> str:
+    """A whole number for print, as steps, epochs and parameters are: ``1,040``."""
+    return f"{value:,}"
+
+
 def interval(bounds: Sequence[float] | None, digits: int, *, signed: bool = False) -> str:
     """Two bounds in words (``to``, as a dash would look like a minus sign)."""
     if bounds is None:

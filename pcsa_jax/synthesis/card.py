@@ -4,7 +4,9 @@ from typing import Any
 
 from pcsa_jax import __version__
 from pcsa_jax.data.derivatives import INTENDED_USE
+from pcsa_jax.data.phantom_mark import SIDECAR_KEY, is_marked
 from pcsa_jax.data.synthesis_inputs import Input, Prepared
+from pcsa_jax.presentation.origin import TRAINED_ON_PHANTOM
 from pcsa_jax.synthesis.export import scale_note
 from pcsa_jax.synthesis.generators import Ensemble
 
@@ -20,12 +22,15 @@ def describe_synthetic(source: Input, prepared: Prepared, ensemble: Ensemble, *,
     """
     scale = ensemble.scale
     several = f"the mean of {len(ensemble)} generators" if len(ensemble) > 1 else "one generator"
-    phantom = " The generator was trained on a PHANTOM, not on people." if ensemble.is_phantom else ""
+    is_phantom = is_marked(source.path)
+    notices = [" The MRI is a PHANTOM's."] if is_phantom else []
+    notices += [f" {TRAINED_ON_PHANTOM}"] if ensemble.is_phantom else []
     uri = f"bids:{dataset}:{source.source}" if dataset else source.source
     return {
         "Description": f"Synthetic FDG-PET: a guess from the grey matter of a structural MRI by PCSA-GAN, {several}."
-        f"{phantom} {INTENDED_USE}",
+        f"{''.join(notices)} {INTENDED_USE}",
         "Synthetic": True,
+        SIDECAR_KEY: is_phantom,
         "IntendedUse": INTENDED_USE,
         "Sources": [uri],
         "SkullStripped": False,

@@ -18,10 +18,12 @@ from pcsa_jax.data.grid import SPACE, Grid
 from pcsa_jax.data.normalisation import NORMALISATIONS, PetScale, intensity_range
 from pcsa_jax.errors import UserError
 from pcsa_jax.experiment.build import PRECISIONS
-from pcsa_jax.experiment.cohort import describe_cohort
+from pcsa_jax.experiment.cohort import describe_training
 from pcsa_jax.experiment.config import resolved, tupled
 from pcsa_jax.experiment.environment import describe_environment
 from pcsa_jax.experiment.systems import SYSTEMS
+from pcsa_jax.presentation.numbers import count
+from pcsa_jax.presentation.origin import TRAINED_ON_PHANTOM
 from pcsa_jax.synthesis.inference import Inference
 from pcsa_jax.training.trained import TrainedRun, open_run
 
@@ -66,6 +68,7 @@ def describe_generator(run: TrainedRun, *, cohort: str, is_phantom: bool | None)
             "config": config,
         },
         "environment": describe_environment(),
+        "notice": TRAINED_ON_PHANTOM if is_phantom else "",
         "intended_use": "research on images like the training cohort's; not for diagnosis",
         "sha256": _content_hash(_named(run.params)),
     }  # fmt: skip
@@ -96,10 +99,10 @@ def export_generator(run: TrainedRun, out: Path, *, cohort: str, is_phantom: boo
 
 
 class LoadedGenerator:
-    """A trained generator from a run or an exported file, ready to call.
+    """A trained generator from a run or an exported file, ready to call; its ``repr`` says what it was trained on.
 
     Attributes:
-      card: grid, normalisation, training, versions: the metadata of its exported file.
+      card: grid, normalisation, training, versions: the metadata of its exported file; ``notice`` warns of a phantom.
       grid: on which it works.
       infer: normalised maps ``(n, x, y, z)`` to PET in [0, 1], without any check.
     """
@@ -115,11 +118,11 @@ class LoadedGenerator:
 
     def __repr__(self) -> str:
         training = self.card["training"]
-        of = {True: " (PHANTOM)", False: "", None: " (phantom or not: unknown)"}[training["is_phantom"]]
+        notice = f". {TRAINED_ON_PHANTOM}" if training["is_phantom"] else ""
         return (
             f"<LoadedGenerator {self.card['system']}, row {training['row']}, {self.grid.size}^3 voxels of "
-            f"{self.grid.voxel_size_mm:g} mm, trained on {training['cohort']}{of}, {training['checkpoint']} checkpoint "
-            f"at step {training['step']}, SHA-256 {self.card['sha256'][:12]}>"
+            f"{self.grid.voxel_size_mm:g} mm, trained on {training['cohort']}, {training['checkpoint']} checkpoint at "
+            f"step {count(training['step'])}, SHA-256 {self.card['sha256'][:12]}{notice}>"
         )
 
     def __call__(self, mri: np.ndarray | GivenMap, *, fwhm_mm: float | None = None) -> np.ndarray | nib.Nifti1Image:
@@ -197,7 +200,7 @@ def load_generator(path: str | Path) -> LoadedGenerator:
 def _read_run(path: Path) -> LoadedGenerator:
     run = open_run(path)
     try:
-        cohort, is_phantom = describe_cohort(run.config.data)
+        cohort, is_phantom = describe_training(run.config.data, run.environment)
     except UserError:  # the cohort may have moved since: it is not needed here
         cohort, is_phantom = Path(run.config.data.root).name, None
     return LoadedGenerator(describe_generator(run, cohort=cohort, is_phantom=is_phantom), run.params)

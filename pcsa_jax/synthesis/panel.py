@@ -28,28 +28,23 @@ def draw_panel(
     unit = "FDG uptake (SUVR)" if scale.unit == "SUVR" else figures.UPTAKE_LABEL
     mask = brain_mask(grid)
     columns = [
-        ("MRI: grey matter", mri, figures.MRI_COLOURS, (0.0, 1.0), "grey-matter map (0–1)"),
-        ("Synthetic PET", mean, figures.PET_COLOURS, (low, high), unit),
+        ("MRI: grey matter", mri, figures.GREY_MATTER, "grey-matter map (0–1)"),
+        ("Synthetic PET", mean, figures.UPTAKE | {"vmin": low, "vmax": high}, unit),
     ]
     if std is not None:
         top = max(0.05 * (high - low), float(np.percentile(std[mask], 99.5)))
-        columns.append(("SD over generators", std, figures.PET_COLOURS, (0.0, top), "SD, same unit"))
+        columns.append(("SD over generators", std, figures.UPTAKE | {"vmax": top}, "SD, same unit"))
     figure = figures.new_figure(2.4 * len(columns) + 0.3, 7.85)
     all_axes = figure.subplots(3, len(columns), height_ratios=figures.PANEL_HEIGHTS)
-    for column, (name, volume, colours, (bottom, top), label) in enumerate(columns):
-        for axes, plane in zip(all_axes[:, column], figures.SLICES_MM, strict=True):
-            image = figures.draw_slice(
-                axes, volume, grid, plane, letters="white", cmap=colours, vmin=bottom, vmax=top
-            )  # fmt: skip
-            figures.crop_to_brain(axes, mask, grid, plane)
-            if column == 0:
-                axes.set_ylabel(f"{plane}\n{figures.position_label(volume, grid, plane)}", color=figures.INK)
-        all_axes[0, column].set_title(name, fontsize=11, color=figures.INK)
+    for column, (name, volume, style, label) in zip(all_axes.T, columns, strict=True):
+        image = figures.draw_column(column, volume, mask, grid, style)
+        column[0].set_title(name, fontsize=11, color=figures.INK)
         bar = figure.colorbar(
-            image, ax=all_axes[:, column], location="bottom", shrink=0.85, pad=0.02, aspect=24,
-            ticks=np.linspace(bottom, top, 3), format="%.3g",
+            image, ax=column, location="bottom", shrink=0.85, pad=0.02, aspect=24,
+            ticks=np.linspace(style["vmin"], style["vmax"], 3), format="%.3g",
         )  # fmt: skip
         bar.set_label(label, fontsize=8, color=figures.INK)
         bar.ax.tick_params(labelsize=8)
-    figure.suptitle(title, fontsize=10, color=figures.INK, parse_math=False)
+    figures.label_rows(all_axes[:, 0], grid)
+    figures.add_title(figure, title, fontsize=10)
     return figures.save(figure, path)

@@ -19,6 +19,7 @@ from pcsa_jax.data.derivatives import (
     open_folder,
     write_outputs,
 )
+from pcsa_jax.data.phantom_mark import SIDECAR_KEY
 from pcsa_jax.data.raw_scans import check_scan, prepare_scan
 from pcsa_jax.data.synthesis_inputs import Input, Prepared, check_identities, prepare, write_skipped
 from pcsa_jax.errors import UserError
@@ -232,21 +233,22 @@ class Synthesis:
             )
             write_outputs(task.outputs, images, card | task.recipe)
             if task.outputs.has_panel:
-                self._draw(task, prepared, synthetic)
+                self._draw(task, prepared, synthetic, is_phantom=card[SIDECAR_KEY])
         except OSError as error:
             raise UserError(
                 f"{task.outputs.pet}: could not be written ({error.strerror}). Make room and start again: what is "
                 "finished stays."
             ) from error
 
-    def _draw(self, task: Task, prepared: Prepared, synthetic: Synthetic) -> None:
+    def _draw(self, task: Task, prepared: Prepared, synthetic: Synthetic, *, is_phantom: bool) -> None:
         from pcsa_jax.synthesis.panel import draw_panel
 
-        mark = "PHANTOM-trained generator\n" if self._ensemble.is_phantom else ""
+        marks = ["PHANTOM: "] if is_phantom else []
+        marks += ["PHANTOM-trained generator\n"] if self._ensemble.is_phantom else []
         with self._drawing:
             draw_panel(
                 task.outputs.panel, mri=np.asarray(prepared.mri), mean=synthetic.mean, std=synthetic.std,
-                grid=self._ensemble.grid, scale=self._ensemble.scale, title=f"{mark}{task.source.name}",
+                grid=self._ensemble.grid, scale=self._ensemble.scale, title=f"{''.join(marks)}{task.source.name}",
             )  # fmt: skip
 
 

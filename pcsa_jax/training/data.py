@@ -7,6 +7,7 @@ from ml_collections import ConfigDict
 
 from pcsa_jax.data.inputs import check_one_grid, describe_preparation, inputs_table
 from pcsa_jax.data.pairs import Pairs, load_pairs
+from pcsa_jax.data.phantom_mark import any_marked
 from pcsa_jax.data.splits import SPLITS, check_splits, make_splits, read_splits
 from pcsa_jax.data.store import INPUTS, open_store, write_store
 from pcsa_jax.data.subjects import Cohort, Subject
@@ -26,6 +27,8 @@ class TrainingData(NamedTuple):
       is_resident: they fit the limit and may be copied to the devices; else they are mapped from files.
       splits: everyone's part.
       inputs: content of ``inputs.tsv``: which files were read, and what was done to them.
+      cohort: name of the cohort.
+      is_phantom: whether it was simulated by this software.
     """
 
     train: Volumes
@@ -33,6 +36,8 @@ class TrainingData(NamedTuple):
     is_resident: bool
     splits: dict[str, str]
     inputs: str
+    cohort: str
+    is_phantom: bool
 
 
 def load_training_data(config: ConfigDict, workdir: Workdir, *, is_resume: bool) -> TrainingData:
@@ -60,10 +65,13 @@ def load_training_data(config: ConfigDict, workdir: Workdir, *, is_resume: bool)
     else:
         parts = _map(data, workdir, train, validation)
         inputs = (workdir.arrays / INPUTS).read_text(encoding="utf-8")
+    is_phantom = cohort.is_phantom or any_marked(train + validation)
+    if is_phantom and not cohort.is_phantom:
+        console.print(f"PHANTOM, not people: simulated volumes in {cohort.root}, by their headers", markup=False)
     console.print(describe_preparation(inputs), markup=False)
     if "smoothed with" in inputs:
         console.print("If they were smooth already, say so: SmoothingFWHM in a sidecar, mri_fwhm_mm in a manifest")
-    return TrainingData(*parts, is_resident, splits, inputs)
+    return TrainingData(*parts, is_resident, splits, inputs, cohort.name, is_phantom)
 
 
 def array_bytes(data: ConfigDict, num_subjects: int) -> int:

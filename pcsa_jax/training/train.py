@@ -1,6 +1,7 @@
 """Training from a config and a folder: what is checked, opened and written before the loop runs."""
 
 import contextlib
+from typing import Any
 
 import jax
 from ml_collections import ConfigDict
@@ -35,7 +36,8 @@ def train(config: ConfigDict, workdir: Workdir) -> Outcome:
         data = load_training_data(config, workdir, is_resume=is_resume)
         plan = together(lambda: Plan.of(config, len(data.train.mri)))
         on_main(lambda: _write_data(workdir, data, is_resume=is_resume))
-        on_main(lambda: write_start(config, workdir, is_resume=is_resume, changes=changes))
+        cohort = {"name": data.cohort, "is_phantom": data.is_phantom}
+        on_main(lambda: write_start(config, workdir, is_resume=is_resume, changes=changes, cohort=cohort))
         experiment, devices = build(config, num_steps=plan.num_steps), Devices.of(jax.devices())
         programs = gan_programs(config.row, experiment, devices, micro_batches=config.micro_batches)
         return carry_on(config, programs, plan, data, devices, workdir, initial=experiment.initial_state())
@@ -62,10 +64,15 @@ def _write_data(workdir: Workdir, data: TrainingData, *, is_resume: bool) -> Non
         write_text(workdir.inputs, data.inputs)
 
 
-def write_start(config: ConfigDict, workdir: Workdir, *, is_resume: bool, changes: list[str]) -> None:
-    """Writes the files that make the folder a run, the config last."""
+def write_start(
+    config: ConfigDict, workdir: Workdir, *, is_resume: bool, changes: list[str], cohort: dict[str, Any] | None = None
+) -> None:
+    """Writes the files that make the folder a run, the config last.
+
+    ``cohort`` goes into ``environment.json``: what the run was trained on must be known when the data have moved.
+    """
     if not is_resume:
-        write_json(workdir.environment, describe_environment())
+        write_json(workdir.environment, describe_environment() | ({"cohort": cohort} if cohort else {}))
     if not is_resume or changes:
         write_config(workdir.config, config)
     for change in changes:

@@ -1,7 +1,9 @@
 """Opening a trained run: its config, networks and one of its checkpoints."""
 
 import hashlib
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from ml_collections import ConfigDict
@@ -9,6 +11,7 @@ from ml_collections import ConfigDict
 from pcsa_jax.errors import UserError
 from pcsa_jax.experiment.build import Experiment, build
 from pcsa_jax.experiment.config import read_config
+from pcsa_jax.experiment.environment import read_environment
 from pcsa_jax.experiment.workdir import Workdir
 from pcsa_jax.training.checkpoints import Checkpoints
 
@@ -26,6 +29,7 @@ class TrainedRun(NamedTuple):
       checkpoint: "best" or "latest", as asked for.
       meta: what was stored beside the state.
       splits_sha256: hash of ``splits.tsv``, which names who was trained on.
+      environment: content of ``environment.json``; empty if that is missing.
     """
 
     config: ConfigDict
@@ -35,6 +39,7 @@ class TrainedRun(NamedTuple):
     checkpoint: str
     meta: dict[str, Any]
     splits_sha256: str
+    environment: Mapping[str, Any] = MappingProxyType({})
 
 
 def open_run(root: Path, *, checkpoint: str = "best") -> TrainedRun:
@@ -61,4 +66,5 @@ def open_run(root: Path, *, checkpoint: str = "best") -> TrainedRun:
         checkpoint=checkpoint,
         meta=restored.meta,
         splits_sha256=hashlib.sha256(workdir.splits.read_bytes()).hexdigest() if workdir.splits.is_file() else "",
+        environment=read_environment(workdir.environment) if workdir.environment.is_file() else {},
     )

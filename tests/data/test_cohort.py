@@ -259,12 +259,12 @@ def test_two_gm_maps_of_one_visit(by_hand):
     assert found.startswith("sub-01 ses-1: ") and "expected one GM map of space-MNI152NLin2009aSym res-64" in found
 
 
-def test_the_phantom_s_name_alone_tells_a_phantom(copy_of_cohort, overwrite):
+def test_a_phantom_whose_description_was_rewritten_is_one_by_its_volumes(copy_of_cohort, overwrite):
     path = copy_of_cohort / "dataset_description.json"
     description = json.loads(path.read_text())
     del description["GeneratedBy"]
     overwrite(path, json.dumps(description))
-    assert not read_cohort(copy_of_cohort).is_phantom
+    assert read_cohort(copy_of_cohort).is_phantom
 
 
 def test_people_without_a_gm_map_are_named(by_hand):

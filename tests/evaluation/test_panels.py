@@ -12,7 +12,7 @@ def test_panel_is_the_same_file_twice(tmp_path):
     paths = [
         panels.subject_panel(
             tmp_path / name, mri=volume, synthetic=0.5 * volume, pet=volume, mask=brain_mask(GRID), grid=GRID,
-            title=r"sub-$\nonsense$ <b>", limit=0.2,
+            title=r"sub-$\nonsense$ <b>", limit=0.2, is_phantom=True,
         )
         for name in ("one.png", "two.png")
     ]  # fmt: skip
@@ -24,7 +24,7 @@ def test_group_means_need_both_groups(tmp_path):
     volumes = np.zeros((2, *GRID.shape), np.float32)
     path = panels.group_means(
         tmp_path / "groups.png", real=volumes, synthetic=volumes, diagnoses=("CN", "CN"), mask=brain_mask(GRID),
-        grid=GRID, title="",
+        grid=GRID, title="", is_phantom=True,
     )  # fmt: skip
     assert path is None
     assert not list(tmp_path.iterdir())

@@ -2,7 +2,9 @@
 
 import dataclasses
 import json
+import re
 
+import matplotlib.text
 import numpy as np
 import pandas as pd
 import pytest
@@ -11,10 +13,11 @@ from rich.console import Console
 from pcsa_jax.data.predictors import VoxelwiseLinear
 from pcsa_jax.data.regions import brain_mask, region_masks
 from pcsa_jax.errors import UserError
-from pcsa_jax.evaluation import illustration, predictions
+from pcsa_jax.evaluation import charts, illustration, predictions, report
 from pcsa_jax.evaluation.predictions import REGION_COLUMNS, evaluate_predictions, summary_table
 from pcsa_jax.evaluation.scoring import score
 from pcsa_jax.evaluation.summary import ROW_COLUMNS
+from pcsa_jax.presentation import figures
 from tests.evaluation.evaluation_data import GRID, fake_pairs, report_context
 
 
@@ -225,3 +228,63 @@ def test_terminal_table_fits_eighty_columns(evaluated):
     assert "…" not in table
     for text in ("voxel-wise linear", "PSNR (dB)", "in the brain", "whole volume", "6 test subjects, mean ± SD"):
         assert text in table
+
+
+def test_terminal_table_has_the_best_predictor_bold(evaluated):
+    """The generator of this test is half the ceiling: it is the best; a poor one is not."""
+    summary = evaluated[1]
+    poor = {**summary, "predictors": {**summary["predictors"], "model": summary["predictors"]["mean_pet"]}}
+    bold = {}
+    for name, own in (("good", summary), ("poor", poor)):
+        console = Console(width=100, force_terminal=True, color_system="standard")
+        with console.capture() as capture:
+            console.print(summary_table(own))
+        lines = [line for line in capture.get().splitlines() if "±" in line and "\x1b[1m" in line]
+        bold[name] = {line.replace("\x1b[0m", "").split("│")[1].strip() for line in lines}
+    assert bold == {"good": {"generator"}, "poor": {"voxel-wise linear"}}
+
+
+@pytest.mark.parametrize(
+    ("is_phantom", "trained_on_phantom", "start"),
+    [(True, True, "PHANTOM: 6"), (False, True, "PHANTOM-trained generator: 6"), (False, False, "6 test")],
+)
+def test_terminal_table_says_what_is_a_phantom(evaluated, is_phantom, trained_on_phantom, start):
+    summary = {**evaluated[1], "is_phantom": is_phantom, "trained_on_phantom": trained_on_phantom}
+    assert printed(summary).startswith(start)
+
+
+@pytest.mark.parametrize(
+    ("changes", "mark", "name"),
+    [
+        ({"is_phantom": True, "trained_on_phantom": True}, "PHANTOM: ", "simulated"),
+        ({"is_phantom": False, "trained_on_phantom": True}, "PHANTOM-trained generator: ", "real"),
+        ({"is_phantom": False}, "", "real"),
+    ],
+)
+def test_every_figure_and_caption_says_whose_pet_it_is(train, test_pairs, tmp_path, monkeypatch, changes, mark, name):
+    drawn = {}
+    for module in (figures, charts):
+        monkeypatch.setattr(module, "save", lambda figure, path: drawn.setdefault(path.stem, figure) and path)
+    shown = []
+    monkeypatch.setattr(report, "_picture", lambda illustration: shown.append(illustration) or illustration)
+    monkeypatch.setattr(report, "render", lambda *_, **__: "")
+    log = tmp_path / "metrics.jsonl"
+    log.write_text(json.dumps({"step": 1, "discriminator/real_accuracy": 1.0}), encoding="utf-8")
+    evaluate_predictions(
+        out=tmp_path / "out", train=train, test=test_pairs, synthetic=test_pairs.mri, grid=GRID,
+        context=report_context(metrics_jsonl=log, **changes),
+    )  # fmt: skip
+    assert len(drawn) == len(shown) == 7
+    titles = {stem: figure.get_suptitle() for stem, figure in drawn.items()}
+    training = titles.pop("training")
+    assert all(title.startswith(mark) and title[len(mark) :][:7] != "PHANTOM" for title in titles.values())
+    assert training == ("PHANTOM: training" if changes.get("trained_on_phantom") else "training")
+    other = {"real": "simulated", "simulated": "real"}[name]
+    drawn.pop("training")
+    for stem, figure in drawn.items():
+        words = " ".join(text.get_text() for text in figure.findobj(matplotlib.text.Text))
+        assert not re.search(rf"\b{other}\b", words, re.I), stem
+        if stem != "predictors":
+            assert re.search(rf"\b{name}\b", words, re.I), stem
+    for each in shown:
+        assert not re.search(rf"\b{other}\b", each.caption + each.alt, re.I)

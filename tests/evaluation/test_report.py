@@ -48,6 +48,56 @@ def test_phantom_is_announced_if_and_only_if_it_is_one(tmp_path):
     )
 
 
+@pytest.mark.parametrize(("is_phantom", "name", "other"), [(True, "simulated", "real"), (False, "real", "simulated")])
+def test_the_pet_is_called_what_it_is(tmp_path, is_phantom, name, other):
+    context = report_context(is_phantom=is_phantom, cohort="cohort")
+    html = render(tmp_path, context=context, values={"model": MODEL, "linear": LINEAR})
+    text = re.sub(r"<[^>]+>", " ", html[html.index("<body>") :])
+    for expected in (f"{name} PET", f"{name}, mean ± SD", f"synthetic − {name}", f"with {name} uptake"):
+        assert expected in text
+    assert not re.search(rf"\b{other}\b", text)
+
+
+def test_a_phantom_trained_generator_on_people_is_announced(tmp_path):
+    values = {"model": MODEL, "linear": LINEAR}
+    context = report_context(is_phantom=False, trained_on_phantom=True)
+    html = render(tmp_path, context=context, values=values)
+    assert "GENERATOR TRAINED ON A PHANTOM" in html and "real PET" in html and "NOT PATIENT DATA" not in html
+    html = render(tmp_path, context=report_context(is_phantom=True, trained_on_phantom=True), values=values)
+    assert "NOT PATIENT DATA" in html
+
+
+def bold_rows(html):
+    """Predictor -> number of bold cells in the first table of scores."""
+    table = html[html.index("<h2>Scores</h2>") :].partition("</table>")[0]
+    rows = re.findall(r'<th scope="row">([^<]*)</th>(.*?)</tr>', table, re.S)
+    return {name: cells.count("<b>") for name, cells in rows}
+
+
+def test_the_best_predictor_is_bold_not_the_generator(tmp_path):
+    # Every metric has the values of its predictor: low ones are best of the two errors, high ones of the four others.
+    html = render(tmp_path, values={"model": LINEAR, "linear": MODEL, "predictable": CEILING})
+    assert bold_rows(html) == {"generator": 4, "voxel-wise linear": 2, "ceiling": 0}
+    html = render(tmp_path, values={"model": [0.034] * 4, "linear": MODEL, "mean_pet": LINEAR})
+    assert bold_rows(html) == {"generator": 0, "voxel-wise linear": 2, "mean PET": 4}
+    style = html[html.index("<style>") : html.index("</style>")]
+    assert not re.search(r"tr\.own[^{]*\{[^}]*font-weight: [6-9]", style)
+
+
+def test_every_spread_says_what_it_is_over(tmp_path):
+    html = render(tmp_path)
+    for table in re.findall(r'<p class="caption">([^<]*)</p>\s*<div[^>]*><table>(.*?)</table>', html, re.S):
+        assert "±" not in table[1] or re.search("SD over (the |test )?subjects", table[0])
+    uncaptioned = re.sub(r'<p class="caption">[^<]*</p>\s*<div[^>]*><table>.*?</table>', "", html, flags=re.S)
+    assert not [table for table in re.findall("<table>.*?</table>", uncaptioned, re.S) if "±" in table]
+
+
+def test_steps_have_one_format(tmp_path):
+    html = render(tmp_path, context=report_context(step=1040, checkpoint="best"))
+    assert "best, step 1,040<" in html
+    assert "10,000 resamples" in html
+
+
 def test_research_use_is_always_said(tmp_path):
     for is_phantom in (True, False):
         assert "For research use only" in render(tmp_path, context=report_context(is_phantom=is_phantom))

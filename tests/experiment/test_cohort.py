@@ -4,7 +4,7 @@ import pytest
 
 from pcsa_jax.data.phantom.cohort import PHANTOM_VERSION
 from pcsa_jax.errors import UserError
-from pcsa_jax.experiment.cohort import check_phantom, describe_cohort, open_cohort
+from pcsa_jax.experiment.cohort import check_phantom, describe_cohort, describe_training, open_cohort
 from pcsa_jax.machine.cache import cache_folder
 
 
@@ -51,3 +51,15 @@ def test_a_cohort_is_described_without_being_written(tiny_config, cohort, monkey
     assert "7 pairs" in name
     assert not (tmp_path / "none").exists()
     assert describe_cohort(tiny_config().data)[1] is True
+
+
+def test_what_a_run_has_recorded_holds_when_its_cohort_is_gone(tiny_config, tmp_path):
+    data = tiny_config({"data.root": tmp_path / "gone"}).data
+    recorded = {"cohort": {"name": "mine", "is_phantom": True}}
+    assert describe_training(data, recorded) == ("mine", True)
+    with pytest.raises(UserError, match="expected a folder or a manifest"):
+        describe_training(data, {})  # a run that recorded nothing
+
+
+def test_an_older_run_is_what_its_cohort_is(tiny_config):
+    assert describe_training(tiny_config().data, {})[1] is True

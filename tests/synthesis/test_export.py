@@ -1,6 +1,7 @@
 """An exported generator opens anywhere, gives what the run gives, and a damaged one is refused."""
 
 import json
+import shutil
 import subprocess
 import sys
 
@@ -10,6 +11,7 @@ from safetensors import safe_open
 from safetensors.numpy import load_file, save_file
 
 import pcsa_jax
+from pcsa_jax.commands import run_command
 from pcsa_jax.errors import UserError
 from pcsa_jax.evaluation.assessment import synthesise
 from pcsa_jax.synthesis.export import export_generator
@@ -44,6 +46,26 @@ def test_gives_what_the_run_gives(trained, exported, pairs):
     np.testing.assert_array_equal(generator(pairs.mri), synthesise(trained, pairs))
     assert generator.grid.size == 16
     assert generator.card["training"]["is_phantom"] is True
+
+
+def test_a_phantom_trained_generator_says_so_wherever_it_is_shown(trained, exported, tmp_path):
+    generator = pcsa_jax.load_generator(exported)
+    notice = "The generator was trained on a PHANTOM, not on people."
+    assert generator.card["notice"] == notice
+    assert repr(generator) == f"<generator on 16^3 voxels, trained on phantom, step {trained.step}. {notice}>"
+    export_generator(trained, tmp_path / "people.safetensors", cohort="hospital", is_phantom=False)
+    other = pcsa_jax.load_generator(tmp_path / "people.safetensors")
+    assert other.card["notice"] == "" and "PHANTOM" not in repr(other)
+
+
+def test_the_export_command_says_so_even_where_the_cohort_is_gone(tiny_run, tmp_path, capsys):
+    run = shutil.copytree(tiny_run, tmp_path / "run")
+    config = json.loads((run / "config.json").read_text())
+    config["data"]["root"] = str(tmp_path / "gone")
+    (run / "config.json").write_text(json.dumps(config))
+    assert run_command("export", [f"--workdir={run}", f"--out={tmp_path / 'x.safetensors'}"], prog="p") == 0
+    assert "trained on a PHANTOM, not on people." in capsys.readouterr().err
+    assert pcsa_jax.load_generator(tmp_path / "x.safetensors").card["training"]["is_phantom"] is True
 
 
 def test_one_map_or_many_in_any_unit(exported, pairs):

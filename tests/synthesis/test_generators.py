@@ -1,6 +1,7 @@
 """Runs and exported files open alike; several are averaged only if they fit together."""
 
 import json
+import shutil
 
 import jax
 import numpy as np
@@ -118,11 +119,21 @@ def test_the_precision_is_the_training_s(files, tmp_path, maps):
     assert 1e-5 < np.abs(found - exact).max() < 0.1
 
 
-def test_a_run_opens_where_its_cohort_is_gone(tiny_run, monkeypatch):
-    def gone(data):
+def test_a_run_whose_cohort_is_gone_still_knows_that_it_was_a_phantom(tiny_run, tmp_path):
+    run = shutil.copytree(tiny_run, tmp_path / "run")
+    config = json.loads((run / "config.json").read_text())
+    config["data"]["root"] = str(tmp_path / "gone")
+    (run / "config.json").write_text(json.dumps(config))
+    ensemble = open_generators([run])
+    assert ensemble.is_phantom
+    assert ensemble.describe()[0]["TrainedOnPhantom"] is True
+
+
+def test_a_run_opens_where_nothing_says_what_it_was_trained_on(tiny_run, monkeypatch):
+    def gone(data, environment):
         raise UserError("cohort: expected a folder, found none")
 
-    monkeypatch.setattr(export, "describe_cohort", gone)
+    monkeypatch.setattr(export, "describe_training", gone)
     described = open_generators([tiny_run]).describe()[0]
     assert described["TrainedOnPhantom"] is None
     assert described["TrainingCohort"] == "cohort"

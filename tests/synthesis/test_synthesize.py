@@ -124,6 +124,8 @@ def test_the_sidecar_says_what_was_done(pair_of_generators, cohort, tmp_path):
     own, grid = (card_of(found) for found in sorted(outputs_of(tmp_path / "out"), reverse=True))
     assert own["Synthetic"] is True and "not for diagnosis" in own["IntendedUse"]
     assert "mean of 2 generators. The generator was trained on a PHANTOM" in own["Description"]
+    assert own["Phantom"] is False and "The MRI is a PHANTOM's" not in own["Description"]
+    assert grid["Phantom"] is True and "The MRI is a PHANTOM's. The generator was trained on a" in grid["Description"]
     assert own["Sources"] == ["gm.nii.gz"]
     assert grid["Sources"] == [f"bids:cohort:sub-0001/anat/{read_cohort(cohort).subjects[0].mri.name}"]
     assert own["Units"] == "arbitrary" and own["UnitsDescription"].endswith("not SUVR")

@@ -1,5 +1,8 @@
 """From a cohort to a training's volumes: what was read is written down, what cannot be compared is refused."""
 
+import json
+import shutil
+
 import nibabel as nib
 import numpy as np
 import pytest
@@ -12,7 +15,7 @@ from pcsa_jax.experiment.config import parse_config
 from pcsa_jax.experiment.workdir import Workdir
 from pcsa_jax.training.train import train
 from tests.conftest import SIZE
-from tests.data.cohort_layouts import write_caps
+from tests.data.cohort_layouts import visits, write_caps
 from tests.training import quick_training
 
 
@@ -34,6 +37,42 @@ def test_what_was_read_is_written_down(tiny_config, workdir):
     assert len(table) == 1 + 2 * 8
     assert {splits[row[0]] for row in table[1:]} == {"train", "validation"}
     assert {row[table[0].index("steps")] for row in table[1:]} == {"n/a"}
+
+
+def recorded_cohort(workdir):
+    return json.loads(workdir.environment.read_text())["cohort"]
+
+
+def test_a_run_records_what_it_was_trained_on(tiny_config, workdir):
+    train(tiny_config({"num_epochs": 1}), workdir)
+    name = "pcsa_jax phantom: simulated grey-matter maps and FDG-PET"
+    assert recorded_cohort(workdir) == {"name": name, "is_phantom": True}
+
+
+def test_a_phantom_that_lost_its_sidecars_is_recorded_as_one(tiny_words, cohort, tmp_path, workdir, capsys):
+    """In a table of a user's own, under other names: only the headers are left to say it."""
+    rows = ["participant_id\tdiagnosis\tmri\tpet\tmri_fwhm_mm\tpet_fwhm_mm"]
+    for number, subject in enumerate(read_cohort(cohort).pairs):
+        for kind, path in (("gm", subject.mri), ("fdg", subject.pet)):
+            shutil.copy(path, tmp_path / f"{kind}{number}.nii.gz")
+        rows.append(f"P{number}\t{subject.diagnosis}\tgm{number}.nii.gz\tfdg{number}.nii.gz\t8\t8")
+    (tmp_path / "mine.tsv").write_text("\n".join(rows) + "\n")
+    train(parse_config(tiny_words({"data.root": tmp_path / "mine.tsv", "num_epochs": 1})), workdir)
+    assert recorded_cohort(workdir)["is_phantom"] is True
+    assert (
+        f"PHANTOM, not people: simulated volumes in {tmp_path / 'mine.tsv'}, by their headers"
+        in capsys.readouterr().err
+    )
+
+
+def test_a_run_on_people_records_that_too(tiny_words, tmp_path, workdir):
+    seven = visits()
+    with_pet = [visit for visit in seven[1:] if visit.pet is not None]
+    more = [visit._replace(participant_id=f"sub-1{visit.participant_id[-3:]}") for visit in with_pet]
+    caps = write_caps(tmp_path / "caps", (*seven, *more))
+    words = {"data.root": caps, "num_epochs": 1, "data.num_folds": 2, "data.validation_fraction": 0.4}
+    train(parse_config(tiny_words(words)), workdir)
+    assert recorded_cohort(workdir) == {"name": "caps", "is_phantom": False}
 
 
 @pytest.mark.parametrize("resident_gib", [4.0, 0.0])

@@ -48,7 +48,7 @@ def is_fwhm(value: object) -> bool:
 
 
 def describe_root(root: Path, findings: Findings, *, is_required: bool) -> tuple[str, bool]:
-    """Name of the cohort in ``root`` and whether it is the built-in phantom, by ``dataset_description.json``."""
+    """Name of the cohort in ``root`` and whether ``dataset_description.json`` calls it the phantom."""
     path = root / "dataset_description.json"
     fallback = root.resolve().name
     if not path.is_file():

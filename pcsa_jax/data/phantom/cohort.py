@@ -17,6 +17,7 @@ from pcsa_jax.data.phantom.roster import COHORT_NAME, Origin
 from pcsa_jax.data.phantom.subject import SMOOTHING_FWHM_MM, PhantomSubject, make_subject
 from pcsa_jax.data.phantom.templates import Templates, load_templates
 from pcsa_jax.data.phantom.traits import Traits, draw_traits, participant_id
+from pcsa_jax.data.phantom_mark import HEADER_TEXT, SIDECAR_KEY, WARNING
 from pcsa_jax.errors import UserError
 
 PHANTOM_VERSION = "4"
@@ -26,7 +27,6 @@ FEWEST_FOR_WORKERS = 8
 """Smaller cohorts are made in this process: starting others takes longer than the work."""
 
 BIDS_VERSION = "1.10.0"
-WARNING = "PHANTOM: simulated from an average anatomy; not a measurement of any person."
 
 
 def write_cohort(
@@ -134,13 +134,13 @@ def _write_subject(root: Path, number: int, *, size: int, seed: int, last_pair: 
     subject = make_subject(number, size=size, seed=seed, with_pet=number <= last_pair, templates=templates)
     name, affine = subject.traits.participant_id, Grid(size).affine
     mri = layout.mri_path(root, name, size=size)
-    files.write_volume(mri, subject.mri, affine)
+    files.write_volume(mri, subject.mri, affine, description=HEADER_TEXT)
     files.write_json(layout.sidecar(mri), _mri_sidecar(size))
     if subject.pet is None:
         return
     for desc, volume in (("", subject.pet), ("predictable", subject.predictable)):
         path = layout.pet_path(root, name, size=size, desc=desc)
-        files.write_volume(path, volume, affine)
+        files.write_volume(path, volume, affine, description=HEADER_TEXT)
         files.write_json(layout.sidecar(path), _pet_sidecar(subject, size, desc))
 
 
@@ -150,6 +150,7 @@ def _resolution(size: int) -> str:
 
 def _mri_sidecar(size: int) -> dict:
     return {
+        SIDECAR_KEY: True,
         "Description": f"{WARNING} Grey-matter density, smoothed to {SMOOTHING_FWHM_MM:g} mm FWHM.",
         "Type": "Brain",
         "SkullStripped": True,
@@ -162,6 +163,7 @@ def _mri_sidecar(size: int) -> dict:
 def _pet_sidecar(subject: PhantomSubject, size: int, desc: str) -> dict:
     what = "FDG-PET" if not desc else "FDG-PET with all that the MRI cannot tell at its expectation"
     return {
+        SIDECAR_KEY: True,
         "Description": f"{WARNING} {what}, smoothed to {SMOOTHING_FWHM_MM:g} mm FWHM.",
         "SkullStripped": True,
         "SmoothingFWHM": SMOOTHING_FWHM_MM,

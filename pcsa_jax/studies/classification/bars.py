@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from pcsa_jax.presentation.charts import tidy
-from pcsa_jax.presentation.figures import INK, new_figure, save
+from pcsa_jax.presentation.figures import add_title, new_figure, save
+from pcsa_jax.presentation.origin import name_origin, phantom_mark
 from pcsa_jax.studies.classification.aggregation import Estimate
-from pcsa_jax.studies.classification.lines import PART_LABELS, Line
+from pcsa_jax.studies.classification.lines import PART_LABELS, Line, label_of
 from pcsa_jax.studies.classification.measures import MEASURES
 from pcsa_jax.studies.classification.results import PartResults
 from pcsa_jax.studies.classification.roc import OTHER_STYLE, STYLES, subjects_phrase
@@ -22,13 +23,13 @@ GROUP_WIDTH = 0.72
 """Of the lines of one measure, where 1 is the distance between measures."""
 
 
-def measures_figure(path: Path, parts: Mapping[str, PartResults], *, mark: str) -> Path:
+def measures_figure(path: Path, parts: Mapping[str, PartResults], *, is_phantom: bool) -> Path:
     """One panel per part: the measures side by side, one point and 95 % interval per line.
 
     Args:
       path: PNG to write.
       parts: part of the cohort -> its results.
-      mark: before the title: what the cohort is.
+      is_phantom: the cohort is simulated, and title and legend say so.
     """
     figure = new_figure(10.5, 0.9 + 3.1 * len(parts))
     panels = figure.subplots(len(parts), 1, squeeze=False, sharey=True).flat
@@ -45,10 +46,10 @@ def measures_figure(path: Path, parts: Mapping[str, PartResults], *, mark: str) 
         axes.set_xlim(-0.5, len(MEASURES) - 0.5)
         axes.tick_params(axis="x", labelsize=9, length=0)
     axes.set_ylim(top=min(axes.get_ylim()[1], 101.5))
-    figure.legend(handles=list(handles.values()), loc="outside lower center", ncols=3, frameon=False, fontsize=9)
-    figure.suptitle(
-        f"{mark}AD against CN, 95 % bootstrap interval over subjects", fontsize=11, color=INK, parse_math=False
-    )
+    names = [name_origin(label_of(key), is_phantom=is_phantom) for key in handles]
+    figure.legend(list(handles.values()), names, loc="outside lower center", ncols=3, frameon=False, fontsize=9)
+    mark = phantom_mark(is_phantom=is_phantom)
+    add_title(figure, f"{mark}AD against CN, 95 % bootstrap interval over subjects")
     return save(figure, path)
 
 
@@ -62,6 +63,5 @@ def _draw(axes: "Axes", line: Line, found: Mapping[str, Estimate], offset: float
     bars = axes.errorbar(
         [place + offset for place, _ in shown], middle, np.abs(bounds - middle[:, None]).T, fmt=marker, color=colour,
         markerfacecolor="white" if dashes == "--" else colour, markersize=4.5, capsize=2.5, linewidth=1.2,
-        label=line.label,
     )  # fmt: skip
     return bars

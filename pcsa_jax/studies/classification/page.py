@@ -4,7 +4,8 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from pcsa_jax.presentation.markdown import markdown_table
-from pcsa_jax.presentation.numbers import NONE, interval, number
+from pcsa_jax.presentation.numbers import NONE, count, interval, number
+from pcsa_jax.presentation.origin import name_origin
 from pcsa_jax.presentation.statistics import NUM_RESAMPLES
 from pcsa_jax.studies.classification import wording
 from pcsa_jax.studies.classification.aggregation import Estimate
@@ -59,7 +60,7 @@ def comparison_table(tests: Sequence[PairedTest]) -> str:
         for test in tests
     ]  # fmt: skip
     header = ["comparison", "measure", "difference, points (95 % CI)", "p", "p (Holm)", "right more often", "by the CI"]
-    return markdown_table(header, rows)
+    return markdown_table(header, rows, num_left=2)
 
 
 def agreement_table(found: Mapping[str, Estimate]) -> str:
@@ -222,10 +223,10 @@ A subject's probability is the mean over their visits. Held-out pairs: the decis
 at its own fold's threshold, and the mean over seeds is shown; the AUC is taken within folds, weighted by their numbers
 of (AD, CN) pairs, because the probabilities of different folds' classifiers are not on one scale. MRI-only subjects:
 every classifier scores everyone; the mean of its measures over the classifiers is shown. Intervals: percentile
-bootstrap, {NUM_RESAMPLES} resamples of the subjects, AD and CN separately, the same resamples for every arm. They hold
-for these trained classifiers and do not contain the luck of training. The test of ACC counts a subject for the arm
-whose classifiers were right more often: McNemar's exact test where a subject has one classifier per arm, else a sign
-test. Better, worse: the interval leaves out 0; conclusions ask for a Holm-corrected p below {LEVEL} too."""
+bootstrap, {count(NUM_RESAMPLES)} resamples of the subjects, AD and CN separately, the same resamples for every arm.
+They hold for these trained classifiers and do not contain the luck of training. The test of ACC counts a subject for
+the arm whose classifiers were right more often: McNemar's exact test where a subject has one classifier per arm, else a
+sign test. Better, worse: the interval leaves out 0; conclusions ask for a Holm-corrected p below {LEVEL} too."""
 
 
 def write_page(
@@ -238,13 +239,18 @@ def write_page(
       agreed: of real and synthetic PET under the frozen classifiers; None if not scored.
       context: of the experiment.
     """
-    text = ["# Table 3 and Fig. 6: AD against CN with synthetic PET"]
+    head = ["# Table 3 and Fig. 6: AD against CN with synthetic PET"]
     if context.is_phantom:
-        text.append("**PHANTOM: simulated volumes, not people. Nothing here says anything about patients.**")
-    text.append(context.protocol)
+        head.append(
+            "**PHANTOM: simulated volumes, not people, made the generator, the classifiers and the tests. Nothing here "
+            "says anything about patients.**"
+        )
+    head.append(context.protocol)
+    text = []
     for part, name in PART_LABELS.items():
         missing = f"## {wording.capital(name)}: none\n\nThis cohort has none that were scored."
         text += _results_section(part, parts[part]) if part in parts else [missing]
-    text += ["![ROC curves](table3_roc.png)", "![Measures of every arm](fig6.png)", *_published_section(context)]
-    text += [*_tests_section(parts), *_drop_in_section(parts, agreed), *_meaning_section(parts), METHOD]
-    return "\n\n".join(text) + "\n"
+    text += ["![ROC curves](table3_roc.png)", "![Measures of every arm](fig6.png)"]
+    after = [*_tests_section(parts), *_drop_in_section(parts, agreed), *_meaning_section(parts), METHOD]
+    text, after = ([name_origin(line, is_phantom=context.is_phantom) for line in own] for own in (text, after))
+    return "\n\n".join([*head, *text, *_published_section(context), *after]) + "\n"

@@ -57,10 +57,9 @@ def present_classification(
     if agreed:
         rows = [{"agreement": name, **_cells(entry)} for name, entry in agreed.items()]
         written.append(write_table(folder / "table3_agreement.tsv", pd.DataFrame(rows)))
-    mark = "PHANTOM: " if context.is_phantom else ""
     written += [
-        roc_figure(folder / "table3_roc.png", parts, mark=mark),
-        measures_figure(folder / "fig6.png", parts, mark=mark),
+        roc_figure(folder / "table3_roc.png", parts, is_phantom=context.is_phantom),
+        measures_figure(folder / "fig6.png", parts, is_phantom=context.is_phantom),
     ]
     write_text(folder / "table3.md", write_page(parts, agreed, context))
     return [*written, folder / "table3.md"]

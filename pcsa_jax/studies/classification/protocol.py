@@ -20,7 +20,7 @@ from pcsa_jax.data.predictors import MeanPET
 from pcsa_jax.data.splits import check_splits, read_splits
 from pcsa_jax.data.subjects import Cohort, Subject
 from pcsa_jax.errors import UserError
-from pcsa_jax.experiment.cohort import check_phantom, open_cohort
+from pcsa_jax.experiment.cohort import check_phantom, describe_training, open_cohort
 from pcsa_jax.experiment.config import check_resumable, read_config, write_config
 from pcsa_jax.experiment.environment import read_environment
 from pcsa_jax.experiment.workdir import Workdir
@@ -61,6 +61,11 @@ def classify(config: ConfigDict, generator_run: Path, workdir: Path) -> "pd.Data
     generator, workdir = Workdir(Path(generator_run)), Path(workdir)
     run = open_run(generator.root)
     config = with_generator(config, run)
+    name, is_phantom = describe_training(run.config.data, run.environment)
+    if is_phantom:
+        console.print(
+            f"PHANTOM: generator and classifiers are trained and tested on {name}, not on people", markup=False
+        )
     with contextlib.ExitStack() as held:
         _enter(config, workdir, held)
         if (workdir / PROBABILITIES).is_file():

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from pcsa_jax.presentation.charts import LINE_COLOURS, OTHER_COLOUR, tidy
-from pcsa_jax.presentation.figures import INK, MUTED, new_figure, save
+from pcsa_jax.presentation.figures import INK, MUTED, add_title, new_figure, save
+from pcsa_jax.presentation.origin import name_origin, phantom_mark
 from pcsa_jax.studies.classification.aggregation import Estimate
 from pcsa_jax.studies.classification.comparison import DROP_IN, MEAN, MRI, REAL, SYNTHETIC, TWICE
 from pcsa_jax.studies.classification.lines import PART_LABELS, Line
@@ -59,20 +60,20 @@ def subjects_phrase(line: Line) -> str:
     return f"{len(line.is_ad)} subjects ({n_ad} AD, {len(line.is_ad) - n_ad} CN)"
 
 
-def roc_figure(path: Path, parts: Mapping[str, PartResults], *, mark: str) -> Path:
+def roc_figure(path: Path, parts: Mapping[str, PartResults], *, is_phantom: bool) -> Path:
     """Draws the curves, with each line's AUC and its interval in the legend.
 
     Args:
       path: PNG to write.
       parts: part of the cohort -> its results.
-      mark: before the title: what the cohort is.
+      is_phantom: the cohort is simulated, and title and legend say so.
     """
     figure = new_figure(1.0 + 4.9 * len(parts), 6.2)
     panels = figure.subplots(1, len(parts), squeeze=False).flat
     for axes, (part, results) in zip(panels, parts.items(), strict=True):
         axes.plot([0, 1], [0, 1], color="#c3c8ce", linewidth=0.9)
         for key, line in results.lines.items():
-            _draw(axes, line, results.found[key]["auc"])
+            _draw(axes, line, results.found[key]["auc"], name_origin(line.label, is_phantom=is_phantom))
         tidy(axes, f"{capital(PART_LABELS[part])}: {subjects_phrase(line)}", "sensitivity")
         axes.set_xlabel("1 − specificity", fontsize=9)
         axes.set(xlim=(-0.01, 1.01), ylim=(-0.01, 1.01), aspect="equal")
@@ -82,18 +83,21 @@ def roc_figure(path: Path, parts: Mapping[str, PartResults], *, mark: str) -> Pa
         else:
             axes.text(0.5, 0.4, "a fold has one diagnosis only:\nno curve", ha="center", color=MUTED, fontsize=9)
     num_classifiers = len(line.models)
-    of = f"\nof {num_classifiers} classifiers (folds × seeds); bands of the solid lines: ±1 SD" * (num_classifiers > 1)
-    figure.suptitle(f"{mark}AD against CN, mean ROC curves{of}", fontsize=11, color=INK, parse_math=False)
+    of = f"\nof {num_classifiers} classifiers (folds × seeds); bands of the solid lines: ±1 SD over them" * (
+        num_classifiers > 1
+    )
+    mark = phantom_mark(is_phantom=is_phantom)
+    add_title(figure, f"{mark}AD against CN, mean ROC curves{of}")
     return save(figure, path)
 
 
-def _draw(axes: "Axes", line: Line, auc: Estimate) -> None:
+def _draw(axes: "Axes", line: Line, auc: Estimate, name: str) -> None:
     curve = mean_curve(line)
     if curve is None:
         return
     mean, spread = curve
     colour, dashes, _ = STYLES.get(line.key, OTHER_STYLE)
-    label = f"{line.label}: {100 * auc.value:.1f}"
+    label = f"{name}: {100 * auc.value:.1f}"
     if auc.ci95:
         label += f" ({100 * auc.ci95[0]:.1f} to {100 * auc.ci95[1]:.1f})"
     axes.plot(

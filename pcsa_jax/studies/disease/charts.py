@@ -12,20 +12,10 @@ from pcsa_jax.data.lesions import DEPTHS, PLACES
 from pcsa_jax.data.predictors import TRIVIAL_PREDICTORS
 from pcsa_jax.data.regions import brain_mask
 from pcsa_jax.evaluation.summary import CEILING, MODEL, predictor_labels
+from pcsa_jax.presentation import figures
 from pcsa_jax.presentation.charts import DIAGNOSIS_COLOURS, OTHER_COLOUR, diagnosis_handles, draw_scatter, tidy
-from pcsa_jax.presentation.figures import (
-    ERROR_COLOURS,
-    INK,
-    MUTED,
-    add_colour_bar,
-    crop_to_brain,
-    draw_slice,
-    error_limit,
-    new_figure,
-    outline,
-    position_label,
-    save,
-)
+from pcsa_jax.presentation.figures import INK, MUTED
+from pcsa_jax.presentation.origin import name_origin
 from pcsa_jax.studies.disease.lesions import KINDS
 from pcsa_jax.studies.disease.people import one_row_each
 
@@ -53,6 +43,9 @@ TRIVIAL_STYLES = (("#2f6f9f", "s"), ("#8a8f98", "^"), ("#8e6bbf", "P"), ("#b8860
 """Colour and marker of the real PET and of each predictor; the marker tells them apart without colour."""
 
 
+KEPT = "Part of the real AD − CN difference that is kept"
+
+
 def _style_of(series: str) -> tuple[str, str]:
     trivial = dict(zip(TRIVIAL_PREDICTORS, itertools.cycle(TRIVIAL_STYLES), strict=False))
     return (OWN_STYLES | trivial)[series]
@@ -62,7 +55,7 @@ def _series_labels() -> dict[str, str]:
     return {"real": "real PET", **predictor_labels()}
 
 
-def regions_figure(path: Path, regions: "pd.DataFrame", table: "pd.DataFrame", title: str) -> Path:
+def regions_figure(path: Path, regions: "pd.DataFrame", table: "pd.DataFrame", title: str, *, is_phantom: bool) -> Path:
     """Above: the generator's uptake against the real one. Below: effect sizes and what is left of the difference.
 
     Args:
@@ -70,35 +63,36 @@ def regions_figure(path: Path, regions: "pd.DataFrame", table: "pd.DataFrame", t
       regions: the lines of ``regions.tsv``.
       table: the lines of ``regional_agreement.tsv``.
       title: of the figure.
+      is_phantom: the PET of the cohort is simulated, and called so.
     """
     names = list(table["region"].unique())
     own = one_row_each(regions[regions["predictor"] == "model"], ["region"], ["real", "synthetic"])
-    figure = new_figure(11.0, 6.6)
+    figure = figures.new_figure(11.0, 6.6)
     above, below = figure.subfigures(2, 1, height_ratios=(1, 1.25))
     for axes, region in zip(above.subplots(1, len(names)), names, strict=True):
         here = own[own["region"] == region]
         colours = [DIAGNOSIS_COLOURS.get(diagnosis, OTHER_COLOUR) for diagnosis in here["diagnosis"]]
-        draw_scatter(axes, here["real"].to_numpy(), here["synthetic"].to_numpy(), colours)
         tidy(axes)
-        axes.set_title(REGION_LABELS[region], fontsize=9, color=INK)
+        draw_scatter(axes, here["real"].to_numpy(), here["synthetic"].to_numpy(), colours, REGION_LABELS[region])
         axes.locator_params(nbins=4)
-        axes.set_xlabel("uptake, real", fontsize=9)
+        axes.set_xlabel(name_origin("uptake, real", is_phantom=is_phantom), fontsize=9)
     above.axes[0].set_ylabel("uptake, generator", fontsize=9)
     above.legend(handles=diagnosis_handles(own["diagnosis"]), loc="outside right center", frameon=False, fontsize=9)
     effect, share = below.subplots(1, 2)
     _draw_effects(effect, table, names)
-    _draw_shares(share, table, names)
+    _draw_shares(share, table, names, name_origin(KEPT, is_phantom=is_phantom))
     # The mean PET has no effect size and the real PET no share: the legend takes from both.
     handles, labels = (
         one + other for one, other in zip(*(axes.get_legend_handles_labels() for axes in (effect, share)), strict=True)
     )
     named = dict(zip(labels, handles, strict=True))
     order = [label for label in _series_labels().values() if label in named]
+    shown_as = [name_origin(label, is_phantom=is_phantom) for label in order]
     below.legend(
-        [named[label] for label in order], order, loc="outside lower center", ncols=5, frameon=False, fontsize=9
+        [named[label] for label in order], shown_as, loc="outside lower center", ncols=5, frameon=False, fontsize=9
     )
-    figure.suptitle(title, fontsize=11, color=INK, parse_math=False)
-    return save(figure, path)
+    figures.add_title(figure, title)
+    return figures.save(figure, path)
 
 
 def _draw_series(axes: "Axes", place: np.ndarray, rows: "pd.DataFrame", column: str, name: str) -> None:
@@ -128,7 +122,7 @@ def _draw_effects(axes: "Axes", table: "pd.DataFrame", regions: Sequence[str]) -
     _finish(axes, regions, "AD − CN: effect size (below 0: lower in AD)", "Cohen's d")
 
 
-def _draw_shares(axes: "Axes", table: "pd.DataFrame", regions: Sequence[str]) -> None:
+def _draw_shares(axes: "Axes", table: "pd.DataFrame", regions: Sequence[str], title: str) -> None:
     present = [name for name in predictor_labels() if name in set(table["predictor"])]
     across = np.arange(len(regions))
     for shift, name in zip(np.linspace(-0.24, 0.24, len(present)), present, strict=True):
@@ -138,7 +132,7 @@ def _draw_shares(axes: "Axes", table: "pd.DataFrame", regions: Sequence[str]) ->
     for place, region in enumerate(regions):
         if table[table["region"] == region]["share_kept"].isna().all():
             axes.text(place, 0.5, "not\ngiven", ha="center", va="center", fontsize=8, color=MUTED)
-    _finish(axes, regions, "Part of the real AD − CN difference that is kept", "share (1 = all)")
+    _finish(axes, regions, title, "share (1 = all)")
 
 
 def _finish(axes: "Axes", regions: Sequence[str], title: str, ylabel: str) -> None:
@@ -150,7 +144,9 @@ def _finish(axes: "Axes", regions: Sequence[str], title: str, ylabel: str) -> No
     axes.grid(axis="x", visible=False)
 
 
-def lesions_figure(path: Path, summary: "pd.DataFrame", changes: dict[str, np.ndarray], grid: Grid, title: str) -> Path:
+def lesions_figure(
+    path: Path, summary: "pd.DataFrame", changes: dict[str, np.ndarray], grid: Grid, title: str, *, is_phantom: bool
+) -> Path:
     """Per place (rows): answer against planted depth, and maps of the deepest lesion and of what became of it.
 
     Args:
@@ -159,10 +155,12 @@ def lesions_figure(path: Path, summary: "pd.DataFrame", changes: dict[str, np.nd
       changes: mean changes of :class:`~pcsa_jax.studies.disease.findings.FoldFindings`.
       grid: of the changes.
       title: of the figure.
+      is_phantom: the PET of the cohort is simulated, and called so.
     """
     brain = brain_mask(grid)
-    limit = error_limit(list(changes.values()), brain)
-    figure = new_figure(11.0, 8.6)
+    limit = figures.error_limit(list(changes.values()), brain)
+    style = figures.difference_style(limit)
+    figure = figures.new_figure(11.0, 8.6)
     grid_of_axes = figure.subplots(len(PLACES), 4, width_ratios=(1.35, 1, 1, 1))
     columns = ("planted: real PET", "generator,\nwith MRI correlate", "generator,\nwithout MRI correlate")
     for row, place in zip(grid_of_axes, PLACES, strict=True):
@@ -170,19 +168,16 @@ def lesions_figure(path: Path, summary: "pd.DataFrame", changes: dict[str, np.nd
         planted, answer, plane = changes[f"real_{place}"], changes[f"synthetic_{place}"], PLACE_PLANES[place]
         # Without a correlate the generator's input is the same, hence its output: the map is 0 everywhere.
         for axes, change in zip(row[1:], (planted, answer, np.zeros_like(answer)), strict=True):
-            style = {"cmap": ERROR_COLOURS, "vmin": -limit, "vmax": limit}
-            image = draw_slice(axes, np.where(brain, change, 0), grid, plane, letters=INK, **style)
-            outline(axes, brain, grid, plane)
-            crop_to_brain(axes, brain, grid, plane, square=True)
-        row[1].set_ylabel(position_label(planted, grid, plane), fontsize=8, color=INK)
+            image = figures.draw_brain(axes, np.where(brain, change, 0), brain, grid, plane, style, square=True)
+        row[1].set_ylabel(figures.position_label(grid, plane), fontsize=8, color=INK)
     for axes, column in zip(grid_of_axes[0, 1:], columns, strict=True):
-        axes.set_title(column, fontsize=9, color=INK)
+        axes.set_title(name_origin(column, is_phantom=is_phantom), fontsize=9, color=INK)
     grid_of_axes[-1, 0].set_xlabel("planted depth (%)", fontsize=9)
     grid_of_axes[0, 0].legend(fontsize=7, frameon=False, loc="upper left")
     label = f"mean change of uptake, lesion of {100 * max(DEPTHS):.0f} %"
-    add_colour_bar(figure, image, grid_of_axes[:, 1:], label, limit=limit, aspect=40)
-    figure.suptitle(title, fontsize=11, color=INK, parse_math=False)
-    return save(figure, path)
+    figures.add_colour_bar(figure, image, grid_of_axes[:, 1:], label, limit=limit, aspect=40)
+    figures.add_title(figure, title)
+    return figures.save(figure, path)
 
 
 def _draw_answers(axes: "Axes", rows: "pd.DataFrame", title: str) -> None:

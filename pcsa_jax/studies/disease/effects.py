@@ -84,7 +84,7 @@ def group_effects(real: np.ndarray, synthetic: np.ndarray, diagnosis: np.ndarray
         found[f"d_{name}_low"], found[f"d_{name}_high"] = _bounds(draws["d"])
     low, high = _bounds(resampled["real"]["difference"])
     if low <= 0 <= high:
-        return found | {"reason": "AD and CN do not differ in real PET here (the 95 % interval holds 0)"}
+        return found | {"reason": "AD and CN do not differ in the PET of the cohort itself (the 95 % interval holds 0)"}
     share = resampled["synthetic"]["difference"] / resampled["real"]["difference"]
     found["share_kept"] = own["difference"] / truth["difference"] + 0.0  # no "-0"
     found["share_kept_low"], found["share_kept_high"] = _bounds(share)

@@ -4,6 +4,8 @@ import dataclasses
 from typing import TYPE_CHECKING
 
 from pcsa_jax.data.regions import CONTROL_REGIONS
+from pcsa_jax.presentation.numbers import count
+from pcsa_jax.presentation.origin import name_origin
 from pcsa_jax.presentation.statistics import NUM_RESAMPLES
 from pcsa_jax.studies.disease.sections import NAMES, lesion_section, region_section, zmap_section
 
@@ -43,14 +45,14 @@ def disease_page(
       zmaps: the lines of ``zmaps.tsv``.
       context: what was assessed.
     """
-    parts = [
-        *_head(agreement, context),
+    sections = [
         *region_section(agreement),
         *lesion_section(lesions),
         *zmap_section(agreement, zmaps, norm_counts=context.norm_counts, shown=context.shown),
         *_reading(),
     ]
-    return "\n\n".join(parts) + "\n"
+    sections = [name_origin(section, is_phantom=context.is_phantom) for section in sections]
+    return "\n\n".join([*_head(agreement, context), *sections]) + "\n"
 
 
 def _head(agreement: "pd.DataFrame", context: DiseaseContext) -> list[str]:
@@ -59,13 +61,13 @@ def _head(agreement: "pd.DataFrame", context: DiseaseContext) -> list[str]:
     parts = [f"# Does it keep the disease? {context.title}"]
     if context.is_phantom:
         parts.append(
-            "> **Phantom.** The cohort is synthetic, made from templates. These numbers prove the software, not the "
-            "medicine."
+            "> **PHANTOM.** The cohort was simulated, and the generator was trained on it. These numbers prove the "
+            "software, not the medicine."
         )
     parts.append(
         f"{context.protocol} {first['n_subjects']} test participants ({first['num_ad']} AD, "
         f"{first['num_cn']} CN) of {folds}; nobody is tested by a model that was trained on them. Intervals are 95 % "
-        f"percentile bootstrap intervals over participants ({NUM_RESAMPLES} resamples)."
+        f"percentile bootstrap intervals over participants ({count(NUM_RESAMPLES)} resamples)."
     )
     return parts
 

@@ -8,6 +8,7 @@ import numpy as np
 
 from pcsa_jax.data.files import write_text
 from pcsa_jax.data.grid import Grid
+from pcsa_jax.presentation.origin import phantom_mark
 from pcsa_jax.presentation.tables import write_table
 from pcsa_jax.studies.disease.charts import lesions_figure, regions_figure
 from pcsa_jax.studies.disease.effects import AGREEMENT_COLUMNS, regional_table
@@ -54,14 +55,15 @@ def present_disease(
     paths = [write_table(folder / f"{name}.tsv", tables[name], columns) for name, columns in TABLES.items()]
     paths.append(write_table(folder / "regional_agreement.tsv", agreement, AGREEMENT_COLUMNS))
     paths.append(write_table(folder / "lesion_summary.tsv", summary, SUMMARY_COLUMNS))
-    heading = f"{'PHANTOM: ' if is_phantom else ''}{title}"  # a picture may leave its page
-    paths.append(regions_figure(folder / "regions.png", tables["regions"], agreement, f"{heading} — regional uptake"))
-    paths.append(
-        lesions_figure(folder / "lesions.png", summary, _mean_changes(folds), grid, f"{heading} — planted lesions")
-    )
+    heading, named = f"{phantom_mark(is_phantom=is_phantom)}{title}", {"is_phantom": is_phantom}
+    name = f"{heading} — regional uptake"
+    paths.append(regions_figure(folder / "regions.png", tables["regions"], agreement, name, **named))
+    name = f"{heading} — planted lesions"
+    paths.append(lesions_figure(folder / "lesions.png", summary, _mean_changes(folds), grid, name, **named))
     shown = _shown(folds, tables["zmaps"])
     if shown:
-        paths.append(zmaps_figure(folder / "zmaps.png", shown, grid, f"{heading} — deviation from normal"))
+        name = f"{heading} — deviation from normal"
+        paths.append(zmaps_figure(folder / "zmaps.png", shown, grid, name, **named))
     else:
         (folder / "zmaps.png").unlink(missing_ok=True)
     context = DiseaseContext(

@@ -9,7 +9,7 @@ import numpy as np
 from pcsa_jax.evaluation.charts import trivial_line_styles
 from pcsa_jax.evaluation.summary import CEILING, METRICS
 from pcsa_jax.presentation.charts import LINE_COLOURS, tidy
-from pcsa_jax.presentation.figures import INK, new_figure, save
+from pcsa_jax.presentation.figures import INK, add_title, new_figure, save
 from pcsa_jax.presentation.numbers import number
 from pcsa_jax.studies.reproduction.rowsets import RowSet
 from pcsa_jax.studies.reproduction.statistics import Statistics, label, per_participant, system_lines
@@ -90,6 +90,7 @@ def score_figure(path: Path, rowset: RowSet, scores: "pd.DataFrame", statistics:
     names = [rowset.labels[row] for row in subjects]
     figure = new_figure(11.0, 2.0 + 0.84 * len(names))
     all_axes = figure.subplots(2, 3, sharey=True)
+    figure.get_layout_engine().set(wspace=0.05)  # or the last number of an axis meets the first of the next
     ordered = sorted(METRICS.items(), key=lambda item: item[1].region != "brain")
     for axes, (key, metric) in zip(all_axes.flat, ordered, strict=True):
         _draw_systems(axes, key, subjects, statistics, rowset.reference)
@@ -106,7 +107,7 @@ def score_figure(path: Path, rowset: RowSet, scores: "pd.DataFrame", statistics:
         axes.tick_params(axis="y", length=0, labelcolor=INK, labelsize=9)
     handles = [*_dot_handles(rowset.labels[rowset.reference]), *all_axes[0, 0].get_legend_handles_labels()[0]]
     figure.legend(handles=handles, loc="outside lower center", ncols=len(handles), frameon=False, fontsize=8.5)
-    figure.suptitle(f"{mark}{rowset.title} ({rowset.paper})", fontsize=11, color=INK, parse_math=False)
+    add_title(figure, f"{mark}{rowset.title} ({rowset.paper})")
     return save(figure, path)
 
 

@@ -11,7 +11,9 @@ from pcsa_jax.data.subjects import DIAGNOSES
 from pcsa_jax.errors import UserError
 from pcsa_jax.evaluation.assessment import synthesise
 from pcsa_jax.evaluation.summary import ROW_COLUMNS
+from pcsa_jax.experiment.cohort import describe_training
 from pcsa_jax.experiment.environment import read_environment
+from pcsa_jax.presentation.numbers import count
 from pcsa_jax.studies.reproduction.page import Context
 from pcsa_jax.studies.reproduction.plan import Plan, Run
 from pcsa_jax.studies.reproduction.presentation import Panel
@@ -84,13 +86,14 @@ def describe_context(plan: Plan, rows: Sequence[str], progress: Progress) -> Con
     """What a page says about the runs of ``rows``, which are complete, besides their scores."""
     runs = [run for run in plan.runs if run.row in rows]
     trainings = {row: [progress.done[run.name] for run in runs if run.row == row] for row in rows}
+    environment = read_environment(runs[0].workdir.environment)
     return Context(
         cohort=plan.cohort.name,
-        is_phantom=plan.cohort.is_phantom,
+        is_phantom=plan.cohort.is_phantom or describe_training(runs[0].config.data, environment)[1],
         protocol=describe_protocol(plan, runs),
         parameters={row: own[0].parameters for row, own in trainings.items()},
         train_seconds={row: float(np.mean([one.train_seconds for one in own])) for row, own in trainings.items()},
-        environment=read_environment(runs[0].workdir.environment),
+        environment=environment,
     )
 
 
@@ -102,7 +105,7 @@ def describe_protocol(plan: Plan, runs: Sequence[Run]) -> str:
     visits = f", {len(cohort.pairs)} visits" if len(cohort.pairs) != len(diagnoses) else ""
     seeds = f"{request.seeds} seeds" if request.seeds > 1 else "one seed"
     steps = sorted({run.num_steps for run in runs})
-    budget = f"{steps[0]:,}" if len(steps) == 1 else f"{steps[0]:,} to {steps[-1]:,}"
+    budget = count(steps[0]) if len(steps) == 1 else f"{count(steps[0])} to {count(steps[-1])}"
     part = config.data.size / PAPER_SIZE
     grid = f" A size of features in a name is the paper's, at 64³; here it is {part:g} times that." if part != 1 else ""
     return (
@@ -110,8 +113,8 @@ def describe_protocol(plan: Plan, runs: Sequence[Run]) -> str:
         f"{request.folds} folds by participant, stratified by diagnosis, and {seeds}; the folds are the same for every "
         "row and seed, and each participant is tested in one. Of the participants outside the test fold "
         f"{100 * config.data.validation_fraction:.3g} % validate: they alone chose the checkpoint (MAE in the brain). "
-        f"Every run had {config.num_epochs:,} epochs of {config.batch_size} volumes a step ({budget} steps). A fold's "
-        f"test subjects were not read before its training was over.{grid}"
+        f"Every run had {count(config.num_epochs)} epochs of {config.batch_size} volumes a step ({budget} steps). A "
+        f"fold's test subjects were not read before its training was over.{grid}"
     )
 
 

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from pcsa_jax.data.files import write_text
 from pcsa_jax.evaluation.summary import METRICS
-from pcsa_jax.presentation.numbers import NONE, duration, flatten, number
+from pcsa_jax.presentation.numbers import NONE, count, duration, flatten, number
 from pcsa_jax.presentation.statistics import NUM_RESAMPLES
 from pcsa_jax.studies.reproduction.comparisons import ALPHA, Comparison
 from pcsa_jax.studies.reproduction.rowsets import RowSet, why_not_comparable
@@ -61,8 +61,8 @@ def _outcome(rowset: RowSet, family: Sequence[Comparison]) -> str:
         if metrics:
             parts.append(f"{phrase} {_join(metrics)}")
     fewest, most = min(entry.num_better for entry in family), max(entry.num_better for entry in family)
-    count = str(most) if fewest == most else f"{fewest} to {most}"
-    where = f"better in {count} of {family[0].num_subjects} subjects{', by metric' * (fewest != most)}"
+    subjects = str(most) if fewest == most else f"{fewest} to {most}"
+    where = f"better in {subjects} of {family[0].num_subjects} subjects{', by metric' * (fewest != most)}"
     return f"**{first}** against **{second}**: {_join(parts)} ({where})."
 
 
@@ -132,12 +132,12 @@ def _scores(rowset: RowSet, statistics: Statistics, context: Context) -> Iterato
     yield "## Scores\n"
     yield (
         "Mean ± SD over test subjects [95 % CI: percentile bootstrap of the mean over subjects, "
-        f"{NUM_RESAMPLES:,} resamples]. A participant's sessions and seeds are averaged first. Data range 1. "
+        f"{count(NUM_RESAMPLES)} resamples]. A participant's sessions and seeds are averaged first. Data range 1. "
         "The trivial predictors (voxel-wise linear, mean PET) were fitted on each fold's training subjects."
     )
     if "predictable" in statistics.spreads:
         yield "\nThe ceiling is the phantom's PET without the part that no MRI determines."
-    sizes = {row: f"{context.parameters[row]:,}" if row in context.parameters else NONE for row in rowset.rows}
+    sizes = {row: f"{count(context.parameters[row])}" if row in context.parameters else NONE for row in rowset.rows}
     times = {row: duration(context.train_seconds.get(row)) for row in rowset.rows}
     budget = {row: (sizes[row], times[row]) for row in rowset.rows}, ("generator's parameters", "training of a run")
     for region in ("brain", "whole volume"):
@@ -198,7 +198,10 @@ def write_page(path: Path, rowset: RowSet, statistics: Statistics, figures: Sequ
     """Writes the Markdown page; the same statistics give the same bytes."""
     lines = [f"# {rowset.title} ({rowset.paper})\n"]
     if context.is_phantom:
-        lines.append("**PHANTOM: simulated brains. Nothing here says how well any system works on people.**\n")
+        lines.append(
+            "**PHANTOM: simulated brains, trained on and tested on. Nothing here says how well any system works on "
+            "people.**\n"
+        )
     lines.append(f"{context.protocol}\n")
     lines += _scores(rowset, statistics, context)
     lines.append(f"\nAll digits, and the SD over runs: [{rowset.name}.tsv]({rowset.name}.tsv).")

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from pcsa_jax.data.grid import Grid
+from pcsa_jax.presentation.origin import name_origin, phantom_mark
 from pcsa_jax.studies.reproduction.page import Context, Figure, write_page
 from pcsa_jax.studies.reproduction.rowsets import RowSet
 from pcsa_jax.studies.reproduction.statistics import compute_statistics
@@ -57,7 +58,7 @@ def present(
     from pcsa_jax.studies.reproduction.bars import score_figure
 
     statistics = compute_statistics(rowset, scores)
-    mark = "PHANTOM: " if context.is_phantom else ""
+    mark = phantom_mark(is_phantom=context.is_phantom)
     folder = Path(folder)
     path = score_figure(folder / f"{rowset.name}_scores.png", rowset, scores, statistics, mark=mark)
     figures = [Figure(path, f"{mark}{_SCORES_CAPTION}")]
@@ -65,7 +66,7 @@ def present(
     if panel is None:
         subject.unlink(missing_ok=True)  # of a former presentation, with other numbers
     else:
-        figures.append(_draw_panel(subject, rowset, panel, mark))
+        figures.append(_draw_panel(subject, rowset, panel, is_phantom=context.is_phantom))
     tables = [
         write_scores(folder / f"{rowset.name}.tsv", rowset, statistics),
         write_tests(folder / f"{rowset.name}_tests.tsv", statistics),
@@ -81,10 +82,11 @@ _SCORES_CAPTION = (
 )
 
 
-def _draw_panel(path: Path, rowset: RowSet, panel: Panel, mark: str) -> Figure:
+def _draw_panel(path: Path, rowset: RowSet, panel: Panel, *, is_phantom: bool) -> Figure:
     from pcsa_jax.data.regions import brain_mask
     from pcsa_jax.studies.reproduction.panels import systems_panel
 
+    mark = phantom_mark(is_phantom=is_phantom)
     who = f"{panel.participant} ({panel.diagnosis})" if panel.diagnosis else panel.participant
     systems_panel(
         path,
@@ -96,9 +98,11 @@ def _draw_panel(path: Path, rowset: RowSet, panel: Panel, mark: str) -> Figure:
         mask=brain_mask(panel.grid),
         grid=panel.grid,
         title=f"{mark}{who}, test subject ({rowset.paper})",
+        is_phantom=is_phantom,
     )
-    caption = (
-        f"{mark}{who} as every system sees it. Neurological orientation, MNI152 coordinates; MAE in the brain; below "
-        "each system its error (synthetic − real), all on one scale."
+    caption = name_origin(
+        "as every system sees it. Neurological orientation, MNI152 coordinates; MAE in the brain; below each system "
+        "its error (synthetic − real), all on one scale.",
+        is_phantom=is_phantom,
     )
-    return Figure(path, caption)
+    return Figure(path, f"{mark}{who} {caption}")

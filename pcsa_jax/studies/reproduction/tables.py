@@ -159,4 +159,5 @@ def test_table(rowset: RowSet, statistics: Statistics, region: str) -> str:
             comparison.verdict,
         ])  # fmt: skip
     effects = ("first is better in", "p", "p, Holm", "rank-biserial r", "Cohen's dz", "first is")
-    return markdown_table(["first", "second", "metric", "first − second [95 % CI]", *effects], lines)
+    header = ["first", "second", "metric", "first − second [95 % CI]", *effects]
+    return markdown_table(header, lines, num_left=3)

@@ -6,6 +6,8 @@ from pathlib import Path
 from pcsa_jax.data.subjects import counted
 from pcsa_jax.errors import UserError
 from pcsa_jax.machine.progress import console, progress
+from pcsa_jax.presentation.numbers import count
+from pcsa_jax.presentation.origin import phantom_mark
 from pcsa_jax.presentation.tables import write_table
 from pcsa_jax.studies.reproduction.collection import (
     collect_scores,
@@ -36,7 +38,7 @@ def present_target(plan: Plan, target: str, done: Progress) -> Progress:
         done, page = _present_disease(plan, done)
     else:
         done, page = _present_classification(plan, done)
-    console.print(f"{target}: {page}", markup=False)
+    console.print(f"{phantom_mark(is_phantom=plan.cohort.is_phantom)}{target}: {page}", markup=False)
     return done
 
 
@@ -107,8 +109,8 @@ def _present_classification(plan: Plan, done: Progress) -> tuple[Progress, Path]
     context = describe_context(plan, [GENERATOR_ROW], done)
     protocol = (
         f"{context.protocol} Row {GENERATOR_ROW} made the synthetic PET. Each fold's classifiers were trained on its "
-        f"training subjects ({plan.classifier.num_epochs} epochs); its validation subjects chose their checkpoint and "
-        "threshold."
+        f"training subjects ({count(plan.classifier.num_epochs)} epochs); its validation subjects chose their "
+        "checkpoint and threshold."
     )
     pages = present_classification(
         plan.request.out / "table3", pd.concat(tables, ignore_index=True),

@@ -1,12 +1,15 @@
 """The files of Table 3 and Fig. 6: complete, repeatable, and with words that follow the numbers."""
 
+import re
+
+import matplotlib.text
 import numpy as np
 import pandas as pd
 import pytest
 
 from pcsa_jax.evaluation import summary
 from pcsa_jax.presentation import figures
-from pcsa_jax.studies.classification import presentation, wording
+from pcsa_jax.studies.classification import bars, presentation, roc, wording
 from pcsa_jax.studies.classification.aggregation import Estimate
 from pcsa_jax.studies.classification.comparison import DROP_IN, MEAN, MRI, REAL, SYNTHETIC, TWICE, PairedTest
 from pcsa_jax.studies.classification.context import ClassificationContext
@@ -29,7 +32,7 @@ def quick(monkeypatch):
 @pytest.fixture
 def no_figures(monkeypatch):
     for name in ("roc_figure", "measures_figure"):
-        monkeypatch.setattr(presentation, name, lambda path, parts, *, mark: path)
+        monkeypatch.setattr(presentation, name, lambda path, parts, *, is_phantom: path)
 
 
 def present(folder, rows, **options):
@@ -101,7 +104,25 @@ def test_phantom_is_marked(tmp_path):
     assert "PHANTOM" not in present(tmp_path / "a", rows)
     text = present(tmp_path / "b", rows, is_phantom=True)
     assert "**PHANTOM" in text and "is a phantom, not people" in text
+    assert "made the generator, the classifiers and the tests" in text
     assert (tmp_path / "a/fig6.png").read_bytes() != (tmp_path / "b/fig6.png").read_bytes()
+
+
+@pytest.mark.parametrize(("is_phantom", "name", "other"), [(True, "simulated", "real"), (False, "real", "simulated")])
+def test_page_and_legends_say_whose_pet_it_is(tmp_path, monkeypatch, is_phantom, name, other):
+    drawn = {}
+    for module in (roc, bars):
+        monkeypatch.setattr(module, "save", lambda figure, path: drawn.setdefault(path.name, figure) and path)
+    text = present(tmp_path, fake_probabilities(pairs=36, mri_only=18), is_phantom=is_phantom)
+    text = text.replace("simulated volumes, not people, made", "")
+    assert f"| MRI + {name} PET |" in text and f"(synthetic − {name})" in text and f"trained with {name} PET" in text
+    assert not re.search(rf"\b{other}\b|\bmeasured PET" if is_phantom else rf"\b{other}\b", text, re.I)
+    for figure in (drawn["table3_roc.png"], drawn["fig6.png"]):
+        words = "\n".join(each.get_text() for each in figure.findobj(matplotlib.text.Text))
+        assert f"MRI + {name} PET" in words and f"+ {other}" not in words
+        assert figure.get_suptitle().startswith("PHANTOM: ") == is_phantom
+    written = (tmp_path / "table3.tsv").read_text()
+    assert "mri+real_pet" in written and "simulated" not in written, "the tables for programs keep their words"
 
 
 def test_published_numbers_and_markdown_tables_are_whole(tmp_path, no_figures):

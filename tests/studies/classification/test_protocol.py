@@ -101,7 +101,9 @@ def test_a_finished_classification_is_left_as_it_is(finished, small_config, gene
     root, table = finished
     before = content(root)
     assert classify(small_config(), generator, root).equals(table)
-    assert f"{root}: this classification is finished; nothing to do" in capsys.readouterr().err
+    said = capsys.readouterr().err
+    assert f"{root}: this classification is finished; nothing to do" in said
+    assert "PHANTOM: generator and classifiers are trained and tested on" in said
     assert content(root) == before
 
 

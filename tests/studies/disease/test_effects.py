@@ -47,7 +47,7 @@ def test_share_of_no_difference_is_not_given():
     real[diagnosis == "AD"] += real[diagnosis == "CN"].mean() - real[diagnosis == "AD"].mean()
     found = group_effects(real, real, diagnosis)
     assert "share_kept" not in found
-    assert found["reason"] == "AD and CN do not differ in real PET here (the 95 % interval holds 0)"
+    assert found["reason"] == "AD and CN do not differ in the PET of the cohort itself (the 95 % interval holds 0)"
 
 
 @pytest.mark.parametrize(

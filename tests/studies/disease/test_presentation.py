@@ -1,11 +1,14 @@
 """The folder that a person opens: all files, several folds as one, small groups without a crash."""
 
 import dataclasses
+import re
 
+import matplotlib.text
 import numpy as np
 import pandas as pd
 import pytest
 
+from pcsa_jax.presentation import figures
 from pcsa_jax.studies.disease.fold import assess_pairs
 from pcsa_jax.studies.disease.presentation import _mean_changes, present_disease
 from tests.evaluation.evaluation_data import GRID
@@ -50,7 +53,7 @@ def test_folds_stand_together(presented, second_fold):
 def test_page_says_what_it_shows(presented):
     text = (presented[0] / "disease.md").read_text(encoding="utf-8")
     for expected in (
-        "# Does it keep the disease? pcsa", "**Phantom.**", "15 test participants (5 AD, 10 CN) of 2 folds",
+        "# Does it keep the disease? pcsa", "**PHANTOM.**", "15 test participants (5 AD, 10 CN) of 2 folds",
         "100 % of its depth is followed", "Without an MRI correlate the response is exactly 0", "by construction",
         "less spread", "voxel-wise linear", "AD, median severity: sub-", "no evidence of normal metabolism",
     ):  # fmt: skip
@@ -65,7 +68,23 @@ def test_page_says_what_it_shows(presented):
 def test_a_cohort_of_patients_is_no_phantom(second_fold, tmp_path):
     present_disease(tmp_path, [second_fold], **WORDS | {"is_phantom": False})
     text = (tmp_path / "disease.md").read_text(encoding="utf-8")
-    assert "Phantom." not in text and "6 test participants (2 AD, 4 CN) of one fold" in text
+    assert "PHANTOM" not in text and "6 test participants (2 AD, 4 CN) of one fold" in text
+
+
+@pytest.mark.parametrize(("is_phantom", "name", "other"), [(True, "simulated", "real"), (False, "real", "simulated")])
+def test_page_and_figures_say_whose_pet_it_is(second_fold, tmp_path, monkeypatch, is_phantom, name, other):
+    drawn = {}
+    monkeypatch.setattr(figures, "save", lambda figure, path: drawn.setdefault(path.name, figure) and path)
+    present_disease(tmp_path, [second_fold], **WORDS | {"is_phantom": is_phantom})
+    head, text = (tmp_path / "disease.md").read_text(encoding="utf-8").split("## Regions")
+    assert ("PHANTOM" in head) == is_phantom
+    assert f"d, {name} PET" in text and f"low in {name}" in text
+    assert not re.search(rf"\b{other}\b", text)
+    assert set(drawn) == {"regions.png", "lesions.png", "zmaps.png"}
+    for file, figure in drawn.items():
+        words = "\n".join(each.get_text() for each in figure.findobj(matplotlib.text.Text))
+        assert re.search(rf"\b{name}\b", words, re.I) and not re.search(rf"\b{other}\b", words, re.I), file
+        assert figure.get_suptitle().startswith("PHANTOM: ") == is_phantom
 
 
 @pytest.mark.parametrize(("n", "diagnosis"), [(1, "AD"), (4, "CN"), (2, "")])

@@ -1,6 +1,7 @@
 """Tables, page and pictures of a row set: what they say, the same bytes twice, whole or not at all."""
 
 import matplotlib.image
+import matplotlib.text
 import numpy as np
 import pandas as pd
 import pytest
@@ -66,7 +67,7 @@ def test_test_table(folder):
 def test_page_says_what_it_should(folder):
     page = (folder / "table1.md").read_text(encoding="utf-8")
     assert page.startswith("# The size of the features on which self-attention acts (Table 1)\n")
-    assert "**PHANTOM: simulated brains." in page
+    assert "**PHANTOM: simulated brains, trained on and tested on." in page
     assert "\n2 folds, 2 seeds.\n" in page
     assert "| 1,234,567 | 1 min 15 s |" in page
     assert "| – | not recorded |" in page
@@ -135,6 +136,20 @@ def test_one_subject_one_run_one_row_without_a_panel(tmp_path):
     assert (tmp_path / "pair_tests.tsv").read_text().startswith("metric\tregion\tfirst")
 
 
+@pytest.mark.parametrize(("is_phantom", "name", "other"), [(True, "simulated", "real"), (False, "real", "simulated")])
+def test_the_subject_s_picture_and_caption_say_whose_pet_it_is(tmp_path, monkeypatch, is_phantom, name, other):
+    drawn = {}
+    monkeypatch.setattr(panels.figures, "save", lambda figure, path: drawn.setdefault(path.name, figure) and path)
+    rowset = row_set("fig3")
+    context = page_context(is_phantom=is_phantom)
+    present(tmp_path, rowset, long_table(rowset.rows), panel=panel_of(rowset.rows), context=context)
+    words = "\n".join(each.get_text() for each in drawn["fig3_subject.png"].findobj(matplotlib.text.Text))
+    lines = (tmp_path / "fig3.md").read_text(encoding="utf-8").splitlines()
+    caption = next(line for line in lines if line.startswith("*") and "as every system" in line)
+    assert f"{name.capitalize()} PET" in words and f"synthetic − {name}" in words and f"synthetic − {name}" in caption
+    assert other not in words.lower() and other not in caption.lower()
+
+
 def page_of(path, rowset, scores, **changes):
     return write_page(path, rowset, compute_statistics(rowset, scores), (), page_context(**changes))
 
@@ -169,12 +184,13 @@ def test_a_row_off_the_scale_is_an_arrow_with_its_value(tmp_path, monkeypatch, s
 
 def test_errors_share_one_scale_and_headings_give_the_error(tmp_path, monkeypatch):
     drawn = []
-    monkeypatch.setattr(panels, "save", lambda figure, path: drawn.append(figure))
+    monkeypatch.setattr(panels.figures, "save", lambda figure, path: drawn.append(figure))
     pet = np.full(GRID.shape, 0.5, np.float32)
     synthetic = {"near": pet + 0.05, "far": pet - 0.2}
     panels.systems_panel(
-        tmp_path / "none.png", mri=pet, pet=pet, synthetic=synthetic, mask=brain_mask(GRID), grid=GRID, title=""
-    )
+        tmp_path / "none.png", mri=pet, pet=pet, synthetic=synthetic, mask=brain_mask(GRID), grid=GRID, title="",
+        is_phantom=False,
+    )  # fmt: skip
     headings = [axes.get_title() for axes in drawn[0].axes if axes.get_title()]
     assert headings == ["MRI: grey matter\n", "Real PET\n", "near\nMAE 0.0500", "far\nMAE 0.2000"]
     limits = [axes.images[0].get_clim() for axes in drawn[0].axes[:24] if axes.images]

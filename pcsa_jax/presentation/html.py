@@ -1,0 +1,34 @@
+"""HTML pages: one file each that needs nothing beside itself, in one style."""
+
+import base64
+from pathlib import Path
+from typing import Any
+
+from pcsa_jax.presentation.numbers import count, interval, number
+
+TEMPLATES = Path(__file__).with_name("templates")
+"""``page.html``, which every page extends, and ``style.css``, which it includes."""
+
+
+def render(template: Path, **values: Any) -> str:
+    """The page of a Jinja template, which may extend ``page.html``; what is put into it is escaped.
+
+    Raises:
+      jinja2.UndefinedError: if the template needs a value that is not given.
+    """
+    import jinja2
+
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader([template.parent, TEMPLATES]),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters |= {"number": number, "interval": interval, "count": count}
+    return environment.get_template(template.name).render(**values)
+
+
+def data_uri(content: bytes, kind: str) -> str:
+    """A picture as part of a page; ``kind`` is ``png`` or ``jpeg``."""
+    return f"data:image/{kind};base64,{base64.b64encode(content).decode('ascii')}"

@@ -1,0 +1,74 @@
+"""A trained run on its own cohort and on another one: both say which of them is a phantom."""
+
+import json
+
+import numpy as np
+import pytest
+from rich.console import Console
+
+from pcsa_jax.data import files, layout
+from pcsa_jax.data.cohort import read_cohort
+from pcsa_jax.data.grid import Grid
+from pcsa_jax.data.volumes import read_volume
+from pcsa_jax.evaluation import panels
+from pcsa_jax.evaluation.assessment import assess_run
+from pcsa_jax.evaluation.predictions import summary_table
+from pcsa_jax.experiment.workdir import Workdir
+from pcsa_jax.training.trained import open_run
+
+SIZE = 16
+
+
+@pytest.fixture(scope="module")
+def people(cohort, tmp_path_factory):
+    """A user's cohort of six: other people, without the marks of the phantom that their volumes are made from."""
+    root = tmp_path_factory.mktemp("people") / "hospital"
+    table = "participant_id\tdiagnosis\n"
+    for number, subject in enumerate(read_cohort(cohort).pairs[:6]):
+        name = f"sub-P{number}"
+        table += f"{name}\t{subject.diagnosis}\n"
+        for source, target in (
+            (subject.mri, layout.mri_path(root, name, size=SIZE)),
+            (subject.pet, layout.pet_path(root, name, size=SIZE)),
+        ):
+            files.write_volume(target, 0.9 * read_volume(source, subject=name).data, Grid(SIZE).affine)
+            files.write_json(layout.sidecar(target), {"SmoothingFWHM": 8})
+    files.write_text(root / "participants.tsv", table)
+    files.write_json(root / "dataset_description.json", {"Name": "Hospital", "BIDSVersion": "1.10.0"})
+    return root
+
+
+def printed(summary):
+    console = Console(width=100)
+    with console.capture() as capture:
+        console.print(summary_table(summary))
+    return capture.get()
+
+
+def test_a_phantom_trained_generator_on_people(tiny_run, people, tmp_path, monkeypatch):
+    titles = []
+    for name in ("subject_panel", "group_means"):
+        draw = getattr(panels, name)
+        monkeypatch.setattr(
+            panels, name, lambda path, draw=draw, **words: titles.append(words["title"]) or draw(path, **words)
+        )
+    external = read_cohort(people)
+    assert not external.is_phantom
+    summary = assess_run(open_run(tiny_run), Workdir(tiny_run), split="test", out=tmp_path / "out", external=external)
+    assert (summary["is_phantom"], summary["trained_on_phantom"]) == (False, True)
+    assert json.loads((tmp_path / "out" / "summary.json").read_text())["trained_on_phantom"] is True
+    html = (tmp_path / "out" / "report.html").read_text(encoding="utf-8")
+    assert "GENERATOR TRAINED ON A PHANTOM" in html and "NOT PATIENT DATA" not in html
+    assert ">real PET</th>" in html and "simulated PET" not in html.replace("simulated PET recognised", "")
+    assert len(titles) == 4 and all(title.startswith("PHANTOM-trained generator: ") for title in titles)
+    assert "PHANTOM-trained generator: 6 external subjects" in printed(summary)
+
+
+def test_on_its_own_phantom(tiny_run, tmp_path):
+    summary = assess_run(open_run(tiny_run), Workdir(tiny_run), split="test", out=tmp_path / "out")
+    assert (summary["is_phantom"], summary["trained_on_phantom"]) == (True, True)
+    html = (tmp_path / "out" / "report.html").read_text(encoding="utf-8")
+    assert "PHANTOM – NOT PATIENT DATA" in html and ">simulated PET</th>" in html
+    assert "real PET" not in html
+    assert "PHANTOM: 4 test subjects" in printed(summary)
+    assert np.isfinite(summary["predictors"]["model"]["mae"]["mean"])

@@ -1,0 +1,29 @@
+"""What a phantom's volumes are called, on every page and picture."""
+
+import pytest
+
+from pcsa_jax.presentation.origin import name_origin, phantom_mark
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("Real PET\n", "Simulated PET\n"),
+        ("synthetic − real", "synthetic − simulated"),
+        ("MRI + real PET, given synthetic PET", "MRI + simulated PET, given synthetic PET"),
+        ("A measured PET adds to it; nobody's metabolism was measured.",
+         "A simulated PET adds to it; nobody's metabolism was measured."),
+        ("low in real", "low in simulated"),
+        ("really, `mri+real_pet`, sub-real and reality", "really, `mri+real_pet`, sub-real and reality"),
+    ],
+)  # fmt: skip
+def test_real_is_simulated_on_a_phantom_alone(text, expected):
+    assert name_origin(text, is_phantom=True) == expected
+    assert name_origin(text, is_phantom=False) == text
+
+
+def test_a_title_begins_with_what_is_scored_or_what_was_trained_on():
+    assert phantom_mark(is_phantom=True, trained_on_phantom=True) == "PHANTOM: "
+    assert phantom_mark(is_phantom=True) == "PHANTOM: "
+    assert phantom_mark(is_phantom=False, trained_on_phantom=True) == "PHANTOM-trained generator: "
+    assert phantom_mark(is_phantom=False) == ""
