@@ -1,7 +1,6 @@
 """The README's roads from somebody's own data to a model and back, command by command, on generated stand-ins."""
 
 import re
-import shlex
 from pathlib import Path
 
 import nibabel as nib
@@ -11,6 +10,7 @@ import pytest
 from pcsa_jax.commands import run_command
 from pcsa_jax.data.preprocessing import steps
 from pcsa_jax.preprocessing import driver
+from tests.command_lines import own_lines
 from tests.conftest import ROOT, TINY
 from tests.data import cohort_layouts
 from tests.data.test_raw_scans import fake_ants, scan  # noqa: F401 (a fixture)
@@ -26,13 +26,7 @@ SMALL = {**TINY, "data.num_folds": 2, "data.validation_fraction": 0.4, "num_epoc
 def commands(heading: str):
     """(command, words) of every line of our own under a heading of "Your own data"."""
     section = re.search(rf"^### {re.escape(heading)}\n(.*?)^##", (ROOT / "README.md").read_text(), re.M | re.S)[1]
-    for block in re.findall(r"```\n(.*?)```", section, flags=re.S):
-        for line in block.replace("\\\n", " ").splitlines():
-            words = shlex.split(line, comments=True)
-            if words[:2] in (["python", "train.py"], ["python", "evaluate.py"]):
-                yield words[1].removesuffix(".py"), words[2:]
-            elif words[:3] == ["python", "-m", "pcsa_jax"]:
-                yield words[3], words[4:]
+    return own_lines(section)
 
 
 def travel(heading: str) -> list[str]:

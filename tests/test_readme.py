@@ -18,21 +18,15 @@ from pcsa_jax.experiment.config import TRAINING, parse_config
 from pcsa_jax.experiment.config_files import read_rows
 from pcsa_jax.experiment.words import config_words
 from pcsa_jax.studies.classification.config import CLASSIFIER
+from tests.command_lines import own_lines
 
 ROOT = Path(__file__).parents[1]
 DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 
 
 def command_lines():
-    """(command, its words) of every train.py, evaluate.py and ``python -m pcsa_jax`` line in a code block."""
     for document in DOCUMENTS:
-        for block in re.findall(r"```\w*\n(.*?)```", document.read_text(), flags=re.DOTALL):
-            for line in block.replace("\\\n", " ").splitlines():
-                words = shlex.split(line, comments=True)
-                if words[:2] in (["python", "train.py"], ["python", "evaluate.py"]):
-                    yield words[1].removesuffix(".py"), words[2:]
-                elif words[:3] == ["python", "-m", "pcsa_jax"]:
-                    yield words[3], words[4:]
+        yield from own_lines(document.read_text())
 
 
 def benchmark_lines():

@@ -8,6 +8,7 @@ from jaxtyping import Array, Float
 
 from pcsa_jax.model.convolution import Conv
 from pcsa_jax.model.patch_discriminator import PatchDiscriminator
+from pcsa_jax.model.resampling import half_edges
 from pcsa_jax.model.unet import UNetTrunk
 
 
@@ -17,10 +18,8 @@ def octants(x: Float[Array, "b x y z c"]) -> Float[Array, "b8 x2 y2 z2 c"]:
     Raises:
       ValueError: if an edge is odd.
     """
-    batch, *shape, channels = x.shape
-    if any(edge % 2 for edge in shape):
-        raise ValueError(f"octants: every edge must be even, found {tuple(shape)}")
-    nx, ny, nz = (edge // 2 for edge in shape)
+    batch, channels = x.shape[0], x.shape[-1]
+    nx, ny, nz = half_edges(x, "octants")
     blocks = x.reshape(batch, 2, nx, 2, ny, 2, nz, channels)
     return blocks.transpose(0, 1, 3, 5, 2, 4, 6, 7).reshape(8 * batch, nx, ny, nz, channels)
 

@@ -17,11 +17,22 @@ def max_pool(x: Float[Array, "b x y z c"]) -> Float[Array, "b x2 y2 z2 c"]:
     Raises:
       ValueError: if an edge is odd.
     """
-    batch, *shape, channels = x.shape
-    if any(edge % 2 for edge in shape):
-        raise ValueError(f"max_pool: every edge must be even, found {tuple(shape)}")
-    nx, ny, nz = (edge // 2 for edge in shape)
+    batch, channels = x.shape[0], x.shape[-1]
+    nx, ny, nz = half_edges(x, "max_pool")
     return x.reshape(batch, nx, 2, ny, 2, nz, 2, channels).max(axis=(2, 4, 6))
+
+
+def half_edges(x: Float[Array, "b x y z c"], subject: str) -> tuple[int, int, int]:
+    """Half of each volume's edges.
+
+    Raises:
+      ValueError: if an edge is odd; ``subject`` is the beginning of the message.
+    """
+    shape = x.shape[1:4]
+    if any(edge % 2 for edge in shape):
+        raise ValueError(f"{subject}: every edge must be even, found {tuple(shape)}")
+    nx, ny, nz = (edge // 2 for edge in shape)
+    return nx, ny, nz
 
 
 def upsample(x: Float[Array, "b x y z c"], factor: int) -> Float[Array, "b x2 y2 z2 c"]:

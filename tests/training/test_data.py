@@ -12,7 +12,6 @@ from pcsa_jax.data.cohort import read_cohort
 from pcsa_jax.data.splits import make_splits, read_splits
 from pcsa_jax.errors import UserError
 from pcsa_jax.experiment.config import parse_config
-from pcsa_jax.experiment.workdir import Workdir
 from pcsa_jax.training.train import train
 from tests.conftest import SIZE
 from tests.data.cohort_layouts import visits, write_caps
@@ -22,11 +21,6 @@ from tests.training import quick_training
 @pytest.fixture(autouse=True)
 def quick(monkeypatch):
     quick_training.install(monkeypatch)
-
-
-@pytest.fixture
-def workdir(tmp_path):
-    return Workdir(tmp_path / "run")
 
 
 def test_what_was_read_is_written_down(tiny_config, workdir):

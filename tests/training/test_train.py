@@ -1,7 +1,6 @@
 """The training loop end to end: exact resume, clean stop, no test subject read, nothing written by a mistake."""
 
 import json
-import os
 import signal
 import subprocess
 import sys
@@ -18,10 +17,10 @@ from pcsa_jax.experiment.config import flatten, parse_config, read_config
 from pcsa_jax.experiment.workdir import Workdir
 from pcsa_jax.training import train as training
 from pcsa_jax.training.checkpoints import Checkpoints, state_hash
-from pcsa_jax.training.metrics_log import MetricsLog
 from pcsa_jax.training.train import Outcome, train
 from tests.conftest import ROOT, SIZE
 from tests.training import quick_training
+from tests.training.quick_training import signal_after
 
 STEPS = 12  # 4 epochs of 3 steps; scores and checkpoints after steps 6 and 12
 
@@ -30,11 +29,6 @@ STEPS = 12  # 4 epochs of 3 steps; scores and checkpoints after steps 6 and 12
 def quick(monkeypatch):
     """A step without networks: what is claimed is about the loop around it."""
     quick_training.install(monkeypatch)
-
-
-@pytest.fixture
-def workdir(tmp_path):
-    return Workdir(tmp_path / "run")
 
 
 def final_state(config, workdir):
@@ -53,18 +47,6 @@ def without_clock(row):
 
 def content(folder):
     return {str(p.relative_to(folder)): p.read_bytes() for p in sorted(folder.rglob("*")) if p.is_file()}
-
-
-def signal_after(monkeypatch, step, number=signal.SIGTERM):
-    """Sends a signal to this process when the row of ``step`` is written."""
-    write = MetricsLog.write
-
-    def write_and_signal(self, row_step, epoch, values):
-        write(self, row_step, epoch, values)
-        if row_step == step:
-            os.kill(os.getpid(), number)
-
-    monkeypatch.setattr(MetricsLog, "write", write_and_signal)
 
 
 @pytest.fixture(scope="module")

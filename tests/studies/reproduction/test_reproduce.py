@@ -2,7 +2,6 @@
 
 import json
 import os
-import signal
 import sys
 from pathlib import Path
 
@@ -18,7 +17,6 @@ from pcsa_jax.experiment.workdir import Workdir
 from pcsa_jax.studies.reproduction import reproduce as module
 from pcsa_jax.studies.reproduction import runner
 from pcsa_jax.studies.reproduction.rowsets import TARGETS, row_sets, rows_of
-from pcsa_jax.training.metrics_log import MetricsLog
 from tests.studies.reproduction import quick_reproduction
 from tests.studies.reproduction.quick_reproduction import ROWS, words
 from tests.training import quick_training
@@ -133,15 +131,9 @@ def check_checkpoints(out):
 
 @pytest.mark.usefixtures("quick")
 def test_a_signal_stops_it_before_anybody_is_tested_and_the_same_command_goes_on(cohort, tmp_path, phases, monkeypatch):
-    out, write = tmp_path / "out", MetricsLog.write
+    out = tmp_path / "out"
     with monkeypatch.context() as patch:
-
-        def write_and_signal(self, step, epoch, values):
-            write(self, step, epoch, values)
-            if step == 1:
-                os.kill(os.getpid(), signal.SIGTERM)
-
-        patch.setattr(MetricsLog, "write", write_and_signal)
+        quick_training.signal_after(patch, 1)
         assert reproduce(words(cohort, out)) == 143
     assert {phase for phase, _ in phases} == {("train", out / "runs" / "pcsa" / "seed0" / "fold0")}
     assert not (out / "fig3").exists()

@@ -1,6 +1,5 @@
 """Runs one after another: finished ones stay, stopped ones go on, a failed one stops no other."""
 
-import os
 import signal
 
 import pytest
@@ -10,7 +9,6 @@ from pcsa_jax.studies.reproduction import runner
 from pcsa_jax.studies.reproduction.plan import Request, make_plan
 from pcsa_jax.studies.reproduction.runner import Progress, Training, estimate_seconds, evaluate_runs, train_runs
 from pcsa_jax.training.checkpoints import Checkpoints
-from pcsa_jax.training.metrics_log import MetricsLog
 from tests.studies.reproduction import quick_reproduction
 from tests.studies.reproduction.quick_reproduction import TWO_ROWS
 from tests.training import quick_training
@@ -59,15 +57,8 @@ def test_finished_runs_are_not_run_again(plan, trained, capsys):
 
 
 def test_a_stopped_run_goes_on_and_those_after_it_wait(plan, trained, monkeypatch):
-    write = MetricsLog.write
     with monkeypatch.context() as patch:
-
-        def write_and_signal(self, step, epoch, values):
-            write(self, step, epoch, values)
-            if step == 1:
-                os.kill(os.getpid(), signal.SIGTERM)
-
-        patch.setattr(MetricsLog, "write", write_and_signal)
+        quick_training.signal_after(patch, 1)
         stopped = train_runs(plan.runs[:2])
     assert stopped == Progress({}, {}, signal.SIGTERM)
     assert trained == [("pcsa", 0)]
