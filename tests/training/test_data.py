@@ -66,7 +66,7 @@ def test_a_run_on_people_records_that_too(tiny_words, tmp_path, workdir):
     caps = write_caps(tmp_path / "caps", (*seven, *more))
     words = {"data.root": caps, "num_epochs": 1, "data.num_folds": 2, "data.validation_fraction": 0.4}
     train(parse_config(tiny_words(words)), workdir)
-    assert recorded_cohort(workdir) == {"name": "caps", "is_phantom": False}
+    assert recorded_cohort(workdir) == {"name": "Stand-in", "is_phantom": False}
 
 
 @pytest.mark.parametrize("resident_gib", [4.0, 0.0])
