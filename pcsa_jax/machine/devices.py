@@ -30,6 +30,11 @@ class Devices:
     def __len__(self) -> int:
         return self.mesh.size
 
+    @property
+    def have_own_memory(self) -> bool:
+        """Whether a copy on the devices is anywhere else than in the host's memory."""
+        return self.mesh.devices.flat[0].platform != "cpu"
+
     def replicate(self, tree: Any) -> Any:
         """A copy of every host array on every device. All processes must hold the same."""
         return jax.tree.map(lambda array: self._place(array.shape, REPLICATED, lambda index: array[index]), tree)
