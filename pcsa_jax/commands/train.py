@@ -18,6 +18,7 @@ import argparse
 from pathlib import Path
 
 from pcsa_jax.commands import config_words
+from pcsa_jax.machine.garbage import seldom_collected
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -32,6 +33,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
 
 
+@seldom_collected()
 def run(arguments: argparse.Namespace) -> int:
     from pcsa_jax.experiment.config import parse_config
 

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
@@ -64,8 +65,9 @@ class Adam(NamedTuple):
     weight_decay: Float[Array, ""] | None
 
     def init(self, params: Any) -> Any:
-        """The state before the first update, of optax's types."""
-        return self._transformation().init(params)
+        """The state before the first update, of optax's types; nothing is computed, as all of it starts at 0."""
+        shapes = jax.eval_shape(self._transformation().init, params)
+        return jax.tree.map(lambda leaf: jnp.zeros(leaf.shape, leaf.dtype), shapes)
 
     def update(self, gradient: Any, state: Any, params: Any) -> tuple[Any, Any]:
         """What is to be added to ``params``, and the next state."""

@@ -1,7 +1,7 @@
 """What runs on the devices: the training step and the validation scores, each one program for any number of devices."""
 
 from collections.abc import Callable
-from functools import partial
+from functools import cache, partial
 from typing import Any, NamedTuple
 
 import flax.linen as nn
@@ -47,12 +47,17 @@ class Programs(NamedTuple):
 
 def gan_programs(name: str, experiment: Experiment, devices: Devices, *, micro_batches: int) -> Programs:
     """The programs of a generator and its discriminator."""
-    mask = devices.replicate(brain_mask(Grid(experiment.size)))
     scores = compile_validation(experiment, devices)
+
+    @cache
+    def mask() -> jax.Array:
+        # Resampled when it is first asked for: the first step need not wait for it.
+        return devices.replicate(brain_mask(Grid(experiment.size)))
+
     return Programs(
         name=name,
         step=compile_step(experiment, devices, micro_batches=micro_batches),
-        validate=lambda state, batch: scores(state.params.generator, batch, mask),
+        validate=lambda state, batch: scores(state.params.generator, batch, mask()),
         batch=Batch,
         multiple=len(devices) * micro_batches,
         best=BEST_METRIC,
