@@ -18,6 +18,7 @@ import argparse
 from pathlib import Path
 
 from pcsa_jax.commands.rows import rows_help
+from pcsa_jax.machine.garbage import seldom_collected
 
 
 def epilog() -> str:
@@ -42,6 +43,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
 
 
+@seldom_collected()
 def run(arguments: argparse.Namespace) -> int:
     import pcsa_jax
 

@@ -4,11 +4,10 @@ from typing import NamedTuple
 
 import flax.linen as nn
 import jax.numpy as jnp
-import optax
 from ml_collections import ConfigDict
 
 from pcsa_jax.experiment.systems import SYSTEMS
-from pcsa_jax.model.optimizer import adam
+from pcsa_jax.model.optimizer import Adam, adam
 from pcsa_jax.model.state import GANState, Nets, initial_state
 from pcsa_jax.model.step import JointLoss, joint_loss
 from pcsa_jax.model.translation import Translate
@@ -26,7 +25,7 @@ class Experiment(NamedTuple):
     """
 
     modules: Nets[nn.Module]
-    optimizers: Nets[optax.GradientTransformation]
+    optimizers: Nets[Adam]
     loss: JointLoss
     translate: Translate
     dtype: jnp.dtype

@@ -4,10 +4,15 @@ import hashlib
 import os
 import platform
 import stat
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import filelock
 import jax
+from jax.experimental.compilation_cache import compilation_cache
 
 from pcsa_jax.machine.cache import cache_folder
 from pcsa_jax.machine.progress import console
@@ -18,6 +23,9 @@ MAX_BYTES = 2**30
 MIN_COMPILE_S = 0.5
 """What compiles faster is not kept: reading it back would gain little."""
 
+LONG_S = 1.0
+"""A longer wait for the compiler is said."""
+
 LOCK_TIMEOUT_S = 10.0
 _ENTRY, _LAST_USE, _LOCK = "-cache", "-atime", ".lockfile"
 """Endings and names of JAX's files in the folder (``jax/_src/lru_cache.py``)."""
@@ -27,6 +35,11 @@ _PROCESSOR_FIELDS = frozenset({
     "CPU implementer", "CPU architecture", "CPU variant", "CPU part", "Features",  # Arm
 })  # fmt: skip
 """Lines of /proc/cpuinfo that say which instructions there are; the others change with time or from core to core."""
+
+
+_CACHE_DIR, _MIN_COMPILE, _MAX_SIZE = (
+    "jax_compilation_cache_dir", "jax_persistent_cache_min_compile_time_secs", "jax_compilation_cache_max_size",
+)  # fmt: skip
 
 
 def keep_compiled_programs() -> Path | None:
@@ -52,12 +65,49 @@ def keep_compiled_programs() -> Path | None:
             "your own, or JAX_ENABLE_COMPILATION_CACHE=false to silence this."
         )
         return None
-    limits = {"jax_persistent_cache_min_compile_time_secs": MIN_COMPILE_S, "jax_compilation_cache_max_size": MAX_BYTES}
-    for name, value in limits.items():
+    for name, value in {_MIN_COMPILE: MIN_COMPILE_S, _MAX_SIZE: MAX_BYTES}.items():
         if name.upper() not in os.environ:
             jax.config.update(name, value)
-    jax.config.update("jax_compilation_cache_dir", str(folder))
+    jax.config.update(_CACHE_DIR, str(folder))
+    # JAX looks once, at the first program that it compiles: without this a process that has compiled something already
+    # would go on without a cache.
+    compilation_cache.reset_cache()
     return folder
+
+
+def compile_patiently(lowered: jax.stages.Lowered, what: str) -> Callable[..., Any]:
+    """The program compiled or read from the cache, and the user told on stderr where that takes a while.
+
+    For use as a library: the cache is on while this compiles, and afterwards JAX's settings are the caller's again.
+
+    Args:
+      lowered: what ``jax.jit(function).lower(...)`` returns.
+      what: of the program, for the user.
+    """
+    with _caller_s_settings() as folder:
+        folder = folder or (jax.config.jax_enable_compilation_cache and jax.config.jax_compilation_cache_dir)
+        kept = f"kept in {folder} for the next time" if folder else "not kept"
+        notice = threading.Timer(LONG_S, console.print, [f"Compiling {what} ({kept})"], {"markup": False})
+        notice.daemon = True
+        notice.start()
+        try:
+            return lowered.compile()
+        finally:
+            notice.cancel()
+
+
+@contextmanager
+def _caller_s_settings() -> Iterator[Path | None]:
+    """The cache as :func:`keep_compiled_programs` turns it on, and off again at the end."""
+    before = {name: getattr(jax.config, name) for name in (_CACHE_DIR, _MIN_COMPILE, _MAX_SIZE)}
+    folder = keep_compiled_programs()
+    try:
+        yield folder
+    finally:
+        if folder is not None:
+            for name, value in before.items():
+                jax.config.update(name, value)
+            compilation_cache.reset_cache()
 
 
 def processor_name() -> str:

@@ -1,6 +1,7 @@
 """The devices of all processes as one mesh: the state on each of them, the rows of a batch shared out among them."""
 
 import dataclasses
+import functools
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -9,8 +10,21 @@ import numpy as np
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
 AXIS = "data"
+CPU_OPTIONS = {"xla_cpu_use_fusion_emitters": False}
+"""For XLA:CPU's compiler. Its newer way of making loops starts MLIR for each of about a thousand loops of a training
+step, which is 40 % of the time to compile it, and the loops are no faster (docs/decisions.md)."""
 REPLICATED, SHARED = PartitionSpec(), PartitionSpec(AXIS)
 """A copy on every device; the leading axis cut into equal parts, one a device."""
+
+
+@functools.cache
+def cpu_options() -> dict[str, Any] | None:
+    """:data:`CPU_OPTIONS`, or None where this version of XLA has them no more."""
+    try:
+        jax.jit(lambda: 0, compiler_options=CPU_OPTIONS).lower().compile()
+    except jax.errors.JaxRuntimeError:
+        return None
+    return CPU_OPTIONS
 
 
 @dataclasses.dataclass(frozen=True)
@@ -29,6 +43,11 @@ class Devices:
 
     def __len__(self) -> int:
         return self.mesh.size
+
+    @property
+    def have_own_memory(self) -> bool:
+        """Whether a copy on the devices is anywhere else than in the host's memory."""
+        return self.mesh.devices.flat[0].platform != "cpu"
 
     def replicate(self, tree: Any) -> Any:
         """A copy of every host array on every device. All processes must hold the same."""
@@ -62,4 +81,4 @@ class Devices:
         # gradients, which the partitioner would serve by gathering the whole batch on every device. The replication
         # check does not see through them either, so it is off; what leaves as REPLICATED has gone through a psum.
         mapped = jax.shard_map(function, mesh=self.mesh, in_specs=inputs, out_specs=outputs, check_vma=False)
-        return jax.jit(mapped, donate_argnums=donated)
+        return jax.jit(mapped, donate_argnums=donated, compiler_options=None if self.have_own_memory else cpu_options())

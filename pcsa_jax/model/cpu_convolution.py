@@ -22,6 +22,9 @@ from jaxtyping import Array, Float
 FEW = 2
 """Up to this many channels count as few."""
 
+LONGEST_SUM = 9
+"""Up to so many terms a sum of shifted volumes is one fast loop."""
+
 LARGE = 32**3
 """Volumes of so many voxels go through one at a time."""
 
@@ -77,7 +80,8 @@ def convolution(x: Float[Array, "b x y z c"], kernel: Float[Array, "k1 k2 k3 c f
     """Cross-correlation with stride 1 and zero padding ("SAME"); kernel edges are odd."""
     channels, features = kernel.shape[3:]
     if channels <= FEW and kernel.shape[0] <= 5:
-        return _sum_of_shifts(x, kernel)
+        is_short = math.prod(kernel.shape[1:4]) <= LONGEST_SUM
+        return _sum_of_shifts(x, kernel) if is_short else _taps_as_channels(x, kernel)
     if features <= FEW and channels > 1:
         return _spread_over_taps(x, kernel)
     rewrite = _spread_along_x if channels == 1 else _tiled
@@ -210,6 +214,15 @@ def _sum_of_shifts(x: Array, kernel: Array) -> Array:
         return total + part, None
 
     return lax.scan(add_tap, jnp.zeros((batch, *shape, features)), (jnp.arange(ex), kernel))[0]
+
+
+def _taps_as_channels(x: Array, kernel: Array) -> Array:
+    """Few input channels, many taps: the slabs around each slab are its channels in one 2-D convolution."""
+    (batch, nx, ny, nz, channels), (edge, *plane, _, features) = x.shape, kernel.shape
+    padded = _pad(x, (edge,))
+    slabs = jnp.concatenate([padded[:, i : i + nx] for i in range(edge)], axis=-1).reshape(-1, ny, nz, edge * channels)
+    found = _plane_convolution(slabs, jnp.moveaxis(kernel, 0, 2).reshape(*plane, edge * channels, features))
+    return found.reshape(batch, nx, ny, nz, features)
 
 
 def _spread_along_x(x: Array, kernel: Array) -> Array:

@@ -27,7 +27,8 @@ def initial_params(module: nn.Module, seed: int, *inputs: jax.ShapeDtypeStruct) 
     Raises:
       ValueError: for a parameter that is neither a kernel nor known to start at 0 or 1.
     """
-    shapes = jax.eval_shape(module.init, jax.random.key(0), *inputs)["params"]
+    key = jax.eval_shape(jax.random.key, 0)  # its shape is enough: a real one would be one more program
+    shapes = jax.eval_shape(module.init, key, *inputs)["params"]
     leaves = jax.tree.map_with_path(lambda path, leaf: _initial_leaf(jax.tree_util.keystr(path), leaf, seed), shapes)
     return jax.device_put(leaves)
 

@@ -1,6 +1,7 @@
 """The one way from normalised maps to synthetic PET, for evaluation, exported generators and files."""
 
 import functools
+from collections.abc import Callable
 from typing import Any
 
 import flax.linen as nn
@@ -9,10 +10,27 @@ import jax.numpy as jnp
 import numpy as np
 
 from pcsa_jax.data.batches import padded
+from pcsa_jax.machine.compilation import compile_patiently
 from pcsa_jax.machine.devices import Devices
 from pcsa_jax.training.programs import compile_generation
 
-_compiled = functools.lru_cache(maxsize=8)(compile_generation)
+
+class Generation:
+    """A generator's program for each size of its volumes, compiled when it is first called with that size."""
+
+    def __init__(self, module: nn.Module, devices: Devices, *, dtype: jnp.dtype):
+        self._program = compile_generation(module, devices, dtype=dtype)
+        self._compiled: dict[tuple[int, ...], Callable[..., Any]] = {}
+
+    def __call__(self, params: Any, mri: jax.Array) -> jax.Array:
+        if mri.shape not in self._compiled:
+            lowered = self._program.lower(params, mri)
+            what = f"the generator for {' x '.join(map(str, mri.shape[1:4]))} voxels"
+            self._compiled[mri.shape] = compile_patiently(lowered, what)
+        return self._compiled[mri.shape](params, mri)
+
+
+_generation = functools.lru_cache(maxsize=8)(Generation)
 """One program for all generators of one architecture: folds and seeds differ in their parameters only."""
 
 
@@ -25,7 +43,7 @@ class Inference:
 
     def __init__(self, module: nn.Module, params: Any, *, dtype: jnp.dtype):
         self._devices = Devices.of(jax.local_devices())
-        self._generate = _compiled(module, self._devices, dtype=dtype)
+        self._generate = _generation(module, self._devices, dtype=dtype)
         self._params = self._devices.replicate(jax.tree.map(np.asarray, params))
         self.batch_size = len(self._devices)
 

@@ -79,7 +79,8 @@ class Loop:
     ):
         self._config, self._programs, self._plan, self._data = config, programs, plan, data
         self._devices, self._record = devices, record
-        source = feed.resident if data.is_resident else feed.streamed
+        # A copy beside the cohort in the same memory would gain nothing, and gathering from it is one more program.
+        source = feed.resident if data.is_resident and devices.have_own_memory else feed.streamed
         self._load = source(data.train, devices, multiple=programs.multiple, batch=programs.batch)
         self._load_validation = feed.streamed(data.validation, devices, multiple=len(devices), batch=programs.batch)
         self._pending: list[tuple[int, dict[str, jax.Array]]] = []

@@ -1,14 +1,32 @@
 """The record of a training: ``metrics.jsonl`` (the source of truth) and TensorBoard event files."""
 
+import contextlib
 import json
-from collections.abc import Mapping
+import sys
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from tensorboardX import SummaryWriter
-
 from pcsa_jax.data.files import finite_or_none, write_text
+
+
+@contextlib.contextmanager
+def _without_torch() -> Iterator[None]:
+    """Where PyTorch is installed and not imported, an import of it inside fails as if it were not installed."""
+    if "torch" in sys.modules:
+        yield
+        return
+    sys.modules["torch"] = None
+    try:
+        yield
+    finally:
+        del sys.modules["torch"]
+
+
+# TensorBoard's writer imports PyTorch where it finds it, for tensors that it might be given: seconds of every start.
+with _without_torch():
+    from tensorboardX import SummaryWriter
 
 
 class MetricsLog:

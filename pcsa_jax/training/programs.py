@@ -1,20 +1,22 @@
 """What runs on the devices: the training step and the validation scores, each one program for any number of devices."""
 
 from collections.abc import Callable
-from functools import partial
+from functools import cache, partial
 from typing import Any, NamedTuple
 
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from pcsa_jax.data.grid import Grid
 from pcsa_jax.data.regions import brain_mask
 from pcsa_jax.experiment.build import Experiment
 from pcsa_jax.machine.devices import AXIS, REPLICATED, SHARED, Devices
 from pcsa_jax.model.metrics import mae, psnr
+from pcsa_jax.model.optimizer import Adam
 from pcsa_jax.model.ssim import ssim
-from pcsa_jax.model.state import GANState
+from pcsa_jax.model.state import GANState, Nets
 from pcsa_jax.model.step import Batch, generate, train_step
 from pcsa_jax.training.checkpoints import BEST_METRIC, State
 
@@ -45,12 +47,17 @@ class Programs(NamedTuple):
 
 def gan_programs(name: str, experiment: Experiment, devices: Devices, *, micro_batches: int) -> Programs:
     """The programs of a generator and its discriminator."""
-    mask = devices.replicate(brain_mask(Grid(experiment.size)))
     scores = compile_validation(experiment, devices)
+
+    @cache
+    def mask() -> jax.Array:
+        # Resampled when it is first asked for: the first step need not wait for it.
+        return devices.replicate(brain_mask(Grid(experiment.size)))
+
     return Programs(
         name=name,
         step=compile_step(experiment, devices, micro_batches=micro_batches),
-        validate=lambda state, batch: scores(state.params.generator, batch, mask),
+        validate=lambda state, batch: scores(state.params.generator, batch, mask()),
         batch=Batch,
         multiple=len(devices) * micro_batches,
         best=BEST_METRIC,
@@ -62,12 +69,24 @@ def gan_programs(name: str, experiment: Experiment, devices: Devices, *, micro_b
 def compile_step(
     experiment: Experiment, devices: Devices, *, micro_batches: int
 ) -> Callable[[GANState, Batch], tuple[GANState, dict[str, jax.Array]]]:
-    """:func:`~pcsa_jax.model.step.train_step` over ``devices``; the state's memory is given up to the next."""
-    step = partial(
-        train_step, modules=experiment.modules, optimizers=experiment.optimizers, loss=experiment.loss,
-        translate=experiment.translate, dtype=experiment.dtype, micro_batches=micro_batches, axis_name=AXIS,
-    )  # fmt: skip
-    return devices.compile(step, inputs=(REPLICATED, SHARED), outputs=REPLICATED, donated=(0,))
+    """:func:`~pcsa_jax.model.step.train_step` over ``devices``; the state's memory is given up to the next.
+
+    The numbers of optimisers and loss are values for the program, not constants of it: experiments that differ in
+    these alone, in the learning rate or the length of the training among others, share one compiled program.
+    """
+
+    def step(state: GANState, batch: Batch, optimizers: Nets[Adam], weights: dict[str, jax.Array]) -> Any:
+        return train_step(
+            state, batch, modules=experiment.modules, optimizers=optimizers,
+            loss=experiment.loss._replace(weights=weights), translate=experiment.translate, dtype=experiment.dtype,
+            micro_batches=micro_batches, axis_name=AXIS,
+        )  # fmt: skip
+
+    inputs = (REPLICATED, SHARED, REPLICATED, REPLICATED)
+    program = devices.compile(step, inputs=inputs, outputs=REPLICATED, donated=(0,))
+    weights = {name: np.float32(weight) for name, weight in experiment.loss.weights.items()}
+    numbers = devices.replicate((experiment.optimizers, weights))
+    return lambda state, batch: program(state, batch, *numbers)
 
 
 def compile_validation(

@@ -13,6 +13,7 @@ from pcsa_jax.experiment.config import TRAINING, Schema, check_resumable, read_c
 from pcsa_jax.experiment.environment import describe_environment
 from pcsa_jax.experiment.workdir import Workdir
 from pcsa_jax.machine.devices import Devices
+from pcsa_jax.machine.garbage import seldom_collected
 from pcsa_jax.machine.processes import on_main, together
 from pcsa_jax.machine.progress import console
 from pcsa_jax.training.checkpoints import State
@@ -32,6 +33,7 @@ def train(config: ConfigDict, workdir: Workdir) -> Outcome:
       UserError: for a mistake in the config, the cohort or the folder, or if a loss becomes NaN or infinite.
     """
     with contextlib.ExitStack() as held:
+        held.enter_context(seldom_collected())
         is_resume, changes = on_main(lambda: enter(config, workdir, held))
         data = load_training_data(config, workdir, is_resume=is_resume)
         plan = together(lambda: Plan.of(config, len(data.train.mri)))

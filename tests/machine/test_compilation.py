@@ -13,6 +13,8 @@ import pytest
 
 from pcsa_jax.machine import compilation
 from pcsa_jax.machine.compilation import MAX_BYTES, MIN_COMPILE_S, keep_compiled_programs, processor_name
+from pcsa_jax.synthesis.export import export_generator
+from pcsa_jax.training.trained import open_run
 from tests.conftest import ROOT
 
 OPTIONS = (
@@ -201,3 +203,78 @@ def test_a_second_process_compiles_nothing_and_computes_the_same_bits(tiny_words
     assert {path.name for path in folder.glob("*-cache")} == entries
     assert "cache_misses" not in warm
     assert warm_rows == cold_rows
+    # Another length, rate, weight and number of subjects: 4 train and 4 validate in place of 6 and 2.
+    others = {
+        "num_epochs": 5, "data.validation_fraction": 0.5, "generator_optimizer.learning_rate": 3e-3,
+        "generator_optimizer.schedule": "one_cycle", "loss.ms_ssim": 0.2,
+    }  # fmt: skip
+    other, other_rows = train_and_count(tiny_words(others), tmp_path / "other", tmp_path / "cache")
+    assert other["cache_hits"] == cold["cache_misses"] and "cache_misses" not in other
+    assert {path.name for path in folder.glob("*-cache")} == entries
+    assert (cold_rows[-1]["step"], other_rows[-1]["step"]) == (6, 10)
+
+
+LIBRARY = """
+import json, sys
+import numpy as np
+import pcsa_jax
+assert "jax" not in sys.modules
+import jax, jax.numpy as jnp
+from pcsa_jax.machine import compilation
+hits = []
+jax.monitoring.register_event_listener(lambda event, **_: hits.append(event.rpartition("/")[2]))
+jax.jit(lambda x: x + 1)(jnp.ones(3))  # JAX has looked for a cache and found none
+compilation.MIN_COMPILE_S = 0.0
+compilation.LONG_S = float(sys.argv[2])
+generator = pcsa_jax.load_generator(sys.argv[1])
+for _ in range(2):
+    generator(np.arange(16**3).reshape(16, 16, 16))
+names = ("jax_compilation_cache_dir", "jax_compilation_cache_max_size", "jax_persistent_cache_min_compile_time_secs")
+kept = [getattr(jax.config, name) for name in names]
+print(json.dumps({"hits": hits.count("cache_hits"), "misses": hits.count("cache_misses"), "settings": kept}))
+"""
+
+
+def call_generator(exported, cache, *, long_s=1e9, **environment):
+    """Calls an exported generator in a plain process; what JAX counted and has for settings, and stderr."""
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith("JAX_")}
+    done = subprocess.run(
+        [sys.executable, "-c", LIBRARY, str(exported), str(long_s)], cwd=ROOT, capture_output=True, text=True,
+        timeout=120, env=inherited | {"PCSA_JAX_CACHE": str(cache)} | environment,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout), done.stderr
+
+
+@pytest.fixture(scope="module")
+def exported(tiny_run, tmp_path_factory):
+    path = tmp_path_factory.mktemp("library") / "generator.safetensors"
+    export_generator(open_run(tiny_run), path, cohort="phantom", is_phantom=True)
+    return path
+
+
+@pytest.mark.slow
+def test_a_generator_as_a_library_uses_the_same_cache_and_leaves_jax_as_it_was(exported, tmp_path):
+    first, said = call_generator(exported, tmp_path / "cache", long_s=0.0)
+    (folder,) = (tmp_path / "cache").iterdir()
+    assert folder.name == f"compiled-{processor_name()}" and len(list(folder.glob("*-cache"))) == 1
+    assert (first["hits"], first["misses"]) == (0, 1)
+    assert first["settings"][0] is None
+    assert said == f"Compiling the generator for 16 x 16 x 16 voxels (kept in {folder} for the next time)\n"
+    second, said = call_generator(exported, tmp_path / "cache")
+    assert (second["hits"], second["misses"]) == (1, 0)
+    assert second["settings"] == first["settings"]
+    assert said == ""
+
+
+@pytest.mark.slow
+def test_a_user_s_own_cache_serves_the_library_too(exported, tmp_path):
+    own = tmp_path / "own"
+    environment = {"JAX_COMPILATION_CACHE_DIR": str(own), "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0"}
+    found, said = call_generator(exported, tmp_path / "cache", long_s=0.0, **environment)
+    assert found["settings"][0] == str(own) and list(own.glob("*-cache"))
+    assert f"(kept in {own} for the next time)" in said
+    assert not (tmp_path / "cache").exists()
+    off, said = call_generator(exported, tmp_path / "cache", long_s=0.0, JAX_ENABLE_COMPILATION_CACHE="false")
+    assert (off["hits"], off["misses"]) == (0, 0) and not (tmp_path / "cache").exists()
+    assert said == "Compiling the generator for 16 x 16 x 16 voxels (not kept)\n"

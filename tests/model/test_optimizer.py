@@ -22,6 +22,25 @@ def updates(gradients, params=None, **changes):
     return found
 
 
+OPTAX = {
+    "constant": lambda rate, num_steps: optax.constant_schedule(rate),
+    "cosine": optax.cosine_decay_schedule,
+    "one_cycle": lambda rate, num_steps: optax.cosine_onecycle_schedule(
+        num_steps, rate, pct_start=0.2, div_factor=10, final_div_factor=100
+    ),
+}
+
+
+@pytest.mark.parametrize("num_steps", [2, 3, 4, 7, 100, 1092])
+@pytest.mark.parametrize("name", SCHEDULES)
+def test_schedules_are_optax_s_at_every_step(name, num_steps):
+    steps = jnp.arange(num_steps + 3)
+    expected = OPTAX[name](0.1, num_steps)
+    found = jax.jit(jax.vmap(SCHEDULES[name](0.1, num_steps)))(steps)
+    assert found.dtype == jnp.float32
+    np.testing.assert_allclose(found, [float(expected(step)) for step in steps], rtol=1e-6, atol=2e-8)
+
+
 @pytest.mark.parametrize(
     ("schedule", "values"),
     [
@@ -35,6 +54,39 @@ def test_schedule_values(schedule, values):
     rate = SCHEDULES[schedule](0.1, 100)
     for step, value in values.items():
         np.testing.assert_allclose(rate(step), value, rtol=2e-3, atol=1e-9)
+
+
+def test_the_state_is_that_of_optax():
+    # Checkpoints name their arrays by the state's paths: those written with optax's own optimiser must open.
+    params = {"a": jnp.ones(2), "b": jnp.ones((3, 1))}
+    for clip in (0.0, 0.5):
+        before = optax.clip_by_global_norm(clip) if clip else optax.identity()
+        reference = optax.flatten(optax.chain(before, optax.adam(optax.constant_schedule(0.1))))
+        found, expected = (
+            jax.tree.leaves_with_path(optimizer.init(params))
+            for optimizer in (adam(**DEFAULTS | {"gradient_clip": clip}), reference)
+        )
+        assert [(path, leaf.shape, leaf.dtype) for path, leaf in found] == [
+            (path, leaf.shape, leaf.dtype) for path, leaf in expected
+        ]
+
+
+def test_numbers_are_values_of_the_program():
+    params = jnp.zeros(3)
+
+    def program(**changes):
+        optimizer = adam(**DEFAULTS | changes)
+        step = jax.jit(lambda optimizer, state, gradient: optimizer.update(gradient, state, params))
+        return step.lower(optimizer, optimizer.init(params), params).as_text()
+
+    plain = program()
+    for changes in (
+        {"learning_rate": 0.3}, {"num_steps": 7}, {"b1": 0.5}, {"b2": 0.9}, {"schedule": "cosine"},
+        {"schedule": "one_cycle", "num_steps": 31},
+    ):  # fmt: skip
+        assert program(**changes) == plain, changes
+    assert program(gradient_clip=1.0) == program(gradient_clip=2.0) != plain
+    assert program(weight_decay=0.1) == program(weight_decay=0.2) != plain
 
 
 @pytest.mark.parametrize("schedule", SCHEDULES)

@@ -52,7 +52,11 @@ def test_a_phantom_trained_generator_says_so_wherever_it_is_shown(trained, expor
     generator = pcsa_jax.load_generator(exported)
     notice = "The generator was trained on a PHANTOM, not on people."
     assert generator.card["notice"] == notice
-    assert repr(generator) == f"<generator on 16^3 voxels, trained on phantom, step {trained.step}. {notice}>"
+    digest = generator.card["sha256"][:12]
+    assert repr(generator) == (
+        "<LoadedGenerator pcsa, row pcsa, 16^3 voxels of 12 mm, trained on phantom, best checkpoint at step "
+        f"{trained.step}, SHA-256 {digest}. {notice}>"
+    )
     export_generator(trained, tmp_path / "people.safetensors", cohort="hospital", is_phantom=False)
     other = pcsa_jax.load_generator(tmp_path / "people.safetensors")
     assert other.card["notice"] == "" and "PHANTOM" not in repr(other)

@@ -147,7 +147,8 @@ def test_it_says_what_it_is(tiny_run, exported):
         f"SHA-256 {digest}>"
     )
     name = "pcsa_jax phantom: simulated grey-matter maps and FDG-PET"
-    assert f"trained on {name} (PHANTOM), best" in repr(of_run) and digest in repr(of_run)
+    assert f"trained on {name}, best" in repr(of_run) and digest in repr(of_run)
+    assert repr(of_run).endswith("The generator was trained on a PHANTOM, not on people.>")
 
 
 @pytest.mark.parametrize(

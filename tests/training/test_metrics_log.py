@@ -2,10 +2,14 @@
 
 import json
 import math
+import os
+import subprocess
+import sys
 
 import pytest
 
 from pcsa_jax.training.metrics_log import MetricsLog, read_metrics
+from tests.conftest import ROOT
 
 
 def open_log(folder, resume_step=0):
@@ -79,3 +83,12 @@ def test_broken_line_within_the_log_is_an_error(tmp_path):
     log.write_text('{"step": 1}\n{"st\n{"step": 2}\n', encoding="utf-8")
     with pytest.raises(ValueError, match="line 2: expected one JSON object"):
         read_metrics(log)
+
+
+def test_the_writer_does_not_import_pytorch(tmp_path):
+    (tmp_path / "torch.py").write_text("raise SystemExit('PyTorch was imported')")
+    code = "import sys; import pcsa_jax.training.metrics_log; assert 'torch' not in sys.modules; import torch"
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join([str(tmp_path), str(ROOT)])}
+    done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True)
+    # Only the last import, the program's own, finds it.
+    assert (done.returncode, done.stderr) == (1, "PyTorch was imported\n")

@@ -39,8 +39,13 @@ def read_origin(cohort: Cohort) -> Origin | None:
     if not cohort.is_phantom:
         return None
     folder = cohort.root if cohort.root.is_dir() else cohort.root.parent
-    content = json.loads((folder / "dataset_description.json").read_bytes().decode("utf-8-sig"))
-    found = re.search(r"Model (\S+), seed (\d+)", str(content["GeneratedBy"][0].get("Description", "")))
+    path = folder / "dataset_description.json"
+    if not path.is_file():  # volumes of a phantom in somebody's own table
+        return None
+    content = json.loads(path.read_bytes().decode("utf-8-sig"))
+    found = re.search(
+        r"Model (\S+), seed (\d+)", str(next(iter(content.get("GeneratedBy") or [{}])).get("Description", ""))
+    )
     return Origin(found[1], int(found[2])) if found else None
 
 

@@ -9,7 +9,6 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 import numpy as np
-import optax
 from ml_collections import ConfigDict
 
 from pcsa_jax.data.batches import padded
@@ -26,7 +25,7 @@ from pcsa_jax.model.classifier_step import (
     logits_of,
     validation_scores,
 )
-from pcsa_jax.model.optimizer import adam
+from pcsa_jax.model.optimizer import Adam, adam
 from pcsa_jax.studies.classification.arms import ARMS
 from pcsa_jax.studies.classification.config import ARM
 from pcsa_jax.studies.classification.visits import Visits
@@ -48,7 +47,7 @@ class Parts(NamedTuple):
 
 
 class Recipe(NamedTuple):
-    """Everything static about the training of an arm; arms of equal recipes share their compiled programs.
+    """How an arm is trained; arms of one network share their compiled programs, whatever the numbers.
 
     Attributes:
       module, class_weights, dtype: see :func:`pcsa_jax.model.classifier_step.classifier_step`.
@@ -60,7 +59,7 @@ class Recipe(NamedTuple):
     dtype: jnp.dtype
     optimizer: tuple[tuple[str, Any], ...]
 
-    def build_optimizer(self) -> optax.GradientTransformation:
+    def build_optimizer(self) -> Adam:
         return adam(**dict(self.optimizer))
 
     def initial_state(self, *, seed: int, size: int) -> ClassifierState:
@@ -113,11 +112,13 @@ def train_arm(
 
 def classifier_programs(name: str, recipe: Recipe, devices: Devices) -> Programs:
     """What the loop runs, and how it speaks of it."""
-    step, validate = _compile_training(recipe, devices)
+    step, validate = _compile_training(recipe.module, devices, dtype=recipe.dtype)
+    class_weights = ClassWeights(*map(np.float32, recipe.class_weights))
+    optimizer, class_weights = devices.replicate((recipe.build_optimizer(), class_weights))
     return Programs(
         name=name,
-        step=step,
-        validate=validate,
+        step=lambda state, batch: step(state, batch, optimizer, class_weights),
+        validate=lambda state, batch: validate(state, batch, class_weights),
         batch=LabelledBatch,
         multiple=len(devices),
         best=BEST,
@@ -127,18 +128,25 @@ def classifier_programs(name: str, recipe: Recipe, devices: Devices) -> Programs
 
 
 @functools.lru_cache(maxsize=4)
-def _compile_training(recipe: Recipe, devices: Devices) -> tuple[Callable[..., Any], Callable[..., Any]]:
-    """The step and the validation scores' sums."""
-    network = {"module": recipe.module, "class_weights": recipe.class_weights, "dtype": recipe.dtype}
-    step = functools.partial(classifier_step, **network, optimizer=recipe.build_optimizer(), axis_name=AXIS)
+def _compile_training(
+    module: nn.Module, devices: Devices, *, dtype: jnp.dtype
+) -> tuple[Callable[..., Any], Callable[..., Any]]:
+    """The step and the validation scores' sums; the numbers that differ between arms and folds are arguments."""
+    network = {"module": module, "dtype": dtype}
 
-    def sums(state: ClassifierState, batch: LabelledBatch) -> dict[str, jax.Array]:
-        scores = validation_scores(state.params, batch, **network)
+    def step(state: ClassifierState, batch: LabelledBatch, optimizer: Adam, class_weights: ClassWeights) -> Any:
+        return classifier_step(
+            state, batch, **network, optimizer=optimizer, class_weights=class_weights, axis_name=AXIS
+        )  # fmt: skip
+
+    def sums(state: ClassifierState, batch: LabelledBatch, class_weights: ClassWeights) -> dict[str, jax.Array]:
+        scores = validation_scores(state.params, batch, **network, class_weights=class_weights)
         return jax.lax.psum({name: (batch.weight * values).sum() for name, values in scores.items()}, AXIS)
 
+    rows = (REPLICATED, SHARED)
     return (
-        devices.compile(step, inputs=(REPLICATED, SHARED), outputs=REPLICATED, donated=(0,)),
-        devices.compile(sums, inputs=(REPLICATED, SHARED), outputs=REPLICATED),
+        devices.compile(step, inputs=(*rows, REPLICATED, REPLICATED), outputs=REPLICATED, donated=(0,)),
+        devices.compile(sums, inputs=(*rows, REPLICATED), outputs=REPLICATED),
     )
 
 

@@ -5,16 +5,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from pcsa_jax.data import lesions
 from pcsa_jax.data.grid import Grid
-from pcsa_jax.data.lesions import (
-    DEPTHS,
-    PLACES,
-    change_outside,
-    lesion_uptake,
-    lesion_weights,
-    lower,
-    measured_depth,
-)
+from pcsa_jax.data.lesions import DEPTHS, PLACES
 from pcsa_jax.data.regions import brain_mask
 from pcsa_jax.evaluation.summary import predictor_labels
 from pcsa_jax.presentation.statistics import describe, resampling_weights
@@ -55,15 +48,18 @@ def lesion_rows(
       ``error``.
     """
     before, brain, rows = outputs["", 0.0], brain_mask(grid), []
-    for place, weight in lesion_weights(grid).items():
+    for place, weight in lesions.lesion_weights(grid).items():
         for kind in KINDS:
             for depth in DEPTHS:
                 after = outputs[place, depth] if kind == "mri" and depth else before
-                real, synthetic = lesion_uptake(lower(pet, weight, depth), weight), lesion_uptake(after, weight)
+                real, synthetic = (
+                    lesions.lesion_uptake(lesions.lower(pet, weight, depth), weight),
+                    lesions.lesion_uptake(after, weight),
+                )
                 rows.append({
                     "place": place, "kind": kind, "depth": depth,
-                    "response": measured_depth(before, after, weight),
-                    "outside": change_outside(before, after, weight, brain),
+                    "response": lesions.measured_depth(before, after, weight),
+                    "outside": lesions.change_outside(before, after, weight, brain),
                     "real": real, "synthetic": synthetic, "error": synthetic - real,
                 })  # fmt: skip
     return rows
@@ -75,7 +71,7 @@ def planted_changes(
     """The change that the deepest lesion with an MRI correlate makes in the real and in the synthetic PET."""
     deepest, changes = max(DEPTHS), {}
     for place in PLACES:
-        changes[f"real_{place}"] = lower(pet, weights[place], deepest) - pet
+        changes[f"real_{place}"] = lesions.lower(pet, weights[place], deepest) - pet
         changes[f"synthetic_{place}"] = outputs[place, deepest] - outputs["", 0.0]
     return changes
 
