@@ -134,7 +134,7 @@ class Outlook(NamedTuple):
         for place, rows in enumerate(groups.values(), start=1):
             run = wanted[rows[0]]
             try:
-                pace = measure_pace(run.config, num_steps=run.num_steps)
+                pace = measure_pace(run.config)
             except (jax.errors.JaxRuntimeError, MemoryError) as error:
                 reason = " ".join(str(error).split())[:100]
                 console.print(f"row {run.row}: no step could be timed ({reason}). Raise --config.micro_batches.")
