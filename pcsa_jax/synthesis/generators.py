@@ -99,7 +99,7 @@ def open_generators(sources: Sequence[Path]) -> Ensemble:
 
 def _open(source: Path) -> LoadedGenerator:
     if not source.exists():
-        raise UserError(f"--checkpoint {source}: expected a run folder or an exported file, found nothing.")
+        raise UserError(f"--generator {source}: expected a run folder or an exported file, found nothing.")
     return load_generator(source)
 
 
@@ -110,14 +110,14 @@ def _check_alike(sources: Sequence[Path], members: Sequence[LoadedGenerator]) ->
         sha256 = member.card["sha256"]
         if sha256 in seen:
             raise UserError(
-                f"--checkpoint {source}: expected different generators, found the same parameters as in "
+                f"--generator {source}: expected different generators, found the same parameters as in "
                 f"{seen[sha256]}. Give each once."
             )
         seen[sha256] = source
         for name, value in _traits(member).items():
             if value != _traits(first)[name]:
                 raise UserError(
-                    f"--checkpoint {source}: expected {name} {_traits(first)[name]} as in {sources[0]}, found {value}. "
+                    f"--generator {source}: expected {name} {_traits(first)[name]} as in {sources[0]}, found {value}. "
                     "Only generators of one grid and one normalisation can be averaged."
                 )
 

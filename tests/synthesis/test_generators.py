@@ -153,7 +153,7 @@ def test_a_run_opens_where_nothing_says_what_it_was_trained_on(tiny_run, monkeyp
 )  # fmt: skip
 def test_what_does_not_fit_is_named(files, tmp_path, change, message):
     other = changed(files[1], tmp_path, change)
-    with pytest.raises(UserError, match=f"^--checkpoint {other}: {message}") as caught:
+    with pytest.raises(UserError, match=f"^--generator {other}: {message}") as caught:
         open_generators([files[0], other])
     assert "\n" not in str(caught.value)
 
@@ -168,7 +168,7 @@ def test_the_same_generator_twice_is_refused(tiny_run, files):
 
 def test_nothing_there(tmp_path):
     with pytest.raises(
-        UserError, match="--checkpoint .*none: expected a run folder or an exported file, found nothing"
+        UserError, match="--generator .*none: expected a run folder or an exported file, found nothing"
     ):
         open_generators([tmp_path / "none"])
     with pytest.raises(UserError, match="expected a run with a config.json, found none"):
