@@ -2,6 +2,8 @@
 PYTHON ?= python3
 BIN := .venv/bin
 DEMO ?= runs/demo
+# Processes that share the tests; 0 runs them in one.
+WORKERS ?= 2
 
 # The preprocessing extra has an environment of its own: it wants older numpy and scipy, and PyTorch.
 EXTRA := .venv-preprocess/bin
@@ -19,7 +21,7 @@ demo: .venv
 	$(BIN)/python evaluate.py --workdir=$(DEMO)
 
 test: .venv
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses=$(WORKERS) --dist=worksteal
 
 .venv-preprocess: .venv requirements-preprocess.txt
 	test -x $(EXTRA)/python || $(PYTHON) -m venv .venv-preprocess
