@@ -5,6 +5,8 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 DEMO ?= runs/demo
 PIP := -m pip install --quiet --disable-pip-version-check
+# Processes that share the tests; 0 runs them in one.
+WORKERS ?= 2
 
 # The preprocessing extra has an environment of its own: it wants older numpy and scipy, and PyTorch.
 EXTRA := .venv-preprocess
@@ -35,7 +37,7 @@ demo: $(VENV)/installed
 	$(BIN)/python evaluate.py --workdir=$(DEMO)
 
 test: $(VENV)/dev
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses=$(WORKERS) --dist=worksteal
 
 $(EXTRA)/installed: requirements.txt requirements-dev.txt requirements-preprocess.txt
 	$(EXTRA)/bin/python -m pip --version >/dev/null 2>&1 || $(PYTHON) -m venv $(EXTRA)

@@ -7,6 +7,9 @@ from pathlib import Path
 import pytest
 from jaxtyping import install_import_hook
 
+from tests.compilation import hasten
+
+hasten()
 # state and step are left out: beartype does not know generic named tuples.
 CHECKED = (
     "attention", "convolution", "cycle", "discriminator", "generator", "global_local", "losses", "metrics",

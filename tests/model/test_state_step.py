@@ -13,6 +13,7 @@ from pcsa_jax.model.discriminator import Discriminator
 from pcsa_jax.model.generator import Generator
 from pcsa_jax.model.state import GANState, Nets, initial_state
 from pcsa_jax.model.step import Batch, generate, joint_loss, train_step
+from tests.compilation import optimised
 
 SIZE = 16
 MODULES = Nets(
@@ -141,6 +142,13 @@ def test_sharing_one_forward_pass_changes_nothing(stepped, batch):
         assert max(moved) > 1e-4
         for found, leaf in zip(new, wanted, strict=True):
             np.testing.assert_allclose(found, leaf, atol=2e-3 * max(moved))
+
+
+def test_the_suite_s_hasty_programs_compute_what_optimised_ones_do(stepped, batch):
+    with optimised():
+        found = jax.jit(partial(train_step, modules=MODULES, optimizers=SGD, loss=loss()))(stepped[0], batch)
+    for left, right in zip(jax.tree.leaves(found), jax.tree.leaves(stepped[1:]), strict=True):
+        np.testing.assert_allclose(left, right, rtol=1e-5, atol=1e-6)
 
 
 def filled(batch, count):

@@ -12,19 +12,22 @@ ROWS = pcsa.ROWS
 SIZE = 16
 
 
+LEVELS = 2
+"""Of the networks of other systems and of every discriminator: what is deeper only takes longer to compile."""
+
+
 def _narrow(config):
-    """A few channels in place of the row's; what makes the row stays."""
+    """A few channels and layers in place of the row's; what makes the row stays."""
     generator, discriminator = config.generator, config.discriminator
     if config.system == "pcsa":
-        generator.stages = tuple(
-            tuple((min(kernel, 3), 2) for kernel, _ in branches[:2]) for branches in generator.stages
-        )
+        generator.stages = (tuple((3, 2) for _ in generator.stages[0][:2]), ((3, 2),))
+        generator.residual_blocks = 0
         for name in ("attention_sizes", "skip_sizes"):
             generator[name] = tuple(size * SIZE // config.data.size for size in generator[name])
     for network in (generator, discriminator):
         for name, value in network.items():
             if name.endswith("features"):
-                network[name] = (2,) * len(value) if isinstance(value, tuple) else 2
+                network[name] = (2,) * min(len(value), LEVELS) if isinstance(value, tuple) else 2
     if config.system == "hgan":
         generator.blocks, generator.kernel_size = 1, 3
 
