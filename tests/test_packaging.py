@@ -233,6 +233,7 @@ def make(tmp_path):
     return make
 
 
+IN_TWO = " --numprocesses=2 --dist=worksteal"
 INSTALL = "-m pip install --quiet --disable-pip-version-check"
 
 
@@ -247,8 +248,8 @@ def test_the_demo_installs_what_it_needs_once(make):
 
 def test_the_tests_packages_come_with_the_tests(make):
     make("demo")
-    assert make("test").notes == f"{INSTALL} -r requirements-dev.txt\nran -m pytest\n"
-    assert make("lint", "test").notes == "ran check .\nran format --check .\nran -m pytest\n"
+    assert make("test").notes == f"{INSTALL} -r requirements-dev.txt\nran -m pytest{IN_TWO}\n"
+    assert make("lint", "test").notes == f"ran check .\nran format --check .\nran -m pytest{IN_TWO}\n"
 
 
 @pytest.mark.parametrize("target", ["demo", "test"])
@@ -274,5 +275,5 @@ def test_another_python_has_an_environment_of_its_own(make, tmp_path):
     refused = make("test", "PYTHON=./python3.13")
     assert refused.status != 0
     assert ".venv has Python 3.11.9, found PYTHON=./python3.13; name another folder with VENV=" in refused.errors
-    assert make("test", "PYTHON=./python3.13", "VENV=.venv-3.13").notes.endswith("ran -m pytest\n")
+    assert make("test", "PYTHON=./python3.13", "VENV=.venv-3.13").notes.endswith(f"ran -m pytest{IN_TWO}\n")
     assert (tmp_path / ".venv-3.13" / "dev").is_file()

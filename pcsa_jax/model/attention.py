@@ -8,6 +8,8 @@ import jax.numpy as jnp
 from jax import lax
 from jaxtyping import Array, Float
 
+from pcsa_jax.model.resampling import maximum
+
 CHANNEL_WEIGHTS = {
     "softmax_sigmoid": lambda scores: nn.softmax(nn.sigmoid(scores), axis=-1),
     "softmax": lambda scores: nn.softmax(scores, axis=-1),
@@ -37,7 +39,7 @@ class ChannelAttention(nn.Module):
         hidden = max(1, channels // self.reduction)
         # In float32 whatever the precision of x: a few numbers a volume that scale all others.
         scores = jnp.zeros((), jnp.float32)
-        for name, pooled in (("mean", x.mean(axis=(1, 2, 3))), ("max", x.max(axis=(1, 2, 3)))):
+        for name, pooled in (("mean", x.mean(axis=(1, 2, 3))), ("max", maximum(x, (1, 2, 3)))):
             squeezed = nn.relu(nn.Dense(hidden, dtype=jnp.float32, name=f"{name}_hidden")(pooled))
             scores = scores + nn.Dense(channels, dtype=jnp.float32, name=f"{name}_scores")(squeezed)
         return x * CHANNEL_WEIGHTS[self.weights](scores)[:, None, None, None, :].astype(x.dtype)

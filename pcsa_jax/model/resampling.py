@@ -1,5 +1,6 @@
 """Max-pooling and linear upsampling of feature volumes."""
 
+import math
 from functools import partial
 
 import jax
@@ -19,7 +20,35 @@ def max_pool(x: Float[Array, "b x y z c"]) -> Float[Array, "b x2 y2 z2 c"]:
     """
     batch, channels = x.shape[0], x.shape[-1]
     nx, ny, nz = half_edges(x, "max_pool")
-    return x.reshape(batch, nx, 2, ny, 2, nz, 2, channels).max(axis=(2, 4, 6))
+    return maximum(x.reshape(batch, nx, 2, ny, 2, nz, 2, channels), (2, 4, 6))
+
+
+@partial(jax.custom_vjp, nondiff_argnums=(1,))
+def maximum(x: Array, axes: tuple[int, ...]) -> Array:
+    """``x.max(axes)`` with a gradient that is finite whatever the compiler makes of it.
+
+    Entries that share the maximum share its gradient equally. JAX's own gradient looks for them by comparing ``x`` with
+    the maximum and divides by their number. Where a compiler computes ``x`` once more for the backward pass, rounded
+    otherwise, none may be equal, and the quotient is 0 / 0; here all entries then share the gradient.
+    """
+    return x.max(axis=axes)
+
+
+def _maximum_forward(x: Array, axes: tuple[int, ...]) -> tuple[Array, tuple[Array, Array]]:
+    found = x.max(axis=axes)
+    return found, (x, found)
+
+
+def _maximum_backward(axes: tuple[int, ...], kept: tuple[Array, Array], gradient: Array) -> tuple[Array]:
+    x, found = kept
+    is_largest = (x == jnp.expand_dims(found, axes)).astype(x.dtype)
+    count = is_largest.sum(axis=axes)
+    everybody = math.prod(x.shape[axis] for axis in axes)
+    share = gradient / jnp.where(count > 0, count, everybody)
+    return (jnp.expand_dims(share, axes) * jnp.where(jnp.expand_dims(count, axes) > 0, is_largest, 1),)
+
+
+maximum.defvjp(_maximum_forward, _maximum_backward)
 
 
 def half_edges(x: Float[Array, "b x y z c"], subject: str) -> tuple[int, int, int]:

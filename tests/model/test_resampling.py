@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
-from pcsa_jax.model.resampling import max_pool, upsample
+from pcsa_jax.model import resampling
+from pcsa_jax.model.resampling import max_pool, maximum, upsample
 
 
 def volumes(shape=(2, 4, 6, 8, 3)):
@@ -25,6 +26,22 @@ def test_max_pool_equals_flax_in_value_and_gradient():
     np.testing.assert_array_equal(found, expected)
     cotangent = volumes(found.shape)
     np.testing.assert_array_equal(pullback(cotangent)[0], expected_pullback(cotangent)[0])
+
+
+@pytest.mark.parametrize("axes", [(2, 4, 6), (1, 2, 3), (0,)])
+def test_the_gradient_of_a_maximum_is_jax_s_own_to_the_bit(axes):
+    x = jnp.round(4 * volumes((2, 2, 2, 3, 2, 2, 2))) / 4  # with ties
+    cotangent = volumes(x.max(axis=axes).shape)
+    ours, theirs = (lambda x: maximum(x, axes)), (lambda x: x.max(axis=axes))
+    found, expected = (jax.vjp(function, x)[1](cotangent)[0] for function in (ours, theirs))
+    np.testing.assert_array_equal(found, expected)
+
+
+def test_a_maximum_that_no_entry_equals_any_more_has_a_finite_gradient():
+    # What happens where the compiler computes the entries again for the backward pass, and rounds otherwise.
+    x = jnp.asarray([[1.0, 2.0], [3.0, 3.0]])
+    (gradient,) = resampling._maximum_backward((1,), (x, jnp.asarray([2.0000002, 3.0])), jnp.asarray([1.0, 1.0]))
+    np.testing.assert_array_equal(gradient, np.full((2, 2), 0.5))
 
 
 def test_equal_voxels_share_the_gradient():

@@ -167,9 +167,7 @@ def test_the_same_generator_twice_is_refused(tiny_run, files):
 
 
 def test_nothing_there(tmp_path):
-    with pytest.raises(
-        UserError, match="--generator .*none: expected a run folder or an exported file, found nothing"
-    ):
+    with pytest.raises(UserError, match="--generator .*none: expected a run folder or an exported file, found nothing"):
         open_generators([tmp_path / "none"])
     with pytest.raises(UserError, match="expected a run with a config.json, found none"):
         open_generators([tmp_path])

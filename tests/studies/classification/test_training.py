@@ -47,7 +47,8 @@ def arm_config(small_config):
 
 def test_what_can_be_told_apart_is_learnt(arm_config, tmp_path):
     train, validation, new = made_up(24, 1), made_up(9, 2), made_up(30, 3)
-    wider = {"classifier.features": (4, 8), "classifier.hidden": 16, "num_epochs": 10}
+    # A rate at which no rounding decides whether the ReLUs live.
+    wider = {"classifier.features": (4, 8), "classifier.hidden": 16, "num_epochs": 10, "optimizer.learning_rate": 3e-3}
     config, workdir = arm_config("mri+real_pet", wider), Workdir(tmp_path / "run")
     assert train_arm(config, workdir, train, validation, resident_gib=1.0) == Outcome(60, None)
     arm = TrainedArm(config, workdir, train)
