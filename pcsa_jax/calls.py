@@ -1,7 +1,7 @@
-"""The commands as Python calls: ``pcsa_jax.train("configs/demo.py", "runs/demo")``.
+"""The commands as Python calls: ``pcsa_jax.train("demo", "runs/demo")``.
 
-Each does what the command of its name does, with progress on stderr, and raises
-:class:`~pcsa_jax.errors.UserError` where the command would end with one line. Nothing heavy is imported before a call.
+Each does what the command of its name does, progress on stderr included, and raises UserError where the command would
+end with one line. Nothing heavy is imported before a call.
 """
 
 from collections.abc import Mapping, Sequence
@@ -40,7 +40,7 @@ def phantom(
       ``out``.
 
     Raises:
-      UserError: for a number that is out of range or a folder that cannot be written.
+      UserError: for a number out of range or a folder that cannot be written.
     """
     from pcsa_jax.data.phantom.cohort import write_cohort
     from pcsa_jax.machine.progress import progress
@@ -171,8 +171,8 @@ def evaluate(
     keep_compiled_programs()
     folder = Workdir(Path(workdir))
     trained = open_run(folder.root, checkpoint=checkpoint)
-    target = folder.evaluation(split) if out is None else Path(out)
-    return assess_run(trained, folder, split=split, out=target, external=external, other_people=other_people)
+    out = folder.evaluation(split) if out is None else Path(out)
+    return assess_run(trained, folder, split=split, out=out, external=external, other_people=other_people)
 
 
 def synthesize(
@@ -190,7 +190,7 @@ def synthesize(
 
     Args:
       inputs: NIfTI files, cohort folders or manifests.
-      generators: run folders (their best checkpoint) or exported files; several give their mean and SD.
+      generators: run folders (their best checkpoint) or exported files; of several, mean and SD.
       out: folder to write, outside of the inputs.
       fwhm_mm: what the maps have been smoothed with, if neither cohort nor sidecar says.
       are_raw: files are raw T1w scans (files named ``*_T1w`` always are).
@@ -239,14 +239,17 @@ def export(workdir: AnyPath, out: AnyPath, *, checkpoint: str = "best") -> dict[
 
 
 def load_generator(path: AnyPath) -> "LoadedGenerator":
-    """Opens an exported generator; needs no config file and runs no code from the file.
+    """Opens a trained generator: a function of an array on its grid, or of a path or nibabel image in MNI152 space.
+
+    Args:
+      path: run folder (its best checkpoint) or exported file; no config file is needed, no code of theirs is run.
 
     Raises:
-      UserError: if the file is missing, of another kind or version, or damaged.
+      UserError: if there is nothing, something of another kind or version, or a damaged run or file.
     """
-    from pcsa_jax.synthesis import export
+    from pcsa_jax.synthesis.export import load_generator as load
 
-    return export.load_generator(path)
+    return load(path)
 
 
 def reproduce(
@@ -287,7 +290,7 @@ def reproduce(
     from pcsa_jax.studies.reproduction import reproduce as reproduction
     from pcsa_jax.studies.reproduction.plan import Request
 
-    words = config_words(config, overrides, cohort=cohort, participants=participants)[1:]
+    _, *words = config_words(config, overrides, cohort=cohort, participants=participants)
     request = Request(target, str(config), tuple(words), folds, seeds, Path(out), classifier_config)
     return reproduction.reproduce(request, only_plan=only_plan, measure=measure)
 

@@ -98,7 +98,7 @@ def test_every_package_has_a_rank_and_one_sentence():
 @pytest.mark.parametrize("path", MODULES, ids=IDS)
 def test_imports_go_one_way(path):
     if path.parent == PACKAGE and path.stem == "__init__":
-        return  # looks names up on first use; test_front_door.py holds what it offers
+        return  # looks names up on first use; test_calls.py holds what it offers
     assert upward(room(dotted(path)), imports(path)) == set()
 
 

@@ -1,0 +1,102 @@
+"""Each command is one Python call too: what the package offers, what it costs to import, what the commands pass on."""
+
+import argparse
+import importlib
+import inspect
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+import pcsa_jax
+from pcsa_jax import calls
+from pcsa_jax.commands import COMMANDS, run_command
+from pcsa_jax.errors import UserError
+from pcsa_jax.experiment.words import config_words
+from tests.conftest import ROOT
+
+OFFERED = ["check", "evaluate", "export", "load_generator", "phantom", "reproduce", "synthesize", "train"]
+OTHERS = {"classify", "describe", "preprocess"}
+"""Commands that are a call of their stage alone."""
+
+
+def test_the_package_lists_exactly_its_calls():
+    assert dir(pcsa_jax) == OFFERED
+    assert set(OFFERED) - {"load_generator"} == set(COMMANDS) - OTHERS
+    with pytest.raises(AttributeError, match="module 'pcsa_jax' has no attribute 'fly'"):
+        _ = pcsa_jax.fly
+
+
+def test_the_name_alone_costs_nothing():
+    script = (
+        "import sys\nbefore = set(sys.modules)\nimport pcsa_jax\n"
+        "for name in dir(pcsa_jax):\n    getattr(pcsa_jax, name)\n"
+        "print(sorted({name.split('.')[0] for name in set(sys.modules) - before}))"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, cwd=ROOT, check=True)
+    loaded = set(eval(done.stdout))
+    assert not loaded & {"jax", "flax", "numpy", "nibabel", "ml_collections", "rich", "pandas", "scipy"}, loaded
+
+
+@pytest.mark.parametrize("name", OFFERED)
+def test_each_call_is_typed_and_documented(name):
+    call = getattr(pcsa_jax, name)
+    signature = inspect.signature(call)
+    assert signature.return_annotation is not inspect.Signature.empty
+    assert all(p.annotation is not inspect.Parameter.empty for p in signature.parameters.values())
+    documented = inspect.getdoc(call)
+    assert "UserError" in documented
+    assert all(parameter in documented for parameter in signature.parameters)
+
+
+@pytest.mark.parametrize("name", [name for name in OFFERED if name != "load_generator"])
+def test_every_flag_of_the_command_reaches_the_call(name, monkeypatch, tmp_path):
+    """The command file only parses: what it passes on is what the call takes, no more and no less."""
+    seen, signature = {}, inspect.signature(getattr(calls, name))
+
+    class Enough(Exception):
+        pass
+
+    def record(*arguments, **options):
+        seen.update(signature.bind(*arguments, **options).arguments)
+        raise Enough
+
+    parser = argparse.ArgumentParser()
+    importlib.import_module(f"pcsa_jax.commands.{name}").add_arguments(parser)
+    words = []
+    for action in parser._actions:
+        if action.required:
+            words.append(action.option_strings[0] + "=x" if action.option_strings else "x")
+    monkeypatch.setattr(calls, name, record)
+    with pytest.raises(Enough):
+        run_command(name, words, prog=name)
+    assert set(seen) == set(signature.parameters)
+
+
+def test_a_config_and_what_overrides_it():
+    assert config_words("pcsa:sa16") == ["--config=pcsa:sa16"]
+    overrides = {"num_epochs": 2, "generator.skip_sizes": (8, 16)}
+    assert config_words("demo", overrides, cohort="data", participants="bids") == [
+        "--config=demo", "--config.num_epochs=2", "--config.generator.skip_sizes=(8, 16)", "--config.data.root=data",
+        "--config.data.participants=bids",
+    ]  # fmt: skip
+    with pytest.raises(UserError) as caught:
+        config_words("demo", ["--config.data.root=a"], cohort="b")
+    assert str(caught.value) == (
+        "--cohort: expected one of --cohort and --config.data.root, found both. Leave one out."
+    )
+
+
+def test_the_whole_way_in_python(tiny_run, cohort, tmp_path, tiny_words):
+    assert pcsa_jax.check(cohort).problems == ()
+    config, *overrides = tiny_words()
+    outcome = pcsa_jax.train(config.removeprefix("--config="), tiny_run, overrides=overrides)
+    assert outcome.signal_number is None  # finished: left as it is
+    card = pcsa_jax.export(tiny_run, tmp_path / "tiny.safetensors")
+    generator = pcsa_jax.load_generator(tmp_path / "tiny.safetensors")
+    assert generator.card["sha256"] == card["sha256"]
+    written = pcsa_jax.synthesize([cohort], [tiny_run], tmp_path / "pet")
+    assert (written.written, written.skipped) == (14, 0)
+    maps = np.random.default_rng(0).uniform(size=(2, 16, 16, 16))
+    assert generator(maps).shape == maps.shape
