@@ -17,11 +17,41 @@ def max_pool(x: Float[Array, "b x y z c"]) -> Float[Array, "b x2 y2 z2 c"]:
     Raises:
       ValueError: if an edge is odd.
     """
+    if any(edge % 2 for edge in x.shape[1:4]):
+        raise ValueError(f"max_pool: every edge must be even, found {x.shape[1:4]}")
+    return _maximum(_blocks(x))
+
+
+_WITHIN = (2, 4, 6)
+"""Axes of the voxels of a block."""
+
+
+def _blocks(x: Array) -> Array:
     batch, *shape, channels = x.shape
-    if any(edge % 2 for edge in shape):
-        raise ValueError(f"max_pool: every edge must be even, found {tuple(shape)}")
     nx, ny, nz = (edge // 2 for edge in shape)
-    return x.reshape(batch, nx, 2, ny, 2, nz, 2, channels).max(axis=(2, 4, 6))
+    return x.reshape(batch, nx, 2, ny, 2, nz, 2, channels)
+
+
+@jax.custom_vjp
+def _maximum(blocks: Array) -> Array:
+    return blocks.max(axis=_WITHIN)
+
+
+def _maximum_forward(blocks: Array) -> tuple[Array, tuple[Array, Array]]:
+    largest = _maximum(blocks)
+    return largest, (blocks, largest)
+
+
+def _maximum_backward(residuals: tuple[Array, Array], cotangent: Array) -> tuple[Array]:
+    blocks, largest = (residuals[0], jnp.expand_dims(residuals[1], _WITHIN))
+    is_largest = (blocks == largest).astype(blocks.dtype)
+    # A compiler may compute what comes before the pooling twice, rounded differently, so that no voxel equals the
+    # maximum of its block: jax's own gradient of a maximum is then 0/0.
+    shares = jnp.maximum(is_largest.sum(axis=_WITHIN, keepdims=True), 1)
+    return (is_largest * (jnp.expand_dims(cotangent, _WITHIN) / shares),)
+
+
+_maximum.defvjp(_maximum_forward, _maximum_backward)
 
 
 def upsample(x: Float[Array, "b x y z c"], factor: int) -> Float[Array, "b x2 y2 z2 c"]:
