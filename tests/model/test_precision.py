@@ -89,12 +89,12 @@ RECONSTRUCTION = {
 @pytest.mark.parametrize("name", RECONSTRUCTION)
 def test_losses_and_metrics_are_computed_in_float32(name):
     fake, pet = volumes(1, 12, 16, 20, 1), volumes(1, 12, 16, 20, 1, seed=1)
-    function, coarse = RECONSTRUCTION[name], fake.astype(jnp.bfloat16)
+    function, coarse = jax.jit(RECONSTRUCTION[name]), fake.astype(jnp.bfloat16)
     value = function(coarse, pet)
     assert value.dtype == FLOAT32
     # Of the rounded volume itself: nothing is rounded again on the way.
     np.testing.assert_array_equal(value, function(coarse.astype(jnp.float32), pet))
-    gradient = jax.grad(lambda fake: function(fake, pet).sum())(coarse)
+    gradient = jax.jit(jax.grad(lambda fake: function(fake, pet).sum()))(coarse)
     assert gradient.dtype == BFLOAT16 and np.isfinite(gradient.astype(jnp.float32)).all()
 
 
