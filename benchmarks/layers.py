@@ -5,6 +5,7 @@ process and take turns layer by layer, so this finds slow layers; ``python -m be
 """
 
 import argparse
+import functools
 import time
 from collections.abc import Callable
 from typing import NamedTuple
@@ -13,6 +14,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from pcsa_jax.machine.devices import cpu_options
 from pcsa_jax.model.convolution import convolve
 
 REPETITIONS = 7
@@ -62,9 +64,10 @@ def ours(layer: Layer, x: np.ndarray, kernel: np.ndarray, cotangent: np.ndarray)
     arguments = [jnp.asarray(array) for array in (x, kernel, cotangent)]
 
     def pulled(argument: int) -> Callable:
-        return jax.jit(lambda x, k, g: jax.vjp(lambda *a: convolve(*a, stride=layer.stride), x, k)[1](g)[argument])
+        return jit(lambda x, k, g: jax.vjp(lambda *a: convolve(*a, stride=layer.stride), x, k)[1](g)[argument])
 
-    forward = jax.jit(lambda x, k, g: convolve(x, k, stride=layer.stride))
+    jit = functools.partial(jax.jit, compiler_options=cpu_options())
+    forward = jit(lambda x, k, g: convolve(x, k, stride=layer.stride))
     return [shortest_ms(lambda f=f: f(*arguments)) for f in (forward, pulled(0), pulled(1))]
 
 

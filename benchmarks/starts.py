@@ -50,7 +50,7 @@ def measure_start(say: Say) -> list[Row]:
                 say(f"first step, {kind} cache: {seconds[kind][-1]:.1f} s")
         rows = [
             Row(f"start to first step, demo, {kind} cache", "s", Spread.of(values), target=limit, of="ours")
-            for (kind, values), limit in zip(seconds.items(), (20.0, 8.0), strict=True)
+            for (kind, values), limit in zip(seconds.items(), (10.0, 3.0), strict=True)
         ]
         return [*rows, _data_wait(root, root / "cache0", say)]
 
