@@ -94,6 +94,8 @@ def test_the_whole_way_from_a_cohort_to_a_loaded_generator(tmp_path, monkeypatch
     monkeypatch.chdir(tmp_path)
     small = [
         "--config.data.size=16", "--config.generator.attention_sizes=(1,)", "--config.generator.skip_sizes=(4, 8, 16)",
+        "--config.generator.stages=(((3, 2), (3, 2)), ((3, 2),))", "--config.generator.bottleneck_features=4",
+        "--config.discriminator.features=(2, 2)",
         "--config.data.num_folds=2", "--config.data.validation_fraction=0.4", "--config.num_epochs=2",
         "--config.data.root=cohort",
     ]  # fmt: skip
