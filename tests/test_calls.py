@@ -1,6 +1,7 @@
 """Each command is one Python call too: what the package offers, what it costs to import, what the commands pass on."""
 
 import argparse
+import ast
 import importlib
 import inspect
 import subprocess
@@ -35,7 +36,7 @@ def test_the_name_alone_costs_nothing():
         "print(sorted({name.split('.')[0] for name in set(sys.modules) - before}))"
     )
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, cwd=ROOT, check=True)
-    loaded = set(eval(done.stdout))
+    loaded = set(ast.literal_eval(done.stdout))
     assert not loaded & {"jax", "flax", "numpy", "nibabel", "ml_collections", "rich", "pandas", "scipy"}, loaded
 
 
@@ -72,6 +73,19 @@ def test_every_flag_of_the_command_reaches_the_call(name, monkeypatch, tmp_path)
     with pytest.raises(Enough):
         run_command(name, words, prog=name)
     assert set(seen) == set(signature.parameters)
+
+
+@pytest.mark.parametrize(
+    ("command", "words", "former", "now"),
+    [
+        ("synthesize", ["--out=o", "maps"], "--checkpoint=runs/a", "--generator=runs/a"),
+        ("reproduce", ["fig3", "--out=o"], "--data=cohort", "--cohort=cohort"),
+    ],
+)
+def test_a_former_spelling_means_the_same(command, words, former, now):
+    parser = argparse.ArgumentParser()
+    importlib.import_module(f"pcsa_jax.commands.{command}").add_arguments(parser)
+    assert parser.parse_args([*words, former]) == parser.parse_args([*words, now])
 
 
 def test_a_config_and_what_overrides_it():

@@ -1,6 +1,7 @@
 """The rows of a config file: the paper's ablations and systems as overrides of one base config."""
 
 from collections.abc import Mapping
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
@@ -21,7 +22,7 @@ class Row(NamedTuple):
     differs: str
     paper: str
     overrides: Mapping[str, Any]
-    labels: Mapping[str, str] = {}
+    labels: Mapping[str, str] = MappingProxyType({})
 
 
 def apply_row(config: "ConfigDict", rows: Mapping[str, Row], name: str) -> None:

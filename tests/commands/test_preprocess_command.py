@@ -67,7 +67,7 @@ def test_a_window_that_is_none_is_a_usage_error(window, tmp_path, capsys):
 def test_missing_software_is_one_line(monkeypatch, tmp_path, capsys):
     monkeypatch.setattr(steps, "PACKAGES", {"no_such_module": ("SuchSoftware", "such")})
     assert command(fake.write_raw(tmp_path / "raw"), tmp_path / "out") == 1
-    assert "expected SuchSoftware, found none. pip install -r requirements-preprocess.txt" in capsys.readouterr().err
+    assert "expected SuchSoftware, found none. pip install antspyx deepbet" in capsys.readouterr().err
     assert not (tmp_path / "out").exists()
 
 

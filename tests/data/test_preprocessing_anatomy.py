@@ -148,7 +148,7 @@ def test_a_missing_extra_is_one_line(monkeypatch):
     monkeypatch.setitem(sys.modules, "ants", None)
     with pytest.raises(UserError) as caught:
         load_extra("ants")
-    assert str(caught.value) == ("preprocess: expected ANTsPy, found none. pip install -r requirements-preprocess.txt")
+    assert str(caught.value) == ("preprocess: expected ANTsPy, found none. pip install antspyx deepbet")
 
 
 @needs_extra

@@ -46,9 +46,7 @@ def load_extra(module: str) -> ModuleType:
     except ModuleNotFoundError as error:
         name = PACKAGES[module][0]
         what = name if error.name == module else f"{name} with {error.name}"
-        raise UserError(
-            f"preprocess: expected {what}, found none. pip install -r requirements-preprocess.txt"
-        ) from error
+        raise UserError(f"preprocess: expected {what}, found none. pip install antspyx deepbet") from error
 
 
 @contextlib.contextmanager

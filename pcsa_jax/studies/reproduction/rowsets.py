@@ -1,6 +1,7 @@
 """What can be reproduced: the paper's tables and figures, their rows, and the numbers that it printed for them."""
 
 from collections.abc import Mapping
+from types import MappingProxyType
 from typing import NamedTuple
 
 from pcsa_jax.experiment.rows import Row
@@ -56,7 +57,7 @@ class Target(NamedTuple):
     summary: str
     paper: str
     title: str = ""
-    published: Mapping[str, Mapping[str, Published]] = {}
+    published: Mapping[str, Mapping[str, Published]] = MappingProxyType({})
     reference_first: bool = True
     shows_subject: bool = False
     compares_groups: bool = False
