@@ -1,23 +1,26 @@
-"""Writes a cohort of real anatomies with simulated uptake, to see whether a trained model transfers to it.
+"""Writes a cohort of real anatomies: grey-matter maps as ``preprocess`` makes them, and simulated uptake.
 
   python -m benchmarks.real_anatomy --anatomies=DIR --out=DIR [--size=64]
   python evaluate.py --workdir=runs/demo --cohort=DIR --out=DIR
 
-Every ``*.nii.gz`` of the folder is a FreeSurfer-like label volume of one head. Its tissues are carried to MNI152 by a
-registration (the preprocessing's own) of a T1 painted from the labels; the grey-matter map is the labels', smoothed to
-8 mm, and the PET is the built-in cohort's uptake model on these tissues: a phantom's metabolism in a real brain. Needs
+Every ``*.nii.gz`` of the folder is a FreeSurfer-like label volume of one head. A T1 with contrast, texture, bias
+field and noise is painted from it (``simulated_scans.py``) and goes through the preprocessing's own skull stripping,
+bias correction, registration and segmentation, two minutes a head. The PET is the built-in cohort's uptake model on the
+tissues of the labels, deep grey and brain stem included, whatever the segmentation saw: a phantom's metabolism in a
+real brain. Beside each GM map lies the map of CSF, from which ``benchmarks.phantom_calibration`` learns. Needs
 requirements-preprocess.txt.
 """
 
 import argparse
 import tempfile
 from pathlib import Path
+from typing import NamedTuple
 
 import nibabel as nib
 import numpy as np
 from scipy import ndimage
 
-from benchmarks.simulated_scans import CSF, FIRST_LABEL_OUTSIDE, GREY, T1_VALUES, WHITE
+from benchmarks.simulated_scans import CSF, GREY, WHITE, simulate
 from pcsa_jax.data import files, layout
 from pcsa_jax.data.grid import SPACE, Grid
 from pcsa_jax.data.phantom import fields
@@ -33,51 +36,78 @@ from pcsa_jax.data.phantom.subject import (
 from pcsa_jax.data.phantom.templates import Templates, load_templates
 from pcsa_jax.data.phantom.traits import Traits, diagnosis, draw_traits
 from pcsa_jax.data.phantom_mark import SIDECAR_KEY
-from pcsa_jax.data.preprocessing.ants_images import to_ants
-from pcsa_jax.data.preprocessing.registration import register, warp_to_grid
-from pcsa_jax.data.volumes import Volume
 from pcsa_jax.machine.progress import console, progress
 
 SEED = 1
 """Of the uptake; the built-in cohort has 0, so nobody's metabolism is in both."""
 
+STEM = (16, 28, 60)
+"""Brain stem and ventral diencephalon: painted as white matter, whose uptake they have not."""
+
 SAMPLES_PER_VOXEL = 3
-"""Along each axis of the 3 mm grid: tissues are carried there at 1 mm and averaged, which keeps fractions true."""
+"""Along each axis of the 3 mm grid: labels are carried there at 1 mm and counted, which keeps fractions true."""
 
 WARNING = "Real anatomy, SIMULATED uptake: no person's metabolism was measured."
 
 
-def tissues(path: Path) -> list[np.ndarray]:
-    """Grey matter, white matter and CSF of a label volume, as fractions of the voxels of the 3 mm MNI152 grid."""
-    image = nib.as_closest_canonical(nib.load(path))
-    labels = np.asarray(image.dataobj).astype(int)
-    inside = (labels > 0) & (labels < FIRST_LABEL_OUTSIDE)
-    low, high = np.argwhere(inside).min(axis=0) - 5, np.argwhere(inside).max(axis=0) + 6
-    box = tuple(slice(max(a, 0), b) for a, b in zip(low, high, strict=True))
-    labels, inside, affine = labels[box], inside[box], image.slicer[box].affine
-    values = np.zeros(max(labels.max(), max(T1_VALUES)) + 1, np.float32)
-    values[list(T1_VALUES)] = list(T1_VALUES.values())
-    painted = ndimage.gaussian_filter(values[labels] * inside, 0.5)
-    fine = Grid(WORKING_GRID.size * SAMPLES_PER_VOXEL)
-    with tempfile.TemporaryDirectory() as folder:
-        found, _ = register(to_ants(Volume(painted, affine)), folder=Path(folder))
-        carried = [
-            warp_to_grid(to_ants(Volume(np.isin(labels, tissue), affine)), found.to_mni, fine, fwhm_mm=0)
-            for tissue in (GREY, WHITE, CSF)
-        ]
-    n, s = WORKING_GRID.size, SAMPLES_PER_VOXEL
-    return [np.clip(v.reshape(n, s, n, s, n, s).mean(axis=(1, 3, 5)), 0, 1) for v in carried]
+class Head(NamedTuple):
+    """One head in MNI152.
+
+    Attributes:
+      grey_matter, csf: as ``preprocess`` gives them, smoothed to 8 mm, on the 3 mm grid.
+      labels: of the anatomy, carried by the same registration, on a grid of 1 mm.
+    """
+
+    grey_matter: np.ndarray
+    csf: np.ndarray
+    labels: np.ndarray
 
 
-def anatomy_of(grey: np.ndarray, white: np.ndarray, csf: np.ndarray, templates: Templates) -> Anatomy:
-    """The phantom's view of real tissues: regions are the atlas' where registration has put them."""
+def number_of(path: Path) -> str:
+    """The digits in a file's name: they name the head and seed its T1."""
+    return "".join(c for c in path.name.split(".")[0] if c.isdigit())
+
+
+def preprocessed(path: Path) -> Head:
+    """Paints a T1 of the label volume and takes it through the preprocessing."""
+    from pcsa_jax.data.preprocessing.anatomy import prepare_anatomy
+    from pcsa_jax.data.preprocessing.ants_images import grid_image, to_ants
+    from pcsa_jax.data.preprocessing.registration import warp_to_grid
+    from pcsa_jax.data.preprocessing.steps import load_extra
+    from pcsa_jax.data.volumes import Volume
+
+    scan = simulate(path, seed=int(number_of(path)))
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        nib.save(scan.t1, folder / "t1.nii.gz")
+        found = prepare_anatomy(folder / "t1.nii.gz", folder=folder)
+        grey, csf = (warp_to_grid(image, found.to_mni, WORKING_GRID) for image in (found.grey_matter, found.csf))
+        image = nib.as_closest_canonical(scan.labels)
+        labels = load_extra("ants").apply_transforms(
+            fixed=grid_image(Grid(WORKING_GRID.size * SAMPLES_PER_VOXEL)),
+            moving=to_ants(Volume(np.asarray(image.dataobj, np.float32), image.affine)),
+            transformlist=list(found.to_mni), interpolator="nearestNeighbor",
+        )  # fmt: skip
+    return Head(grey, csf, labels.numpy().astype(np.int16))
+
+
+def anatomy_of(head: Head, templates: Templates) -> Anatomy:
+    """The phantom's view of a head: tissues of its labels, regions of the atlas where registration has put them."""
     index = template_index(templates, world_coordinates())
+    n, s = WORKING_GRID.size, SAMPLES_PER_VOXEL
 
     def nearest(volume: np.ndarray) -> np.ndarray:
         return ndimage.map_coordinates(volume, index, order=0, mode="nearest")
 
+    surface = ndimage.map_coordinates(templates.surface, index, order=1, mode="nearest")
+
+    def fraction(labels: tuple[int, ...]) -> np.ndarray:
+        return np.isin(head.labels, labels).reshape(n, s, n, s, n, s).mean(axis=(1, 3, 5))
+
     return Anatomy(
-        grey_matter=grey, white_matter=white, csf=csf, labels=nearest(templates.labels), core=nearest(templates.core),
+        grey_matter=fraction(GREY + STEM), white_matter=fraction(tuple(set(WHITE) - set(STEM))), csf=fraction(CSF),
+        seen_grey_matter=head.grey_matter, surface=surface,
+        labels=nearest(templates.labels), core=nearest(templates.core),
         white_core=nearest(templates.white_core), ventricle_ml=float("nan"), smallest_jacobian=float("nan"),
     )  # fmt: skip
 
@@ -88,12 +118,15 @@ def uptake_traits(count: int, regions: Regions) -> list[Traits]:
     return [draw_traits(number, SEED, regions) for number, _ in zip(numbers, range(count), strict=False)]
 
 
-def write_subject(root: Path, participant_id: str, anatomy: Anatomy, traits: Traits, *, size: int) -> None:
-    """The GM map, the PET and its predictable part, as the built-in cohort has them."""
-    grey = fields.smooth(anatomy.grey_matter, SMOOTHING_FWHM_MM, WORKING_GRID.voxel_size_mm)
-    pet, predictable = make_pet(anatomy, traits, SEED)
+def write_subject(
+    root: Path, participant_id: str, head: Head, traits: Traits, templates: Templates, *, size: int
+) -> None:
+    """The maps of grey matter and CSF, the PET and its predictable part, as the built-in cohort has them."""
+    pet, predictable = make_pet(anatomy_of(head, templates), traits, SEED)
+    mri = layout.mri_path(root, participant_id, size=size)
     volumes = {
-        layout.mri_path(root, participant_id, size=size): grey,
+        mri: head.grey_matter,
+        mri.with_name(mri.name.replace("label-GM", "label-CSF")): head.csf,
         layout.pet_path(root, participant_id, size=size): pet,
         layout.pet_path(root, participant_id, size=size, desc="predictable"): predictable,
     }
@@ -124,18 +157,22 @@ def main() -> None:
     rows = []
     with progress("Anatomies") as report:
         for done, (path, traits) in enumerate(zip(paths, people, strict=True), start=1):
-            participant_id = "sub-" + "".join(c for c in path.name.split(".")[0] if c.isdigit())
-            anatomy = anatomy_of(*tissues(path), templates)
-            write_subject(arguments.out, participant_id, anatomy, traits, size=arguments.size)
+            participant_id = f"sub-{number_of(path)}"
+            write_subject(arguments.out, participant_id, preprocessed(path), traits, templates, size=arguments.size)
             rows.append((participant_id, "CN", "n/a", "n/a"))
             report(done, len(paths))
-    description = {"Name": f"Real anatomies. {WARNING}", "BIDSVersion": "1.11.1", "DatasetType": "derivative"}
-    table = "".join("\t".join(row) + "\n" for row in [layout.PARTICIPANT_COLUMNS, *rows])
-    files.write_text(arguments.out / "participants.tsv", table)
-    files.write_json(arguments.out / "dataset_description.json", description)
+    write_tables(arguments.out, rows)
     console.print(
         f"Wrote {len(rows)} subjects to {arguments.out}. The diagnosis is that of the uptake, not a person's."
     )
+
+
+def write_tables(root: Path, rows: list[tuple[str, ...]]) -> None:
+    """The cohort's description and its participants."""
+    description = {"Name": f"Real anatomies. {WARNING}", "BIDSVersion": "1.11.1", "DatasetType": "derivative"}
+    table = "".join("\t".join(row) + "\n" for row in [layout.PARTICIPANT_COLUMNS, *rows])
+    files.write_text(root / "participants.tsv", table)
+    files.write_json(root / "dataset_description.json", description)
 
 
 if __name__ == "__main__":

@@ -20,7 +20,7 @@ from pcsa_jax.data.phantom.traits import Traits, draw_traits, participant_id
 from pcsa_jax.data.phantom_mark import HEADER_TEXT, SIDECAR_KEY, WARNING
 from pcsa_jax.errors import UserError
 
-PHANTOM_VERSION = "4"
+PHANTOM_VERSION = "5"
 """Changes with every change of the numbers: part of the name of a cache folder."""
 
 FEWEST_FOR_WORKERS = 8

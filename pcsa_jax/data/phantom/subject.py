@@ -7,7 +7,7 @@ import numpy as np
 from scipy import ndimage
 
 from pcsa_jax.data.grid import CENTRE_MM, Grid
-from pcsa_jax.data.phantom import fields
+from pcsa_jax.data.phantom import fields, folding
 from pcsa_jax.data.phantom.regions import Regions, load_regions
 from pcsa_jax.data.phantom.templates import FLOW_STRIDE, FLOW_TIMES, VOXEL_SIZE_MM, Templates, load_templates
 from pcsa_jax.data.phantom.traits import Traits, draw_traits
@@ -18,25 +18,41 @@ WORKING_GRID = Grid(64)
 SMOOTHING_FWHM_MM = 8.0
 """Source: section 4.1 of the paper; applied to the GM map and to the PET."""
 
-WHITE_MATTER_UPTAKE = 0.48
+MAP_BLUR_FWHM_MM = 7.5
+"""What makes the GM map one of 8 mm, as ``preprocess`` makes it: its smoothing reaches 7.8 mm (the second moment of its
+truncated kernel), 2 mm of which lie in the working grid's voxels already.
+"""
+
+WHITE_MATTER_UPTAKE = 0.4
 """SUVR of pure white matter: gives the measured contrast to cortex once blurred."""
 
 CSF_UPTAKE = 0.1
-COARSE_SPACING, COARSE_STD_MM = 14.0, 2.0
-FINE_SPACING, FINE_STD_MM = 7.0, 0.8
-"""Residual misregistration after warping to MNI152: knots every 42 and 21 mm, SD along each axis."""
+SURFACE_LOSS = 0.9
+"""Part of the grey matter at the brain's outer surface (:attr:`Templates.surface` 1) that takes up as CSF does.
 
-SCALE_STD, SHIFT_STD_MM = 0.012, 0.6
+A segmentation counts vessels, meninges and the tissue of narrow outer sulci as grey matter: measured FDG falls off
+towards the surface faster than grey-matter maps do.
+"""
+
+COREGISTRATION_STD_MM = 0.5
+"""What is left between a PET and the T1 of the same person, along each axis."""
+
+WARP_SPACINGS = (14.0, 7.0)
+"""What registration to MNI152 leaves of the shape: knots every 42 and 21 mm; ``Segmentation.warp_mm`` is their SD."""
+
+SCALE_STD, SHIFT_STD_MM = 0.006, 0.3
 """Residual head size (relative) and position, along each axis."""
 
 UPTAKE_FIELD_SPACING, UPTAKE_FIELD_STD = 12.0, 0.025
 """The smooth variation of uptake that MRI cannot tell: knots every 36 mm."""
 
-SEGMENTATION_FIELD_SPACING, SEGMENTATION_FIELD_STD = 10.0, 0.02
+SEGMENTATION_FIELD_SPACING, SEGMENTATION_FIELD_STD = 18.0, 0.065
+"""The smooth relative error of a segmentation, as an uneven T1 makes it: knots every 54 mm."""
+
 NOISE_FWHM_MM = 5.0
 MIN_JACOBIAN = 0.2
 
-ANATOMY, SEGMENTATION, SCANNER = 3, 4, 5
+ANATOMY, SEGMENTATION, SCANNER, FOLDS = 3, 4, 5, 6
 """Names of independent random streams (``traits`` has 1 and 2)."""
 
 
@@ -45,7 +61,11 @@ class Anatomy:
     """One subject on the working grid.
 
     Attributes:
-      grey_matter, white_matter, csf: fractions in [0, 1].
+      grey_matter, white_matter, csf: fractions in [0, 1]. Grey matter is what takes up tracer as its region does, be it
+        cortex, deep grey or brain stem.
+      seen_grey_matter: the grey matter that a segmentation of this head's T1 finds, in [0, 1]: without most of the stem
+        and part of the deep grey.
+      surface: 1 at the brain's outer surface to 0 in its depth (:attr:`Templates.surface`).
       labels: index of each voxel's nearest region (``load_regions()``).
       core: True where the atlas itself names that region: what a regional mean is taken over.
       white_core: True in deep white matter.
@@ -56,6 +76,8 @@ class Anatomy:
     grey_matter: np.ndarray
     white_matter: np.ndarray
     csf: np.ndarray
+    seen_grey_matter: np.ndarray
+    surface: np.ndarray
     labels: np.ndarray
     core: np.ndarray
     white_core: np.ndarray
@@ -88,16 +110,10 @@ def world_coordinates() -> np.ndarray:
     return np.einsum("ij,jxyz->ixyz", affine[:3, :3], index) + affine[:3, 3].reshape(3, 1, 1, 1)
 
 
-def _random_displacement(rng: np.random.Generator) -> np.ndarray:
+def _random_displacement(rng: np.random.Generator, warp_mm: float) -> np.ndarray:
     """3 x 64 x 64 x 64, mm: what registration to the template leaves; halved until it folds nowhere."""
     size = WORKING_GRID.size
-    warp = np.stack(
-        [
-            COARSE_STD_MM * fields.smooth_field(rng, size, COARSE_SPACING)
-            + FINE_STD_MM * fields.smooth_field(rng, size, FINE_SPACING)
-            for _ in range(3)
-        ]
-    )
+    warp = np.stack([sum(warp_mm * fields.smooth_field(rng, size, s) for s in WARP_SPACINGS) for _ in range(3)])
     scale = SCALE_STD * rng.standard_normal((3, 1, 1, 1))
     shift = SHIFT_STD_MM * rng.standard_normal((3, 1, 1, 1))
     centre = np.array(CENTRE_MM).reshape(3, 1, 1, 1)
@@ -107,7 +123,7 @@ def _random_displacement(rng: np.random.Generator) -> np.ndarray:
     return displacement
 
 
-def _ventricle_displacement(templates: Templates, position_mm: np.ndarray, volume_ml: float) -> np.ndarray:
+def ventricle_displacement(templates: Templates, position_mm: np.ndarray, volume_ml: float) -> np.ndarray:
     """Pull-back that brings the lateral ventricles to ``volume_ml``, at ``position_mm`` (3 x ..., mm)."""
     time = np.interp(volume_ml, templates.flow_volume_ml, FLOW_TIMES)
     low = int(np.clip(np.searchsorted(FLOW_TIMES, time) - 1, 0, len(FLOW_TIMES) - 2))
@@ -123,10 +139,11 @@ def template_index(templates: Templates, position_mm: np.ndarray) -> np.ndarray:
 
 
 def make_anatomy(traits: Traits, seed: int, templates: Templates) -> Anatomy:
-    """Deforms the template, then thins or thickens its grey matter region by region; what is lost becomes CSF."""
-    displacement = _random_displacement(np.random.default_rng([seed, traits.number, ANATOMY]))
+    """Deforms the average, thins or thickens its grey matter region by region, draws its folds."""
+    segmentation, folds_rng = templates.segmentation, np.random.default_rng([seed, traits.number, FOLDS])
+    displacement = _random_displacement(np.random.default_rng([seed, traits.number, ANATOMY]), segmentation.warp_mm)
     position = world_coordinates() + displacement
-    position = position + _ventricle_displacement(templates, position, traits.ventricle_ml)
+    position = position + ventricle_displacement(templates, position, traits.ventricle_ml)
     index = template_index(templates, position)
 
     def sample(volume: np.ndarray) -> np.ndarray:
@@ -135,19 +152,24 @@ def make_anatomy(traits: Traits, seed: int, templates: Templates) -> Anatomy:
     def nearest(volume: np.ndarray) -> np.ndarray:
         return ndimage.map_coordinates(volume, index, order=0, mode="nearest")
 
-    grey, white, csf = sample(templates.grey_matter), sample(templates.white_matter), sample(templates.csf)
-    labels = nearest(templates.labels)
-    brain = grey + white + csf
-    new_grey = np.minimum(grey * np.exp(traits.log_density)[labels], brain)
-    lost = np.maximum(grey - new_grey, 0)
-    # What thickens takes its room from CSF first, then from white matter.
-    csf = np.clip(csf + grey - new_grey, 0, None)
-    white = np.where(lost > 0, white, np.clip(brain - new_grey - csf, 0, white))
+    labels, parcels = nearest(templates.labels), nearest(templates.parcels)
+    brain, average_grey, average_csf = (sample(getattr(templates, name)) for name in ("brain", "grey_matter", "csf"))
+    # What is lost becomes CSF; what thickens takes its room from CSF first, then from white matter.
+    grey = np.minimum(average_grey * np.exp(traits.log_density)[labels], brain)
+    csf = np.clip(average_csf + average_grey - grey, 0, brain - grey)
+    shift = segmentation.spread * folds_rng.standard_normal(len(segmentation))
+    seen_grey, _, csf = folding.cut(
+        grey, csf, brain, folding.draw_folds(folds_rng, WORKING_GRID.size, segmentation.folding), shift[parcels],
+        amplitude=segmentation.folding, spread=segmentation.spread[parcels],
+    )  # fmt: skip
+    grey = np.maximum(seen_grey, np.clip(sample(templates.deep), 0, 1) * (brain - csf))
     displacement_voxels = (position - world_coordinates()) / WORKING_GRID.voxel_size_mm
     return Anatomy(
-        grey_matter=new_grey,
-        white_matter=white,
+        grey_matter=grey,
+        white_matter=brain - csf - grey,
         csf=csf,
+        seen_grey_matter=seen_grey,
+        surface=ndimage.map_coordinates(templates.surface, index, order=1, mode="nearest"),
         labels=labels,
         core=nearest(templates.core),
         white_core=nearest(templates.white_core),
@@ -157,23 +179,24 @@ def make_anatomy(traits: Traits, seed: int, templates: Templates) -> Anatomy:
 
 
 def make_mri(anatomy: Anatomy, number: int, seed: int) -> np.ndarray:
-    """The grey-matter map: the true density with a smooth segmentation error of 2 %, smoothed to 8 mm."""
+    """The grey-matter map: what the segmentation sees with a smooth error of 6.5 %, smoothed to 8 mm; not modulated."""
     rng = np.random.default_rng([seed, number, SEGMENTATION])
     error = fields.smooth_field(rng, WORKING_GRID.size, SEGMENTATION_FIELD_SPACING)
-    density = anatomy.grey_matter * (1 + SEGMENTATION_FIELD_STD * error)
-    return np.clip(fields.smooth(density, SMOOTHING_FWHM_MM, WORKING_GRID.voxel_size_mm), 0, 1)
+    density = anatomy.seen_grey_matter * (1 + SEGMENTATION_FIELD_STD * error)
+    return np.clip(fields.smooth(density, MAP_BLUR_FWHM_MM, WORKING_GRID.voxel_size_mm), 0, 1)
 
 
 def emission(anatomy: Anatomy, traits: Traits, *, expected: bool) -> np.ndarray:
     """Tracer concentration before the scanner: each tissue's fraction times its uptake."""
+    active = anatomy.grey_matter * (1 - SURFACE_LOSS * anatomy.surface)
     uptake = traits.expected_uptake if expected else traits.uptake
     white = WHITE_MATTER_UPTAKE * (1.0 if expected else traits.white_matter_scale)
-    concentration = anatomy.grey_matter * uptake[anatomy.labels] + anatomy.white_matter * white
-    return traits.global_scale * (concentration + anatomy.csf * CSF_UPTAKE)
+    concentration = active * uptake[anatomy.labels] + anatomy.white_matter * white
+    return traits.global_scale * (concentration + (anatomy.csf + anatomy.grey_matter - active) * CSF_UPTAKE)
 
 
 def make_pet(anatomy: Anatomy, traits: Traits, seed: int) -> tuple[np.ndarray, np.ndarray]:
-    """PET and its predictable part: emission, scanner blur, noise, smoothing to 8 mm.
+    """PET and its predictable part: emission, scanner blur, shift, noise, smoothing to 8 mm.
 
     The noise is drawn white with a variance proportional to the blurred activity (counting statistics) and
     correlated over 5 mm by the reconstruction; its SD is set after all smoothing.
@@ -183,6 +206,8 @@ def make_pet(anatomy: Anatomy, traits: Traits, seed: int) -> tuple[np.ndarray, n
     field = 1 + UPTAKE_FIELD_STD * fields.smooth_field(rng, WORKING_GRID.size, UPTAKE_FIELD_SPACING)
     psf = traits.psf_fwhm_mm
     seen = fields.smooth(emission(anatomy, traits, expected=False) * field, psf, voxel_size_mm)
+    shift = COREGISTRATION_STD_MM / voxel_size_mm * rng.standard_normal(3)
+    seen = np.clip(ndimage.shift(seen, shift, order=1), 0, None)
     sigma = np.hypot(NOISE_FWHM_MM, SMOOTHING_FWHM_MM) / fields.FWHM_PER_SIGMA / voxel_size_mm
     gain = (2 * np.sqrt(np.pi) * sigma) ** 1.5
     white_noise = gain * traits.noise * np.sqrt(seen) * rng.standard_normal(seen.shape)

