@@ -29,9 +29,10 @@ from benchmarks.phantom.heads import read_heads
 from benchmarks.results import RESULTS, describe_machine, read_results
 from pcsa_jax.data.files import write_json
 from pcsa_jax.data.phantom import regions, segmentation, subject, templates
-from pcsa_jax.data.phantom.cohort import PHANTOM_VERSION
+from pcsa_jax.data.phantom.roster import PHANTOM_VERSION
 from pcsa_jax.data.phantom.subject import make_subject
 from pcsa_jax.data.phantom.traits import participant_id
+from pcsa_jax.data.regions import brain_mask
 
 ROOT = Path(__file__).resolve().parents[1]
 DOCS, FIGURES = ROOT / "docs", RESULTS / "phantom.json"
@@ -83,12 +84,15 @@ def run_report(count: int, picture: Path) -> None:
     uptake.predictors(mris, pets, predictables)
     measured = uptake.measured_template()
     if measured is not None:
-        measured = measured * pets[~is_ad].mean() / measured[pets[0] > 0].mean() * (pets[0] > 0).mean()
+        inside = brain_mask(subject.WORKING_GRID)
+        measured = measured * pets[~is_ad].mean(axis=0)[inside].mean() / measured[inside].mean()
     pictures.draw(picture, mris, pets, is_ad, measured)
 
 
 def run_transfer(heads: Path, former: Path, present: Path, scan: Path | None) -> None:
-    found = transfer.compare(heads, former, present, None if scan is None else read_map(scan))
+    found = transfer.compare(
+        heads, former, present, None if scan is None else read_map(scan), DOCS / "images/transfer_t1.png"
+    )
     kept = {"command": "python -m benchmarks.phantom_calibration transfer", "machine": describe_machine(), **found}
     write_json(FIGURES.with_name("phantom_transfer.json"), kept)
     for name, scores in found["scores"].items():

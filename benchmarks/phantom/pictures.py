@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 
+from benchmarks.phantom.heads import COARSE
 from pcsa_jax.data.phantom import subject
 from pcsa_jax.data.phantom.traits import participant_id
 from pcsa_jax.data.regions import brain_mask
@@ -41,6 +42,24 @@ def draw(path: Path, mris: np.ndarray, pets: np.ndarray, is_ad: np.ndarray, meas
         bar.set_label(label, fontsize=8, color=figures.INK)
         bar.ax.tick_params(labelsize=8)
     figures.add_title(figure, "PHANTOM: grey matter and simulated FDG-PET of two CN and two AD subjects")
+    return figures.save(figure, path)
+
+
+def draw_scan(path: Path, grey_matter: np.ndarray, pets: dict[str, np.ndarray]) -> Path:
+    """A grey-matter map and PETs by name, each divided by its mean in the brain, in three planes (32^3)."""
+    mask = brain_mask(COARSE)
+    columns = [("grey-matter map", grey_matter, figures.GREY_MATTER)]
+    style = figures.UPTAKE | {"vmax": 2.0}
+    columns += [(name, pet / pet[mask].mean(), style) for name, pet in pets.items()]
+    figure = figures.new_figure(1.9 * len(columns) + 0.4, 6.0)
+    axes = figure.subplots(3, len(columns), height_ratios=figures.PANEL_HEIGHTS)
+    for column, (title, volume, style) in zip(axes.T, columns, strict=True):
+        figures.draw_column(column, volume, mask, COARSE, style)
+        column[0].set_title(title, fontsize=8, color=figures.INK)
+    figures.label_rows(axes[:, 0], COARSE, fontsize=8)
+    bar = figure.colorbar(axes[0, 1].images[0], ax=axes[:, 1:], location="bottom", shrink=0.6, pad=0.02, aspect=50)
+    bar.set_label("uptake over its mean in the brain", fontsize=8, color=figures.INK)
+    figures.add_title(figure, "A measured T1: PET by two PHANTOM-trained generators, and measured FDG of others")
     return figures.save(figure, path)
 
 

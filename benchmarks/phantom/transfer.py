@@ -5,8 +5,8 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.phantom import measures, uptake
-from benchmarks.phantom.heads import COARSE, brain, read_heads, read_pets, region_mean
+from benchmarks.phantom import measures, pictures, uptake
+from benchmarks.phantom.heads import COARSE, at_six_mm, brain, read_heads, read_pets, region_mean
 from pcsa_jax.calls import load_generator
 from pcsa_jax.data.phantom import fields
 from pcsa_jax.presentation.statistics import describe, resampling_weights
@@ -32,18 +32,21 @@ def psnr_db(pet: np.ndarray, real: np.ndarray) -> np.ndarray:
     return -10 * np.log10(np.mean((np.clip(pet, 0, 1) - real)[:, brain()] ** 2, axis=1))
 
 
-def compare(heads: Path, former: Path, present: Path, scan: np.ndarray | None) -> dict[str, Any]:
+def compare(
+    heads: Path, former: Path, present: Path, scan: np.ndarray | None, picture: Path | None = None
+) -> dict[str, Any]:
     """Scores of both generators on the heads and on one measured T1, and their paired differences.
 
     Args:
       heads: cohort of ``benchmarks.real_anatomy``.
       former, present: exported generators, or runs.
       scan: grey-matter map (64^3) of a measured T1, or None.
+      picture: PNG of what the generators make of ``scan``, or None.
     """
     maps = read_heads(heads).grey_matter
     simulated = in_range(np.array([fields.resample(pet, COARSE.size) for pet in read_pets(heads)]))
     template = fields.resample(uptake.measured_template(), COARSE.size)
-    weights, scores, regions, darkest = resampling_weights(len(maps), SEED), {}, {}, {}
+    weights, scores, regions, darkest, shown = resampling_weights(len(maps), SEED), {}, {}, {}, {}
     for name, generator in (("former", former), ("present", present)):
         pets = generated(generator, maps)
         scores[name] = {
@@ -52,9 +55,12 @@ def compare(heads: Path, former: Path, present: Path, scan: np.ndarray | None) -
             "correlation with the measured template": _correlations(pets, np.broadcast_to(template, pets.shape)),
         }
         if scan is not None:
-            pet = generated(generator, scan[None])[0]
+            shown[f"PET, {name} phantom"] = pet = generated(generator, scan[None])[0]
             regions[name] = _regions(pet) | {"correlation with the template": measures.correlation(pet, template)}
         darkest[name] = float(min(region_mean(pet, "pons") / pet[brain()].mean() for pet in pets))
+    if scan is not None and picture is not None:
+        shown["measured template"] = template
+        pictures.draw_scan(picture, at_six_mm(scan[None])[0], shown)
     difference = {key: scores["present"][key] - scores["former"][key] for key in scores["present"]}
     described = {
         name: {key: describe(values, weights) for key, values in part.items()}

@@ -7,8 +7,8 @@ from typing import Any
 from ml_collections import ConfigDict
 
 from pcsa_jax.data.cohort import Cohort, read_cohort
-from pcsa_jax.data.phantom.cohort import PHANTOM_VERSION, write_cohort
-from pcsa_jax.data.phantom.roster import list_cohort
+from pcsa_jax.data.phantom.cohort import write_cohort
+from pcsa_jax.data.phantom.roster import PHANTOM_VERSION, list_cohort
 from pcsa_jax.errors import UserError
 from pcsa_jax.machine.cache import cache_folder
 from pcsa_jax.machine.progress import console, progress

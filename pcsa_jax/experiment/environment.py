@@ -8,7 +8,7 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
-from pcsa_jax.data.phantom.cohort import PHANTOM_VERSION
+from pcsa_jax.data.phantom.roster import PHANTOM_VERSION
 from pcsa_jax.errors import UserError
 
 PACKAGES = ("pcsa_jax", "jax", "jaxlib", "flax", "optax", "orbax-checkpoint", "numpy", "nibabel", "nilearn")

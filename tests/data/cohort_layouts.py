@@ -96,7 +96,10 @@ def write_caps(root: Path, found: tuple[Visit, ...] | None = None, *, decoys: bo
     for visit in found:
         stem = f"{visit.participant_id}_{visit.session_id}"
         folder = root / "subjects" / visit.participant_id / visit.session_id
-        mri, pet = _on_clinica_grid(visit.mri), None if visit.pet is None else _on_clinica_grid(visit.pet)
+        mri, pet = (
+            np.clip(_on_clinica_grid(visit.mri), 0, 1),
+            None if visit.pet is None else _on_clinica_grid(visit.pet),
+        )
         dartel = folder / "t1" / "spm" / "dartel" / "group-all"
         name = f"{stem}_T1w_segm-graymatter_space-Ixi549Space_modulated-"
         _write_clinica(dartel / f"{name}off_fwhm-8mm_probability.nii.gz", mri)

@@ -47,7 +47,7 @@ def refusal(root) -> str:
 def test_the_phantom_is_read_as_written(cohort):
     found = read_cohort(cohort)
     assert found.is_phantom and found.root == cohort
-    assert found.name == "pcsa_jax phantom: simulated grey-matter maps and FDG-PET"
+    assert found.name == "pcsa_jax phantom, version 5: simulated grey-matter maps and FDG-PET"
     assert [subject.participant_id for subject in found.subjects] == [f"sub-{n:04d}" for n in range(1, 15)]
     assert [subject.participant_id for subject in found.pairs] == [f"sub-{n:04d}" for n in range(1, 13)]
     assert {subject.session_id for subject in found.subjects} == {""}

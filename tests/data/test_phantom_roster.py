@@ -6,8 +6,8 @@ import json
 import pytest
 
 from pcsa_jax.data.cohort import read_cohort
-from pcsa_jax.data.phantom.cohort import PHANTOM_VERSION, write_cohort
-from pcsa_jax.data.phantom.roster import Origin, cohort_bytes, list_cohort, read_origin
+from pcsa_jax.data.phantom.cohort import write_cohort
+from pcsa_jax.data.phantom.roster import PHANTOM_VERSION, Origin, cohort_bytes, list_cohort, read_origin
 from tests.conftest import NUM_MRI_ONLY, NUM_PAIRS, SIZE
 
 

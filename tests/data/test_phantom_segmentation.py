@@ -22,7 +22,8 @@ def test_every_parcel_is_as_large_on_both_sides():
     maps = load_templates()
     x_mm = maps.affine[0, 3] + maps.affine[0, 0] * np.arange(len(maps.parcels))
     inside = maps.brain > 0.5
-    for row, name in enumerate(load_segmentation().names):
+    sides = [(row, name) for row, name in enumerate(load_segmentation().names) if name != "cerebellum vermis"]
+    for row, name in sides:
         part = (maps.parcels == row) & inside
         left, right = part[x_mm < -1].sum(), part[x_mm > 1].sum()
         assert 0.5 < left / right < 2, name

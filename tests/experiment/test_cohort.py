@@ -2,7 +2,7 @@
 
 import pytest
 
-from pcsa_jax.data.phantom.cohort import PHANTOM_VERSION
+from pcsa_jax.data.phantom.roster import PHANTOM_VERSION
 from pcsa_jax.errors import UserError
 from pcsa_jax.experiment.cohort import check_phantom, describe_cohort, describe_training, open_cohort
 from pcsa_jax.machine.cache import cache_folder

@@ -146,7 +146,7 @@ def test_it_says_what_it_is(tiny_run, exported):
         f"<LoadedGenerator pcsa, row pcsa, 16^3 voxels of 12 mm, trained on tiny, best checkpoint at step {step}, "
         f"SHA-256 {digest}>"
     )
-    name = "pcsa_jax phantom: simulated grey-matter maps and FDG-PET"
+    name = "pcsa_jax phantom, version 5: simulated grey-matter maps and FDG-PET"
     assert f"trained on {name}, best" in repr(of_run) and digest in repr(of_run)
     assert repr(of_run).endswith("The generator was trained on a PHANTOM, not on people.>")
 

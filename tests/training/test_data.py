@@ -39,7 +39,7 @@ def recorded_cohort(workdir):
 
 def test_a_run_records_what_it_was_trained_on(tiny_config, workdir):
     train(tiny_config({"num_epochs": 1}), workdir)
-    name = "pcsa_jax phantom: simulated grey-matter maps and FDG-PET"
+    name = "pcsa_jax phantom, version 5: simulated grey-matter maps and FDG-PET"
     assert recorded_cohort(workdir) == {"name": name, "is_phantom": True}
 
 

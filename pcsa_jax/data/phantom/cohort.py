@@ -13,15 +13,12 @@ from pcsa_jax import __version__
 from pcsa_jax.data import files, layout
 from pcsa_jax.data.grid import SPACE, Grid
 from pcsa_jax.data.phantom.regions import load_regions
-from pcsa_jax.data.phantom.roster import COHORT_NAME, Origin
+from pcsa_jax.data.phantom.roster import COHORT_NAME, PHANTOM_VERSION, Origin
 from pcsa_jax.data.phantom.subject import SMOOTHING_FWHM_MM, PhantomSubject, make_subject
 from pcsa_jax.data.phantom.templates import Templates, load_templates
 from pcsa_jax.data.phantom.traits import Traits, draw_traits, participant_id
 from pcsa_jax.data.phantom_mark import HEADER_TEXT, SIDECAR_KEY, WARNING
 from pcsa_jax.errors import UserError
-
-PHANTOM_VERSION = "5"
-"""Changes with every change of the numbers: part of the name of a cache folder."""
 
 FEWEST_FOR_WORKERS = 8
 """Smaller cohorts are made in this process: starting others takes longer than the work."""

@@ -11,7 +11,11 @@ from pcsa_jax.data.phantom.subject import SMOOTHING_FWHM_MM
 from pcsa_jax.data.phantom.traits import diagnosis, participant_id
 from pcsa_jax.data.subjects import Cohort, Subject, describe_left_out
 
-COHORT_NAME = "pcsa_jax phantom: simulated grey-matter maps and FDG-PET"
+PHANTOM_VERSION = "5"
+"""Changes with every change of the numbers: part of the name of a cohort and of a cache folder."""
+
+COHORT_NAME = f"pcsa_jax phantom, version {PHANTOM_VERSION}: simulated grey-matter maps and FDG-PET"
+"""What every page calls the cohort."""
 
 
 MRI_BYTES, PET_BYTES = 0.38, 0.44

@@ -7,6 +7,7 @@ import jax
 import pytest
 
 from pcsa_jax.commands import run_command
+from pcsa_jax.data.phantom.roster import COHORT_NAME, PHANTOM_VERSION
 from pcsa_jax.experiment.cohort import look_at_cohort, open_cohort
 from pcsa_jax.studies.reproduction import outlook, reproduce
 from pcsa_jax.studies.reproduction.ledger import write_record
@@ -63,7 +64,7 @@ def test_nothing_is_written(plan, tmp_path, paces, words):
     before = tree(tmp_path)
     shown = plan(*words).out
     assert tree(tmp_path) == before
-    assert "pcsa_jax phantom: simulated grey-matter maps and FDG-PET: 12 pairs of 12 participants; each" in shown
+    assert f"{COHORT_NAME}: 12 pairs of 12 participants; each" in shown
 
 
 def test_nothing_is_written_by_real_steps_either(plan, tmp_path, monkeypatch):
@@ -177,7 +178,7 @@ def test_a_step_that_does_not_fit_is_told_and_the_others_are_timed(plan, paces, 
 
 def test_the_disk_that_is_needed(plan, paces, tmp_path):
     (line,) = [line for line in plan("--no-measure").out.splitlines() if line.startswith("Disk")]
-    root = tmp_path / "cache" / "phantom-v4-seed0-16-12pairs-2mri"
+    root = tmp_path / "cache" / f"phantom-v{PHANTOM_VERSION}-seed0-16-12pairs-2mri"
     found = re.fullmatch(
         rf"Disk: at most about (\S+) MB \((\S+) MB checkpoints of the runs left in {tmp_path / 'out'}; (\S+) MB the "
         rf"built-in cohort in {root}, not written yet\); \S+ GB are free. Tables and figures come on top.",
