@@ -54,7 +54,8 @@ class Head(NamedTuple):
     """One head in MNI152.
 
     Attributes:
-      grey_matter, csf: as ``preprocess`` gives them, smoothed to 8 mm, on the 3 mm grid.
+      grey_matter: as ``preprocess`` gives it, smoothed to 8 mm, on the 3 mm grid.
+      csf: of the same segmentation, averaged to the 3 mm grid and smoothed to 8 mm there.
       labels: of the anatomy, carried by the same registration, on a grid of 1 mm.
     """
 
@@ -81,20 +82,27 @@ def preprocessed(path: Path) -> Head:
         folder = Path(name)
         nib.save(scan.t1, folder / "t1.nii.gz")
         found = prepare_anatomy(folder / "t1.nii.gz", folder=folder)
-        grey, csf = (warp_to_grid(image, found.to_mni, WORKING_GRID) for image in (found.grey_matter, found.csf))
+        grey = warp_to_grid(found.grey_matter, found.to_mni, WORKING_GRID)
+        csf = warp_to_grid(found.csf, found.to_mni, Grid(WORKING_GRID.size * SAMPLES_PER_VOXEL), fwhm_mm=0)
         image = nib.as_closest_canonical(scan.labels)
         labels = load_extra("ants").apply_transforms(
             fixed=grid_image(Grid(WORKING_GRID.size * SAMPLES_PER_VOXEL)),
             moving=to_ants(Volume(np.asarray(image.dataobj, np.float32), image.affine)),
             transformlist=list(found.to_mni), interpolator="nearestNeighbor",
         )  # fmt: skip
+    csf = fields.smooth(_block_means(csf), SMOOTHING_FWHM_MM, WORKING_GRID.voxel_size_mm)
     return Head(grey, csf, labels.numpy().astype(np.int16))
+
+
+def _block_means(volume: np.ndarray) -> np.ndarray:
+    """Means over the voxels of 1 mm in each voxel of the 3 mm grid."""
+    n, s = WORKING_GRID.size, SAMPLES_PER_VOXEL
+    return volume.reshape(n, s, n, s, n, s).mean(axis=(1, 3, 5))
 
 
 def anatomy_of(head: Head, templates: Templates) -> Anatomy:
     """The phantom's view of a head: tissues of its labels, regions of the atlas where registration has put them."""
     index = template_index(templates, world_coordinates())
-    n, s = WORKING_GRID.size, SAMPLES_PER_VOXEL
 
     def nearest(volume: np.ndarray) -> np.ndarray:
         return ndimage.map_coordinates(volume, index, order=0, mode="nearest")
@@ -102,7 +110,7 @@ def anatomy_of(head: Head, templates: Templates) -> Anatomy:
     surface = ndimage.map_coordinates(templates.surface, index, order=1, mode="nearest")
 
     def fraction(labels: tuple[int, ...]) -> np.ndarray:
-        return np.isin(head.labels, labels).reshape(n, s, n, s, n, s).mean(axis=(1, 3, 5))
+        return _block_means(np.isin(head.labels, labels))
 
     return Anatomy(
         grey_matter=fraction(GREY + STEM), white_matter=fraction(tuple(set(WHITE) - set(STEM))), csf=fraction(CSF),
