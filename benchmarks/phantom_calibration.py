@@ -127,6 +127,15 @@ def run_page(heads: Path, before: Path | None, scan: Path | None) -> None:
 
 def main(argv: list[str]) -> int:
     arguments = make_parser().parse_args(argv)
+    try:
+        run(arguments)
+    except (FileNotFoundError, ValueError) as error:
+        print(f"phantom_calibration: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+def run(arguments: argparse.Namespace) -> None:
     if arguments.command == "fit":
         run_fit(arguments.heads, arguments.out)
     elif arguments.command == "uptake":
@@ -141,7 +150,6 @@ def main(argv: list[str]) -> int:
             run_page(arguments.heads, arguments.before, arguments.scan)
         (DOCS / "phantom_check.md").write_text(page.rendered(read_results(FIGURES)), encoding="utf-8")
         print(f"wrote {DOCS / 'phantom_check.md'}")
-    return 0
 
 
 if __name__ == "__main__":

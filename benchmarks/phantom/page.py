@@ -15,6 +15,11 @@ TARGETS = {
 }
 """Row -> smallest and largest wanted value."""
 
+REMARKS = """The brain stem's figures take in one measured T1, whose stem the segmentation takes for grey matter by half;
+it counts as one head more in every fit, in the stem alone. The thalamus lies so near the boundary between two classes
+that a head shows a tenth or two thirds of it: seven heads do not tell the mean of seven others. Deep white matter has
+about a seventh too much."""
+
 HEAD = """# The phantom beside people
 
 Made by `python -m benchmarks.phantom_calibration page`. **Real** grey matter: T1-weighted images painted from the
@@ -108,7 +113,7 @@ def _held_out(rows: dict[str, Any]) -> str:
     for name in [*names, "GM map: SD over people", MEAN_CORRELATION, RATIO]:
         cells = [f"{_found(name, part)} | {_number(part['real']['heads'].get(name, 1))}" for part in (first, second)]
         lines.append(f"| {name} | {' | '.join(cells)} |")
-    return "\n".join(lines)
+    return "\n".join([*lines, "", REMARKS])
 
 
 def _found(name: str, part: dict[str, Any]) -> str:

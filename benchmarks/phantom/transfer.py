@@ -43,9 +43,11 @@ def compare(
       scan: grey-matter map (64^3) of a measured T1, or None.
       picture: PNG of what the generators make of ``scan``, or None.
     """
-    maps = read_heads(heads).grey_matter
+    maps, measured = read_heads(heads).grey_matter, uptake.measured_template()
+    if measured is None:
+        raise FileNotFoundError(f"{uptake.TEMPLATE}: expected the measured FDG template, found nothing")
     simulated = in_range(np.array([fields.resample(pet, COARSE.size) for pet in read_pets(heads)]))
-    template = fields.resample(uptake.measured_template(), COARSE.size)
+    template = fields.resample(measured, COARSE.size)
     weights, scores, regions, darkest, shown = resampling_weights(len(maps), SEED), {}, {}, {}, {}
     for name, generator in (("former", former), ("present", present)):
         pets = generated(generator, maps)

@@ -128,6 +128,13 @@ def test_a_fit_to_the_phantoms_own_maps_finds_its_means():
     assert measures.correlation(found, heads.at_six_mm(people).mean(axis=0)) > 0.98
 
 
+def test_a_folder_without_heads_is_one_line(tmp_path, capsys):
+    assert phantom_calibration.main(["fit", f"--heads={tmp_path}", f"--out={tmp_path / 'x.tsv'}"]) == 1
+    error = capsys.readouterr().err
+    assert error == f"phantom_calibration: {tmp_path}: expected maps label-GM_probseg.nii.gz and label-CSF\n"
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_a_table_is_read_as_it_was_written(tmp_path):
     path = tmp_path / "segmentation.tsv"
     segmentation_fit.write_table(path, load_templates().segmentation)
