@@ -17,8 +17,8 @@ TARGETS = {
 
 REMARKS = """The brain stem's figures take in one measured T1, whose stem the segmentation takes for grey matter by
 half; it counts as one head more in every fit, in the stem alone. The thalamus lies so near the boundary between two
-classes that a head shows a tenth or two thirds of it: seven heads do not tell the mean of seven others. Deep white matter has
-about a seventh too much."""
+classes that a head shows a tenth or two thirds of it: seven heads do not tell the mean of seven others. Deep white
+matter has about a seventh too much."""
 
 HEAD = """# The phantom beside people
 
