@@ -23,6 +23,7 @@ from pathlib import Path
 
 import nibabel as nib
 import numpy as np
+from nibabel.filebasedimages import ImageFileError
 
 from benchmarks.phantom import check, page, pictures, segmentation_fit, transfer, uptake
 from benchmarks.phantom.heads import read_heads
@@ -33,6 +34,7 @@ from pcsa_jax.data.phantom.roster import PHANTOM_VERSION
 from pcsa_jax.data.phantom.subject import make_subject
 from pcsa_jax.data.phantom.traits import participant_id
 from pcsa_jax.data.regions import brain_mask
+from pcsa_jax.errors import UserError
 
 ROOT = Path(__file__).resolve().parents[1]
 DOCS, FIGURES = ROOT / "docs", RESULTS / "phantom.json"
@@ -50,7 +52,7 @@ def make_parser() -> argparse.ArgumentParser:
     report.add_argument("--subjects", type=int, default=120, metavar="N")
     report.add_argument("--picture", type=Path, default=DOCS / "images/phantom.png", metavar="FILE")
     making = commands.add_parser("page", help="measure before, after and real, and write docs/phantom_check.md")
-    making.add_argument("--heads", type=Path, required=True, metavar="DIR", help="maps of real heads")
+    making.add_argument("--heads", type=Path, metavar="DIR", help="maps of real heads; needed but for --redraw")
     making.add_argument("--before", type=Path, metavar="DIR", help="120 pairs at 64^3 of a former version")
     making.add_argument(
         "--scan", type=Path, metavar="FILE", help="GM map of a measured T1 by preprocess, for the picture"
@@ -60,18 +62,24 @@ def make_parser() -> argparse.ArgumentParser:
     moving.add_argument("--heads", type=Path, required=True, metavar="DIR", help="cohort of real heads")
     moving.add_argument("--former", type=Path, required=True, metavar="FILE", help="exported generator, or a run")
     moving.add_argument("--present", type=Path, required=True, metavar="FILE", help="exported generator, or a run")
+    moving.add_argument(
+        "--out", type=Path, metavar="FILE", help="figures to write; without it the kept ones and the page's picture"
+    )
     moving.add_argument("--scan", type=Path, metavar="FILE", help="GM map of a measured T1 by preprocess")
     fit = commands.add_parser("fit", help="rewrite segmentation.tsv")
     fit.add_argument("--heads", type=Path, required=True, metavar="DIR", help="maps of grey matter and CSF")
+    fit.add_argument(
+        "--stem", type=float, metavar="MEAN", help="mean in the pons of one more head; the package's own table: 0.52"
+    )
     fit.add_argument("--out", type=Path, default=TABLE, metavar="FILE", help="table to write (the package's own)")
     commands.add_parser("uptake", help="rewrite the column uptake of regions.tsv")
     return parser
 
 
-def run_fit(heads: Path, out: Path) -> None:
-    found = segmentation_fit.fit(read_heads(heads, tissue_needed=True))
+def run_fit(heads: Path, stem: float | None, out: Path) -> None:
+    found = segmentation_fit.fit(read_heads(heads, tissue_needed=True), stem=stem)
     segmentation_fit.write_table(out, found)
-    print(f"wrote {out}; constants of segmentation.py: FOLDING = {found.folding}, WARP_MM = {found.warp_mm}")
+    print(f"wrote {out}; set in segmentation.py: FOLDING = {found.folding}, WARP_MM = {found.warp_mm}; then run uptake")
 
 
 def run_report(count: int, picture: Path) -> None:
@@ -89,12 +97,18 @@ def run_report(count: int, picture: Path) -> None:
     pictures.draw(picture, mris, pets, is_ad, measured)
 
 
-def run_transfer(heads: Path, former: Path, present: Path, scan: Path | None) -> None:
+def run_transfer(heads: Path, former: Path, present: Path, scan: Path | None, out: Path | None) -> None:
     found = transfer.compare(
-        heads, former, present, None if scan is None else read_map(scan), DOCS / "images/transfer_t1.png"
+        heads,
+        former,
+        present,
+        None if scan is None else read_map(scan),
+        None if out else DOCS / "images/transfer_t1.png",
     )
-    kept = {"command": "python -m benchmarks.phantom_calibration transfer", "machine": describe_machine(), **found}
-    write_json(FIGURES.with_name("phantom_transfer.json"), kept)
+    today = datetime.date.today().isoformat()
+    command = "python -m benchmarks.phantom_calibration transfer --heads=DIR --former=FILE --present=FILE --scan=FILE"
+    kept = {"command": command, "date": today, "version": PHANTOM_VERSION, "machine": describe_machine(), **found}
+    write_json(out or FIGURES.with_name("phantom_transfer.json"), kept)
     for name, scores in found["scores"].items():
         for score, part in scores.items():
             low, high = part["ci95"]
@@ -104,21 +118,31 @@ def run_transfer(heads: Path, former: Path, present: Path, scan: Path | None) ->
 
 
 def read_map(path: Path) -> np.ndarray:
-    return np.asarray(nib.load(path).dataobj, np.float32)
+    image = nib.load(path)
+    if image.shape != subject.WORKING_GRID.shape or not np.allclose(image.affine, subject.WORKING_GRID.affine):
+        raise ValueError(f"{path}: expected the 64^3 grid of 3 mm, found {image.shape}")
+    return np.asarray(image.dataobj, np.float32)
 
 
 def run_page(heads: Path, before: Path | None, scan: Path | None) -> None:
     real = read_heads(heads, tissue_needed=True)
     measured = None if scan is None else read_map(scan)
     rows = check.measure(real, before, measured, lambda text: print(text, file=sys.stderr, flush=True))
-    write_json(
-        FIGURES,
-        {"command": "python -m benchmarks.phantom_calibration page", "date": datetime.date.today().isoformat(),
-         "machine": describe_machine(), "version": PHANTOM_VERSION, "heads": len(real.names), "rows": rows},
-    )  # fmt: skip
+    kept = {
+        "command": "python -m benchmarks.phantom_calibration page --heads=DIR --before=DIR --scan=FILE",
+        "date": datetime.date.today().isoformat(),
+        "machine": describe_machine(),
+        "version": PHANTOM_VERSION,
+        "heads": len(real.names),
+        "rows": rows,
+    }
+    write_json(FIGURES, kept)
     shown = np.array([make_subject(number, with_pet=False).mri for number in range(1, SHOWN + 1)])
-    maps = [("phantom", shown), ("real heads", real.grey_matter[:: len(real.names) // SHOWN][:SHOWN])]
-    titles = [[participant_id(n) for n in range(1, SHOWN + 1)], list(real.names[:: len(real.names) // SHOWN][:SHOWN])]
+    maps = [("phantom", shown), ("real heads", real.grey_matter[:: max(1, len(real.names) // SHOWN)][:SHOWN])]
+    titles = [
+        [participant_id(n) for n in range(1, SHOWN + 1)],
+        list(real.names[:: max(1, len(real.names) // SHOWN)][:SHOWN]),
+    ]
     if measured is not None:
         maps.append(("measured T1", measured[None]))
         titles.append(["a measured T1"])
@@ -129,7 +153,7 @@ def main(argv: list[str]) -> int:
     arguments = make_parser().parse_args(argv)
     try:
         run(arguments)
-    except (FileNotFoundError, ValueError) as error:
+    except (FileNotFoundError, ValueError, UserError, ImageFileError) as error:
         print(f"phantom_calibration: {error}", file=sys.stderr)
         return 1
     return 0
@@ -137,15 +161,17 @@ def main(argv: list[str]) -> int:
 
 def run(arguments: argparse.Namespace) -> None:
     if arguments.command == "fit":
-        run_fit(arguments.heads, arguments.out)
+        run_fit(arguments.heads, arguments.stem, arguments.out)
     elif arguments.command == "uptake":
         uptake.fit_uptake(24)
         print(f"wrote {Path(regions.__file__).with_name('regions.tsv')}")
     elif arguments.command == "transfer":
-        run_transfer(arguments.heads, arguments.former, arguments.present, arguments.scan)
+        run_transfer(arguments.heads, arguments.former, arguments.present, arguments.scan, arguments.out)
     elif arguments.command == "report":
         run_report(arguments.subjects, arguments.picture)
     else:
+        if not arguments.redraw and arguments.heads is None:
+            raise ValueError("page: expected --heads=DIR or --redraw, found neither")
         if not arguments.redraw:
             run_page(arguments.heads, arguments.before, arguments.scan)
         (DOCS / "phantom_check.md").write_text(page.rendered(read_results(FIGURES)), encoding="utf-8")

@@ -14,8 +14,8 @@ from pcsa_jax.data.phantom.subject import make_subject
 from pcsa_jax.data.phantom.templates import Templates, load_templates, with_segmentation
 from pcsa_jax.data.phantom.traits import diagnosis
 
-TRAINING, NEW, FIRST_NEW = 84, 24, 1001
-"""Subjects of the demo's training part, and others that come after."""
+TRAINING, NEW, FIRST_NEW = 84, 60, 1001
+"""As many subjects as the demo trains on, the first ones, and CN subjects that come after."""
 
 PETS = 60
 MEAN_CORRELATION, NEAREST, OWN_NEAREST = "GM map: correlation of the means", "distance: heads", "distance: new subjects"
@@ -56,7 +56,11 @@ def cn_of(root: Path, names: tuple[str, ...]) -> np.ndarray:
     """Which people are CN by a cohort's table."""
     lines = (root / "participants.tsv").read_text(encoding="utf-8").splitlines()
     table = dict(line.split("\t")[:2] for line in lines[1:])
-    assert lines[0].split("\t")[:2] == list(layout.PARTICIPANT_COLUMNS[:2])
+    missing = [name for name in names if name not in table]
+    if lines[0].split("\t")[:2] != list(layout.PARTICIPANT_COLUMNS[:2]) or missing:
+        raise ValueError(
+            f"{root / 'participants.tsv'}: expected participant_id and diagnosis of all, without {missing}"
+        )
     return np.array([table[name] == "CN" for name in names])
 
 
@@ -83,9 +87,11 @@ def measure(heads: Heads, before: Path | None, scan: np.ndarray | None, say: Cal
     Args:
       heads: maps of real heads.
       before: cohort folder of the former phantom, or None.
-      scan: map (64^3) of a measured T1, or None; it counts in the ranges and nowhere else.
+      scan: map (64^3) of a measured T1, or None; one head more in regional means and ranges, not in the rest.
       say: told what is being done.
     """
+    if before:
+        cn_of(before, read_heads(before).names)
     templates = load_templates()
     halves = [list(range(k, len(heads.names), 2)) for k in (0, 1)]
     rows: dict[str, Any] = {"real": real_rows(heads, scan), "held_out": []}
@@ -100,7 +106,7 @@ def measure(heads: Heads, before: Path | None, scan: np.ndarray | None, say: Cal
         rows["before"] = grey(of_cohort(before), heads) | fdg(read_pets(before)[is_cn], former.grey_matter[is_cn])
     for ours, others in (halves, halves[::-1]):
         say(f"a fit to {len(ours)} heads, measured on the {len(others)} others")
-        fitted = segmentation_fit.fit(heads.take(ours), templates)
+        fitted = segmentation_fit.fit(heads.take(ours), templates, stem=segmentation_fit.STEM_IN_THE_T1)
         found = grey(of_templates(with_segmentation(templates, fitted)), heads.take(others))
         rows["held_out"].append(
             {"fitted_on": [heads.names[i] for i in ours], "folding": fitted.folding, "warp_mm": fitted.warp_mm,
@@ -115,7 +121,8 @@ def real_rows(heads: Heads, scan: np.ndarray | None) -> dict[str, Any]:
     template = uptake.measured_template()
     each = [measures.region_means_of(one) for one in at_six_mm(maps)]
     return {
-        "heads": measures.grey_rows(heads.grey_matter),
+        "heads": measures.grey_rows(heads.grey_matter)
+        | {name: float(np.mean([e[name] for e in each])) for name in each[0]},
         "range": {name: [min(e[name] for e in each), max(e[name] for e in each)] for name in each[0]},
         "person": PERSON,
         "template": {} if template is None else fdg(template[None], None),

@@ -20,10 +20,9 @@ ROUNDS = 6
 RIDGE = 5e-3
 """Pull of the weights towards the template's own tissues, in units of their mean information."""
 
-LARGEST_SPREAD = 0.88
-"""With the largest ``folding`` little of the latent variance stays unresolved."""
+SMALLEST_SPREAD, LARGEST_SPREAD = 0.2, 0.88
+"""Smaller ones are left to the folds; a larger one would make a stem all grey or all white."""
 
-SMALLEST_SPREAD = 0.1
 STEM, STEM_IN_THE_T1 = "brain stem", 0.52
 """Mean of the map in the pons of a measured T1, whose stem the segmentation takes for grey matter by half.
 
@@ -31,15 +30,22 @@ Of the painted heads none does so: they all have one contrast. It counts as one 
 """
 
 SUBJECTS = 24
-FOLDINGS, WARPS_MM = (0.4, 0.45), (0.5, 0.6, 0.7)
+FOLDINGS, WARPS_MM = (0.35, 0.4, 0.45), (0.5, 0.6)
+"""The larger deformation is a bound: more of it blurs what deep white matter should not have."""
 
 
-def fit(heads: Heads, templates: Templates | None = None) -> Segmentation:
-    """The table that makes the phantom's maps like those of ``heads``: means, spread of parcels, folds, warp."""
+def fit(heads: Heads, templates: Templates | None = None, *, stem: float | None = None) -> Segmentation:
+    """The table that makes the phantom's maps like those of ``heads``: means, spread of parcels, folds, warp.
+
+    Args:
+      heads: maps of grey matter and CSF.
+      templates: whose classes and parcels the table is for.
+      stem: mean of the map in the pons of one more head, which counts in the stem alone; None for none.
+    """
     templates = templates or load_templates()
-    segmentation = dataclasses.replace(templates.segmentation, weights=fit_weights(heads, templates))
+    segmentation = dataclasses.replace(templates.segmentation, weights=fit_weights(heads, templates, stem=stem))
     still = dataclasses.replace(segmentation, spread=np.zeros(len(segmentation)))
-    segmentation = dataclasses.replace(still, spread=fit_spread(heads, with_segmentation(templates, still)))
+    segmentation = dataclasses.replace(still, spread=fit_spread(heads, with_segmentation(templates, still), stem=stem))
     wanted = deviation_spectrum(at_six_mm(heads.grey_matter))[1:]
     best = (np.inf, segmentation)
     for folding in FOLDINGS:
@@ -65,7 +71,7 @@ def _typical(templates: Templates, volume: np.ndarray, order: int = 1) -> np.nda
     return ndimage.map_coordinates(volume, subject.template_index(templates, position), order=order, mode="nearest")
 
 
-def fit_weights(heads: Heads, templates: Templates) -> np.ndarray:
+def fit_weights(heads: Heads, templates: Templates, *, stem: float | None = None) -> np.ndarray:
     """Ridge regression of the mean maps on the template's classes in each parcel, all smoothed alike.
 
     Returns:
@@ -100,21 +106,23 @@ def fit_weights(heads: Heads, templates: Templates) -> np.ndarray:
         )  # cut to [0, brain], which the regression does not know
         for tissue, volume in enumerate(seen):
             wanted[tissue] += means[tissue] - _smooth(volume)[inside]
-    weights[row, 0] = _stem_weights(heads, classes, parcels == row)
+    weights[row, 0] = _stem_weights(_pons(heads.grey_matter, stem), classes, parcels == row)
     return weights
 
 
-def _stem_weights(heads: Heads, classes: list[np.ndarray], stem: np.ndarray) -> np.ndarray:
-    """The part of the stem that is seen as grey matter: in the pons as much as in the heads and the T1 on average."""
+def _stem_weights(seen: np.ndarray, classes: list[np.ndarray], stem: np.ndarray) -> np.ndarray:
+    """The part of the stem that is seen as grey matter: in the pons as much as ``seen`` by the heads on average."""
     pons = reference_weights(subject.WORKING_GRID, "pons")
     tissue = (_smooth((classes[0] + classes[2]) * stem) * pons).sum() / pons.sum()
-    part = np.append(_pons(heads.grey_matter), STEM_IN_THE_T1).mean() / tissue
+    part = seen.mean() / tissue
     return np.array([part, 0, part, 0, 0])
 
 
-def _pons(maps: np.ndarray) -> np.ndarray:
+def _pons(maps: np.ndarray, more: float | None) -> np.ndarray:
+    """Mean of each map in the pons, and that of one more head."""
     weights = reference_weights(subject.WORKING_GRID, "pons")
-    return (maps * weights).sum(axis=(1, 2, 3)) / weights.sum()
+    means = (maps * weights).sum(axis=(1, 2, 3)) / weights.sum()
+    return means if more is None else np.append(means, more)
 
 
 def _smooth(volume: np.ndarray) -> np.ndarray:
@@ -127,15 +135,15 @@ def parcel_means(maps: np.ndarray, parcels: np.ndarray) -> np.ndarray:
     return np.array([ndimage.mean(volume, index, range(parcels.max() + 1)) for volume in maps])
 
 
-def fit_spread(heads: Heads, templates: Templates) -> np.ndarray:
+def fit_spread(heads: Heads, templates: Templates, *, stem: float | None = None) -> np.ndarray:
     """SD of each parcel's latent score: what the means of people vary more than those of a phantom without it."""
     parcels = _typical(templates, templates.parcels, 0)
     people, phantom = parcel_means(heads.grey_matter, parcels), parcel_means(make_maps(templates, SUBJECTS), parcels)
     variance = people.var(axis=0, ddof=1) - phantom.var(axis=0, ddof=1)
-    stem = templates.segmentation.names.index(STEM)
+    row = templates.segmentation.names.index(STEM)
     mean = np.clip(phantom.mean(axis=0), 0.02, 0.98)
-    pons = np.append(_pons(heads.grey_matter), STEM_IN_THE_T1)
-    variance[stem], mean[stem] = pons.var(ddof=1), pons.mean()
+    pons = _pons(heads.grey_matter, stem)
+    variance[row], mean[row] = pons.var(ddof=1), np.clip(pons.mean(), 0.02, 0.98)
     spread = np.sqrt(np.maximum(variance, 0)) / norm.pdf(norm.ppf(mean))
     return np.where(spread < SMALLEST_SPREAD, 0, np.minimum(spread, LARGEST_SPREAD))
 

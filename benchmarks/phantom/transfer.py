@@ -46,7 +46,10 @@ def compare(
     maps, measured = read_heads(heads).grey_matter, uptake.measured_template()
     if measured is None:
         raise FileNotFoundError(f"{uptake.TEMPLATE}: expected the measured FDG template, found nothing")
-    simulated = in_range(np.array([fields.resample(pet, COARSE.size) for pet in read_pets(heads)]))
+    pets_of_heads = read_pets(heads)
+    if len(pets_of_heads) != len(maps):
+        raise ValueError(f"{heads}: expected a PET of each of {len(maps)} heads, found {len(pets_of_heads)}")
+    simulated = in_range(np.array([fields.resample(pet, COARSE.size) for pet in pets_of_heads]))
     template = fields.resample(measured, COARSE.size)
     weights, scores, regions, darkest, shown = resampling_weights(len(maps), SEED), {}, {}, {}, {}
     for name, generator in (("former", former), ("present", present)):

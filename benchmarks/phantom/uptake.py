@@ -104,7 +104,7 @@ def report_uptake(pets: np.ndarray, is_ad: np.ndarray, people: list[Traits], ana
     cortex = [i for i, labels in enumerate(table.labels) if labels[0] > 1000]
     print(f"cortex over white matter, pure: {table.uptake[cortex].mean() / subject.WHITE_MATTER_UPTAKE:.2f}")
     contrast = (means[:, cortex].mean(axis=1) / white)[~is_ad].mean()
-    print(f"cortex over deep white matter as imaged in CN: {contrast:.2f} (FDG template, smoothed likewise: 1.62)")
+    print(f"cortex over deep white matter as imaged in CN: {contrast:.2f}")
     scaled = np.log(imaged_as_measured(people, anatomies, expected=False)[~is_ad])
     print(f"SD of the log global mean in CN: {scaled.mean(axis=1).std():.3f} (measured 0.068)")
     scaled = scaled - scaled.mean(axis=1, keepdims=True)
@@ -133,6 +133,8 @@ def report_anatomy(mris: np.ndarray, is_ad: np.ndarray, anatomies: list[subject.
     print(f"normalised whole-brain volume: CN {cn:.3f}, AD {ad:.3f}: {ad / cn - 1:+.1%} (OASIS-2: 0.746, 0.724: -2.9%)")
     means = region_means(mris, anatomies)
     for name, (stem, _) in TARGETS.items():
+        if name == "pons":  # next to nothing in most people
+            continue
         group = means[:, table.rows(stem)].mean(axis=1)
         cn = group[~is_ad]
         change, spread = group[is_ad].mean() / cn.mean() - 1, cn.std() / cn.mean()

@@ -24,26 +24,32 @@ def draw_folds(rng: np.random.Generator, size: int, amplitude: float) -> np.ndar
 
 
 def cut(
-    grey: np.ndarray, csf: np.ndarray, brain: np.ndarray, folds: np.ndarray, shift: np.ndarray,
+    grey: np.ndarray, csf: np.ndarray, brain: np.ndarray, folds: np.ndarray, score: np.ndarray,
     *, amplitude: float, spread: np.ndarray,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:  # fmt: skip
     """Grey matter, white matter and CSF of one person, which sum to ``brain``.
 
     What the field does not resolve (its variance is 1 in all) makes fractions of a voxel instead of edges. The mean
-    over persons is ``grey`` and ``csf``.
+    over persons is ``grey`` and ``csf``. Where ``spread`` is not 0 the field decides about CSF alone, and one score of
+    the person about how much of the rest is seen as grey matter.
 
     Args:
       grey, csf: expected fractions, in [0, ``brain``].
       brain: in [0, 1].
       folds: from :func:`draw_folds`.
-      shift: this person's move of the boundary of grey to white matter, of SD ``spread`` over persons.
+      score: standard normal over persons, independent of ``folds``: a number or a volume.
       amplitude: SD of ``folds``.
-      spread: 0 to less than sqrt(1 - amplitude^2), like ``shift`` a number or a volume.
+      spread: a volume in [0, 1): the part of the latent SD that is the score's.
     """
     total = np.maximum(brain, EDGE)
-    to_csf = ndtri(np.clip(csf / total, EDGE, 1 - EDGE))
-    to_white = ndtri(np.clip((csf + grey) / total, EDGE, 1 - EDGE))
-    unresolved = 1 - amplitude**2
-    is_csf = ndtr((to_csf - folds) / np.sqrt(unresolved))
-    is_not_white = np.maximum(ndtr((to_white - folds - shift) / np.sqrt(unresolved - spread**2)), is_csf)
-    return brain * (is_not_white - is_csf), brain * (1 - is_not_white), brain * is_csf
+    unresolved = np.sqrt(1 - amplitude**2)
+    is_csf = ndtr((_threshold(csf / total) - folds) / unresolved)
+    is_grey = ndtr((_threshold((csf + grey) / total) - folds) / unresolved) - is_csf
+    part = _threshold(grey / np.maximum(total - csf, EDGE))
+    by_score = (1 - is_csf) * ndtr((part - spread * score) / np.sqrt(1 - spread**2))
+    is_grey = np.where(spread > 0, by_score, is_grey)
+    return brain * is_grey, brain * (1 - is_csf - is_grey), brain * is_csf
+
+
+def _threshold(probability: np.ndarray) -> np.ndarray:
+    return ndtri(np.clip(probability, EDGE, 1 - EDGE))

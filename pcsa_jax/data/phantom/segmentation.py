@@ -45,7 +45,7 @@ class Segmentation:
       lobules: how the names of its AAL regions begin; empty but in the cerebellum.
       weights: n x :data:`TISSUES` x :data:`CLASSES`, the part of each class of the template that the segmentation
         takes for the tissue.
-      spread: n, SD of a latent score that moves the parcel's boundary of grey to white matter in one person.
+      spread: n, in [0, 1): the part of the latent SD that one score of the person has in the parcel; 0: folds decide.
       folding: SD of the latent field that makes folds differ, in [0, 1).
       warp_mm: SD along each axis of either scale of the deformation that registration leaves.
     """

@@ -157,9 +157,9 @@ def make_anatomy(traits: Traits, seed: int, templates: Templates) -> Anatomy:
     # What is lost becomes CSF; what thickens takes its room from CSF first, then from white matter.
     grey = np.minimum(average_grey * np.exp(traits.log_density)[labels], brain)
     csf = np.clip(average_csf + average_grey - grey, 0, brain - grey)
-    shift = segmentation.spread * folds_rng.standard_normal(len(segmentation))
+    scores = folds_rng.standard_normal(len(segmentation))
     seen_grey, _, csf = folding.cut(
-        grey, csf, brain, folding.draw_folds(folds_rng, WORKING_GRID.size, segmentation.folding), shift[parcels],
+        grey, csf, brain, folding.draw_folds(folds_rng, WORKING_GRID.size, segmentation.folding), scores[parcels],
         amplitude=segmentation.folding, spread=segmentation.spread[parcels],
     )  # fmt: skip
     grey = np.maximum(seen_grey, np.clip(sample(templates.deep), 0, 1) * (brain - csf))
