@@ -21,12 +21,11 @@ import datetime
 import sys
 from pathlib import Path
 
-import nibabel as nib
 import numpy as np
 from nibabel.filebasedimages import ImageFileError
 
 from benchmarks.phantom import check, page, pictures, segmentation_fit, transfer, uptake
-from benchmarks.phantom.heads import read_heads
+from benchmarks.phantom.heads import read_heads, read_map
 from benchmarks.results import RESULTS, describe_machine, read_results
 from pcsa_jax.data.files import write_json
 from pcsa_jax.data.phantom import regions, segmentation, subject, templates
@@ -39,7 +38,8 @@ from pcsa_jax.errors import UserError
 ROOT = Path(__file__).resolve().parents[1]
 DOCS, FIGURES = ROOT / "docs", RESULTS / "phantom.json"
 TABLE = Path(segmentation.__file__).with_name("segmentation.tsv")
-SHOWN = 4
+SHOWN, FEWEST = 4, 12
+"""Subjects in the picture of maps, and those that a report needs to hold AD against CN."""
 
 
 def make_parser() -> argparse.ArgumentParser:
@@ -77,12 +77,14 @@ def make_parser() -> argparse.ArgumentParser:
 
 
 def run_fit(heads: Path, stem: float | None, out: Path) -> None:
-    found = segmentation_fit.fit(read_heads(heads, tissue_needed=True), stem=stem)
+    found = segmentation_fit.fit(read_heads(heads, needs_csf=True), stem=stem)
     segmentation_fit.write_table(out, found)
     print(f"wrote {out}; set in segmentation.py: FOLDING = {found.folding}, WARP_MM = {found.warp_mm}; then run uptake")
 
 
 def run_report(count: int, picture: Path) -> None:
+    if count < FEWEST:
+        raise ValueError(f"--subjects: expected {FEWEST} or more, found {count}")
     subjects = [make_subject(number) for number in range(1, count + 1)]
     anatomies = [subject.make_anatomy(s.traits, 0, templates.load_templates()) for s in subjects]
     mris, pets, predictables = (np.array([getattr(s, key) for s in subjects]) for key in ("mri", "pet", "predictable"))
@@ -117,15 +119,8 @@ def run_transfer(heads: Path, former: Path, present: Path, scan: Path | None, ou
         print(name, found[name])
 
 
-def read_map(path: Path) -> np.ndarray:
-    image = nib.load(path)
-    if image.shape != subject.WORKING_GRID.shape or not np.allclose(image.affine, subject.WORKING_GRID.affine):
-        raise ValueError(f"{path}: expected the 64^3 grid of 3 mm, found {image.shape}")
-    return np.asarray(image.dataobj, np.float32)
-
-
 def run_page(heads: Path, before: Path | None, scan: Path | None) -> None:
-    real = read_heads(heads, tissue_needed=True)
+    real = read_heads(heads, needs_csf=True)
     measured = None if scan is None else read_map(scan)
     rows = check.measure(real, before, measured, lambda text: print(text, file=sys.stderr, flush=True))
     kept = {

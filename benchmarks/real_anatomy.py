@@ -20,6 +20,7 @@ import nibabel as nib
 import numpy as np
 from scipy import ndimage
 
+from benchmarks.phantom.heads import csf_path
 from benchmarks.simulated_scans import CSF, GREY, WHITE, simulate
 from pcsa_jax.data import files, layout
 from pcsa_jax.data.grid import SPACE, Grid
@@ -134,7 +135,7 @@ def write_subject(
     mri = layout.mri_path(root, participant_id, size=size)
     volumes = {
         mri: head.grey_matter,
-        mri.with_name(mri.name.replace("label-GM", "label-CSF")): head.csf,
+        csf_path(mri): head.csf,
         layout.pet_path(root, participant_id, size=size): pet,
         layout.pet_path(root, participant_id, size=size, desc="predictable"): predictable,
     }
@@ -160,6 +161,9 @@ def main() -> None:
     paths = sorted(arguments.anatomies.glob("*.nii.gz"))
     if not paths or arguments.out.exists():
         parser.error("--anatomies must hold *.nii.gz files, and --out must not exist yet")
+    numbers = [number_of(path) for path in paths]
+    if not all(numbers) or len(set(numbers)) < len(numbers):
+        parser.error(f"--anatomies: expected a number of its own in each file's name, found {sorted(numbers)}")
     templates = load_templates()
     people = uptake_traits(len(paths), load_regions())
     rows = []

@@ -7,8 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from benchmarks.phantom import measures, segmentation_fit, uptake
-from benchmarks.phantom.heads import COARSE, Heads, at_six_mm, read_heads, read_pets
-from pcsa_jax.data import layout
+from benchmarks.phantom.heads import COARSE, Heads, at_coarse, at_six_mm, read_heads
 from pcsa_jax.data.phantom import fields
 from pcsa_jax.data.phantom.subject import make_subject
 from pcsa_jax.data.phantom.templates import Templates, load_templates, with_segmentation
@@ -45,23 +44,9 @@ def of_templates(templates: Templates) -> Phantom:
     return Phantom(training, segmentation_fit.make_maps(templates, NEW, first=FIRST_NEW))
 
 
-def of_cohort(root: Path) -> Phantom:
-    """The phantom in a folder of 64^3 volumes: its first 84 people, and the CN of the rest."""
-    heads = read_heads(root)
-    is_cn = cn_of(root, heads.names)
-    return Phantom(heads.grey_matter[:TRAINING], heads.grey_matter[TRAINING:][is_cn[TRAINING:]])
-
-
-def cn_of(root: Path, names: tuple[str, ...]) -> np.ndarray:
-    """Which people are CN by a cohort's table."""
-    lines = (root / "participants.tsv").read_text(encoding="utf-8").splitlines()
-    table = dict(line.split("\t")[:2] for line in lines[1:])
-    missing = [name for name in names if name not in table]
-    if lines[0].split("\t")[:2] != list(layout.PARTICIPANT_COLUMNS[:2]) or missing:
-        raise ValueError(
-            f"{root / 'participants.tsv'}: expected participant_id and diagnosis of all, without {missing}"
-        )
-    return np.array([table[name] == "CN" for name in names])
+def of_cohort(people: Heads) -> Phantom:
+    """The phantom of a cohort: its first 84 people, and the CN of the rest."""
+    return Phantom(people.grey_matter[:TRAINING], people.grey_matter[TRAINING:][people.is_cn[TRAINING:]])
 
 
 def grey(phantom: Phantom, real: Heads) -> dict[str, float]:
@@ -76,7 +61,7 @@ def grey(phantom: Phantom, real: Heads) -> dict[str, float]:
 
 def fdg(pets: np.ndarray, maps: np.ndarray | None) -> dict[str, float]:
     """Rows of FDG of people (n x 64^3)."""
-    coarse = [None if v is None else np.array([fields.resample(x, COARSE.size) for x in v]) for v in (pets, maps)]
+    coarse = [None if volumes is None else at_coarse(volumes) for volumes in (pets, maps)]
     template = uptake.measured_template()
     return measures.pet_rows(*coarse, None if template is None else fields.resample(template, COARSE.size))
 
@@ -90,8 +75,7 @@ def measure(heads: Heads, before: Path | None, scan: np.ndarray | None, say: Cal
       scan: map (64^3) of a measured T1, or None; one head more in regional means and ranges, not in the rest.
       say: told what is being done.
     """
-    if before:
-        cn_of(before, read_heads(before).names)
+    former = read_heads(before, needs_pet=True) if before else None
     templates = load_templates()
     halves = [list(range(k, len(heads.names), 2)) for k in (0, 1)]
     rows: dict[str, Any] = {"real": real_rows(heads, scan), "held_out": []}
@@ -99,11 +83,10 @@ def measure(heads: Heads, before: Path | None, scan: np.ndarray | None, say: Cal
     rows["after"] = grey(of_templates(templates), heads)
     people = [make_subject(n) for n in range(1, 2 * PETS) if diagnosis(n) == "CN"][:PETS]
     rows["after"] |= fdg(np.array([p.pet for p in people]), np.array([p.mri for p in people]))
-    if before:
+    if former:
         say("the former phantom")
-        former = read_heads(before)
-        is_cn = cn_of(before, former.names)
-        rows["before"] = grey(of_cohort(before), heads) | fdg(read_pets(before)[is_cn], former.grey_matter[is_cn])
+        cn = former.take(np.flatnonzero(former.is_cn).tolist())
+        rows["before"] = grey(of_cohort(former), heads) | fdg(cn.pet, cn.grey_matter)
     for ours, others in (halves, halves[::-1]):
         say(f"a fit to {len(ours)} heads, measured on the {len(others)} others")
         fitted = segmentation_fit.fit(heads.take(ours), templates, stem=segmentation_fit.STEM_IN_THE_T1)

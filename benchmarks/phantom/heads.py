@@ -1,7 +1,6 @@
 """Grey-matter maps of people, from a cohort folder, and where in them to look."""
 
 import functools
-import re
 from pathlib import Path
 from typing import NamedTuple
 
@@ -9,6 +8,7 @@ import nibabel as nib
 import numpy as np
 from scipy import ndimage
 
+from pcsa_jax.data.cohort import read_cohort
 from pcsa_jax.data.grid import Grid
 from pcsa_jax.data.mni152 import load_map
 from pcsa_jax.data.phantom import fields
@@ -16,7 +16,7 @@ from pcsa_jax.data.phantom.subject import WORKING_GRID
 from pcsa_jax.data.regions import aal_atlas, brain_mask, reference_weights
 
 COARSE = Grid(32)
-"""Where people are compared: the demo's grid, on which the issue of a phantom's likeness was first measured."""
+"""Where people are compared: the demo's grid."""
 
 AAL_REGIONS = {
     "thalamus": ("Thalamus",),
@@ -36,59 +36,77 @@ AAL_REGIONS = {
 
 
 class Heads(NamedTuple):
-    """Maps of some people on the 3 mm grid, smoothed to 8 mm, in [0, 1].
+    """Volumes of some people on the 3 mm grid, smoothed to 8 mm.
 
     Attributes:
       names: ``sub-02``, ...
-      grey_matter: people x y z.
+      diagnoses: ``CN``, ... or empty.
+      grey_matter: people x y z, in [0, 1].
       csf: the same, or None where a cohort has none.
+      pet: people x y z, or None where somebody has none.
     """
 
     names: tuple[str, ...]
+    diagnoses: tuple[str, ...]
     grey_matter: np.ndarray
-    csf: np.ndarray | None
+    csf: np.ndarray | None = None
+    pet: np.ndarray | None = None
+
+    @property
+    def is_cn(self) -> np.ndarray:
+        return np.array([diagnosis == "CN" for diagnosis in self.diagnoses])
 
     def take(self, wanted: list[int]) -> "Heads":
         """Some of the people, by their place."""
-        csf = None if self.csf is None else self.csf[wanted]
-        return Heads(tuple(self.names[i] for i in wanted), self.grey_matter[wanted], csf)
+        csf, pet = (None if volumes is None else volumes[wanted] for volumes in (self.csf, self.pet))
+        names, diagnoses = (tuple(words[i] for i in wanted) for words in (self.names, self.diagnoses))
+        return Heads(names, diagnoses, self.grey_matter[wanted], csf, pet)
 
 
-def read_heads(root: Path, *, tissue_needed: bool = False) -> Heads:
-    """The maps ``*_label-GM_probseg.nii.gz`` of a cohort of 64^3 volumes and those of CSF beside them.
+def read_heads(root: Path, *, needs_csf: bool = False, needs_pet: bool = False) -> Heads:
+    """The people of a cohort of 64^3 volumes; maps of CSF lie beside those of grey matter, named ``label-CSF``.
 
     Raises:
-      FileNotFoundError: if there is no map, or no map of CSF although it is needed.
-      ValueError: if a map lies on another grid.
+      UserError: if it is no cohort.
+      ValueError: if a volume lies on another grid, or somebody lacks a map of CSF or a PET that is needed.
     """
-    paths = sorted(root.glob("sub-*/**/anat/*_label-GM_probseg.nii.gz"))
-    csf_paths = [path.with_name(path.name.replace("label-GM", "label-CSF")) for path in paths]
-    has_csf = bool(paths) and all(path.is_file() for path in csf_paths)
-    if not paths or (tissue_needed and not has_csf):
-        raise FileNotFoundError(f"{root}: expected maps label-GM_probseg.nii.gz{' and label-CSF' * tissue_needed}")
-    names = tuple(re.match(r"sub-[^_]+", path.name)[0] for path in paths)
-    return Heads(names, _volumes(paths), _volumes(csf_paths) if has_csf else None)
+    people = read_cohort(root).subjects
+    csf = [csf_path(person.mri) for person in people]
+    has_csf = all(path.is_file() and path != person.mri for path, person in zip(csf, people, strict=True))
+    has_pet = all(person.pet is not None for person in people)
+    for needed, there, what in ((needs_csf, has_csf, "map label-CSF_probseg"), (needs_pet, has_pet, "PET")):
+        if needed and not there:
+            raise ValueError(f"{root}: expected a {what} of each of {len(people)} people, found none of some")
+    return Heads(
+        tuple(person.participant_id for person in people),
+        tuple(person.diagnosis or "" for person in people),
+        np.array([read_map(person.mri) for person in people]),
+        np.array([read_map(path) for path in csf]) if has_csf else None,
+        np.array([read_map(person.pet) for person in people]) if has_pet else None,
+    )
 
 
-def read_pets(root: Path) -> np.ndarray:
-    """The PET of a cohort of 64^3 volumes, subjects x y z, in the order of :func:`read_heads`."""
-    paths = sorted(root.glob("sub-*/**/pet/*_pet.nii.gz"))
-    return _volumes([path for path in paths if "desc-" not in path.name])
+def csf_path(mri: Path) -> Path:
+    """Where the map of CSF lies that belongs to a map of grey matter."""
+    return mri.with_name(mri.name.replace("label-GM", "label-CSF"))
 
 
-def _volumes(paths: list[Path]) -> np.ndarray:
-    volumes = []
-    for path in paths:
-        image = nib.load(path)
-        if image.shape != WORKING_GRID.shape or not np.allclose(image.affine, WORKING_GRID.affine):
-            raise ValueError(f"{path}: expected the 64^3 grid of 3 mm, found {image.shape}")
-        volumes.append(np.asarray(image.dataobj, np.float32))
-    return np.array(volumes)
+def read_map(path: Path) -> np.ndarray:
+    """A volume on the 3 mm grid, float32; ValueError if it lies on another."""
+    image = nib.load(path)
+    if image.shape != WORKING_GRID.shape or not np.allclose(image.affine, WORKING_GRID.affine):
+        raise ValueError(f"{path}: expected the 64^3 grid of 3 mm, found {image.shape}")
+    return np.asarray(image.dataobj, np.float32)
+
+
+def at_coarse(volumes: np.ndarray) -> np.ndarray:
+    """Volumes (n x 64^3) on the 32^3 grid."""
+    return np.array([fields.resample(volume, COARSE.size) for volume in volumes])
 
 
 def at_six_mm(maps: np.ndarray) -> np.ndarray:
     """People x y z on the 32^3 grid, each divided by its maximum, as ``minmax`` does."""
-    coarse = np.array([fields.resample(volume, COARSE.size) for volume in maps])
+    coarse = at_coarse(maps)
     return coarse / coarse.max(axis=(1, 2, 3), keepdims=True)
 
 

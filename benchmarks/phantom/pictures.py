@@ -1,14 +1,19 @@
 """Pictures of the phantom: two CN and two AD beside the measured template, and phantom maps beside real ones."""
 
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from benchmarks.phantom.heads import COARSE
+from pcsa_jax.data.grid import Grid
 from pcsa_jax.data.phantom import subject
 from pcsa_jax.data.phantom.traits import participant_id
 from pcsa_jax.data.regions import brain_mask
 from pcsa_jax.presentation import figures
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 
 def draw(path: Path, mris: np.ndarray, pets: np.ndarray, is_ad: np.ndarray, measured: np.ndarray | None) -> Path:
@@ -28,19 +33,12 @@ def draw(path: Path, mris: np.ndarray, pets: np.ndarray, is_ad: np.ndarray, meas
     columns = [(f"{participant_id(i + 1)} ({group})", mris[i], figures.GREY_MATTER) for group, i in shown]
     columns += [(f"{participant_id(i + 1)} ({group})", pets[i], uptake_style) for group, i in shown]
     columns += [("measured\nFDG template", measured, uptake_style)] if measured is not None else []
-    figure = figures.new_figure(1.5 * len(columns) + 0.4, 5.4)
-    axes = figure.subplots(3, len(columns), height_ratios=figures.PANEL_HEIGHTS)
-    for column, (title, volume, style) in zip(axes.T, columns, strict=True):
-        figures.draw_column(column, volume, mask, grid, style)
-        column[0].set_title(title, fontsize=9, color=figures.INK)
-    figures.label_rows(axes[:, 0], grid, fontsize=8)
+    figure, axes = _columns(columns, grid, width=1.5)
     for below, label in (
         (axes[:, : len(shown)], "grey-matter map (0–1)"),
         (axes[:, len(shown) :], "FDG uptake (SUVR)"),
     ):
-        bar = figure.colorbar(below[0, 0].images[0], ax=below, location="bottom", shrink=0.6, pad=0.02, aspect=50)
-        bar.set_label(label, fontsize=8, color=figures.INK)
-        bar.ax.tick_params(labelsize=8)
+        _colour_bar(figure, below, label)
     figures.add_title(figure, "PHANTOM: grey matter and simulated FDG-PET of two CN and two AD subjects")
     return figures.save(figure, path)
 
@@ -51,16 +49,30 @@ def draw_scan(path: Path, grey_matter: np.ndarray, pets: dict[str, np.ndarray]) 
     columns = [("grey-matter map", grey_matter, figures.GREY_MATTER)]
     style = figures.UPTAKE | {"vmax": 2.0}
     columns += [(name, pet / pet[mask].mean(), style) for name, pet in pets.items()]
-    figure = figures.new_figure(1.9 * len(columns) + 0.4, 6.0)
-    axes = figure.subplots(3, len(columns), height_ratios=figures.PANEL_HEIGHTS)
-    for column, (title, volume, style) in zip(axes.T, columns, strict=True):
-        figures.draw_column(column, volume, mask, COARSE, style)
-        column[0].set_title(title, fontsize=8, color=figures.INK)
-    figures.label_rows(axes[:, 0], COARSE, fontsize=8)
-    bar = figure.colorbar(axes[0, 1].images[0], ax=axes[:, 1:], location="bottom", shrink=0.6, pad=0.02, aspect=50)
-    bar.set_label("uptake over its mean in the brain", fontsize=8, color=figures.INK)
+    figure, axes = _columns(columns, COARSE, width=1.9)
+    _colour_bar(figure, axes[:, :1], "GM map (0–1)")
+    _colour_bar(figure, axes[:, 1:], "uptake over its mean in the brain")
     figures.add_title(figure, "A measured T1: PET by two PHANTOM-trained generators, and measured FDG of others")
     return figures.save(figure, path)
+
+
+def _columns(
+    columns: list[tuple[str, np.ndarray, dict[str, Any]]], grid: Grid, *, width: float
+) -> tuple["Figure", np.ndarray]:
+    """A figure of volumes side by side, each in three planes under its title; ``width`` of a column in inches."""
+    figure = figures.new_figure(width * len(columns) + 0.4, 3 * width + 0.9)
+    axes = figure.subplots(3, len(columns), height_ratios=figures.PANEL_HEIGHTS)
+    for column, (title, volume, style) in zip(axes.T, columns, strict=True):
+        figures.draw_column(column, volume, brain_mask(grid), grid, style)
+        column[0].set_title(title, fontsize=9, color=figures.INK)
+    figures.label_rows(axes[:, 0], grid, fontsize=8)
+    return figure, axes
+
+
+def _colour_bar(figure: "Figure", below: np.ndarray, label: str) -> None:
+    bar = figure.colorbar(below[0, 0].images[0], ax=below, location="bottom", shrink=0.6, pad=0.02, aspect=50)
+    bar.set_label(label, fontsize=8, color=figures.INK)
+    bar.ax.tick_params(labelsize=8)
 
 
 def draw_maps(path: Path, rows: list[tuple[str, np.ndarray]], titles: list[list[str]]) -> Path:

@@ -3,12 +3,15 @@
 from pathlib import Path
 from typing import Any
 
+import jax.numpy as jnp
 import numpy as np
 
 from benchmarks.phantom import measures, pictures, uptake
-from benchmarks.phantom.heads import COARSE, at_six_mm, brain, read_heads, read_pets, region_mean
+from benchmarks.phantom.heads import COARSE, at_coarse, at_six_mm, brain, read_heads, region_mean
 from pcsa_jax.calls import load_generator
+from pcsa_jax.data.normalisation import intensity_range
 from pcsa_jax.data.phantom import fields
+from pcsa_jax.model.metrics import psnr
 from pcsa_jax.presentation.statistics import describe, resampling_weights
 
 REGIONS = ("pons", "thalamus", "putamen", "caudate", "hippocampus", "cortex", "deep white matter", "occipital")
@@ -18,18 +21,18 @@ SEED = 0
 def generated(generator: Path, maps: np.ndarray) -> np.ndarray:
     """PET (n x 32^3) of grey-matter maps (n x 64^3) by an exported generator or a run of 32^3."""
     load = load_generator(generator)
-    return np.array([np.asarray(load(fields.resample(volume, COARSE.size).astype(np.float32))) for volume in maps])
+    return np.array([np.asarray(load(volume.astype(np.float32))) for volume in at_coarse(maps)])
 
 
 def in_range(pet: np.ndarray) -> np.ndarray:
     """Volumes (n x 32^3) brought to 0 to 1 each, as the generators are trained."""
-    low, high = (f(pet, axis=(1, 2, 3), keepdims=True) for f in (np.min, np.max))
-    return (pet - low) / (high - low)
+    return np.array([intensity_range(volume, "minmax", "PET").normalise(volume) for volume in pet])
 
 
 def psnr_db(pet: np.ndarray, real: np.ndarray) -> np.ndarray:
-    """Per subject, in the brain, of volumes in [0, 1]."""
-    return -10 * np.log10(np.mean((np.clip(pet, 0, 1) - real)[:, brain()] ** 2, axis=1))
+    """Per subject, in the brain, of volumes in [0, 1]; ``pet`` is clipped to them."""
+    pairs = (jnp.asarray(volumes[..., None], jnp.float32) for volumes in (np.clip(pet, 0, 1), real))
+    return np.asarray(psnr(*pairs, data_range=1.0, mask=jnp.asarray(brain())), float)
 
 
 def compare(
@@ -43,13 +46,10 @@ def compare(
       scan: grey-matter map (64^3) of a measured T1, or None.
       picture: PNG of what the generators make of ``scan``, or None.
     """
-    maps, measured = read_heads(heads).grey_matter, uptake.measured_template()
+    people, measured = read_heads(heads, needs_pet=True), uptake.measured_template()
     if measured is None:
         raise FileNotFoundError(f"{uptake.TEMPLATE}: expected the measured FDG template, found nothing")
-    pets_of_heads = read_pets(heads)
-    if len(pets_of_heads) != len(maps):
-        raise ValueError(f"{heads}: expected a PET of each of {len(maps)} heads, found {len(pets_of_heads)}")
-    simulated = in_range(np.array([fields.resample(pet, COARSE.size) for pet in pets_of_heads]))
+    maps, simulated = people.grey_matter, in_range(at_coarse(people.pet))
     template = fields.resample(measured, COARSE.size)
     weights, scores, regions, darkest, shown = resampling_weights(len(maps), SEED), {}, {}, {}, {}
     for name, generator in (("former", former), ("present", present)):

@@ -98,21 +98,34 @@ def test_targets(name, value, met):
     assert page.is_met(name, value, real) is met
 
 
-def write_maps(root, names, volumes, label):
-    for name, volume in zip(names, volumes, strict=True):
-        path = layout.mri_path(root, name, size=64)
-        files.write_volume(path.with_name(path.name.replace("GM", label)), volume, WORKING_GRID.affine)
+def write_people(root, grey, *, labels=("GM",)):
+    names = [f"sub-{k:02d}" for k in range(1, len(grey) + 1)]
+    table = [layout.PARTICIPANT_COLUMNS, *((name, "CN", "n/a", "n/a") for name in names)]
+    files.write_text(root / "participants.tsv", "".join("\t".join(row) + "\n" for row in table))
+    files.write_json(root / "dataset_description.json", {"Name": "x", "BIDSVersion": "1.10.0"})
+    for name, volume in zip(names, grey, strict=True):
+        path = layout.mri_path(root, name, size=len(volume))
+        for label in labels:
+            files.write_volume(path.with_name(path.name.replace("GM", label)), volume, Grid(len(volume)).affine)
 
 
 def test_reading_heads(tmp_path):
     volumes = np.random.default_rng(0).random((2, 64, 64, 64)).astype(np.float32)
-    write_maps(tmp_path, ["sub-a", "sub-b"], volumes, "GM")
+    write_people(tmp_path, volumes)
     found = heads.read_heads(tmp_path)
-    assert found.names == ("sub-a", "sub-b") and found.csf is None
+    assert found.names == ("sub-01", "sub-02") and found.csf is None and found.pet is None
+    assert found.is_cn.all() and found.take([1]).names == ("sub-02",)
     np.testing.assert_array_equal(found.take([1]).grey_matter, volumes[1:])
-    with pytest.raises(FileNotFoundError, match="label-CSF"):
-        heads.read_heads(tmp_path, tissue_needed=True)
-    files.write_volume(layout.mri_path(tmp_path, "sub-c", size=32), np.zeros((32,) * 3, np.float32), Grid(32).affine)
+    with pytest.raises(ValueError, match="expected a map label-CSF_probseg of each of 2 people"):
+        heads.read_heads(tmp_path, needs_csf=True)
+    with pytest.raises(ValueError, match="expected a PET of each of 2 people"):
+        heads.read_heads(tmp_path, needs_pet=True)
+    write_people(tmp_path, volumes, labels=("GM", "CSF"))
+    np.testing.assert_array_equal(heads.read_heads(tmp_path, needs_csf=True).csf, volumes)
+
+
+def test_heads_on_another_grid(tmp_path):
+    write_people(tmp_path, np.ones((1, 32, 32, 32), np.float32))
     with pytest.raises(ValueError, match="64\\^3 grid"):
         heads.read_heads(tmp_path)
 
@@ -121,18 +134,37 @@ def test_reading_heads(tmp_path):
 def test_a_fit_to_the_phantoms_own_maps_finds_its_means():
     maps = load_templates()
     people = segmentation_fit.make_maps(maps, 8)
-    own = heads.Heads(tuple("abcdefgh"), people, np.zeros_like(people))
+    own = heads.Heads(tuple("abcdefgh"), ("CN",) * 8, people, np.zeros_like(people))
     weights = segmentation_fit.fit_weights(own, maps)
     typical = segmentation_fit._typical(maps, segmentation_fit.seen_tissues(maps.classes, maps.parcels, weights)[0])
     found = heads.at_six_mm(segmentation_fit._smooth(typical)[None])[0]
     assert measures.correlation(found, heads.at_six_mm(people).mean(axis=0)) > 0.98
 
 
-def test_a_folder_without_heads_is_one_line(tmp_path, capsys):
-    assert phantom_calibration.main(["fit", f"--heads={tmp_path}", f"--out={tmp_path / 'x.tsv'}"]) == 1
-    error = capsys.readouterr().err
-    assert error == f"phantom_calibration: {tmp_path}: expected maps label-GM_probseg.nii.gz and label-CSF\n"
-    assert list(tmp_path.iterdir()) == []
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        ("fit --heads={}", "expected"),
+        ("page", "page: expected --heads=DIR or --redraw, found neither"),
+        ("report --subjects=1", "--subjects: expected 12 or more, found 1"),
+        ("transfer --heads={} --former=a --present=b", "expected"),
+    ],
+)
+def test_a_mistake_is_one_line(tmp_path, capsys, words, message):
+    folder = tmp_path / "empty"
+    folder.mkdir()
+    assert phantom_calibration.main(words.format(folder).split()) == 1
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith("phantom_calibration: ") and message in line
+
+
+def test_a_damaged_map_is_one_line(tmp_path, capsys):
+    scan = tmp_path / "scan.nii.gz"
+    scan.write_bytes(b"not a volume")
+    write_people(tmp_path / "heads", np.ones((2, 64, 64, 64), np.float32), labels=("GM", "CSF"))
+    assert phantom_calibration.main(["page", f"--heads={tmp_path / 'heads'}", f"--scan={scan}"]) == 1
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "scan.nii.gz" in line
 
 
 def test_a_table_is_read_as_it_was_written(tmp_path):

@@ -63,3 +63,14 @@ def test_a_cohort_of_heads_is_read_like_any_other(head, tmp_path):
 
 def test_the_number_of_a_head_is_in_its_name():
     assert real_anatomy.number_of(Path("a2/training_seg_02.nii.gz")) == "02"
+
+
+@pytest.mark.parametrize("names", [["head.nii.gz"], ["a_02.nii.gz", "b_02.nii.gz"]])
+def test_heads_without_a_number_of_their_own_are_refused(tmp_path, monkeypatch, capsys, names):
+    for name in names:
+        (tmp_path / name).touch()
+    monkeypatch.setattr("sys.argv", ["real_anatomy", f"--anatomies={tmp_path}", f"--out={tmp_path / 'out'}"])
+    with pytest.raises(SystemExit):
+        real_anatomy.main()
+    assert "expected a number of its own in each file's name" in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
