@@ -9,7 +9,8 @@ import pytest
 
 from pcsa_jax import commands
 from pcsa_jax.data.normalisation import NORMALISATIONS, IntensityRange, Normalisation, PetScale, intensity_range
-from pcsa_jax.data.predictors import TRIVIAL_PREDICTORS, MeanPET, TrivialPredictor
+from pcsa_jax.data.predictors.linear import MeanPET
+from pcsa_jax.data.predictors.registry import TRIVIAL_PREDICTORS, TrivialPredictor
 from pcsa_jax.errors import UserError
 from pcsa_jax.evaluation.predictions import evaluate_predictions, summary_table
 from pcsa_jax.evaluation.summary import predictor_labels
@@ -120,7 +121,7 @@ def test_a_predictor(tmp_path, monkeypatch):
     summary = evaluate_predictions(
         out=out, train=train, test=test, synthetic=0.9 * test.pet, grid=GRID, context=report_context()
     )
-    assert list(predictor_labels()) == ["model", "linear", "mean_pet", "halved", "predictable"]
+    assert list(predictor_labels()) == ["model", "ridge", "linear", "mean_pet", "halved", "predictable"]
     assert summary["predictors"]["halved"]["mae"]["mean"] > 2 * summary["predictors"]["mean_pet"]["mae"]["mean"]
     assert "halved" in summary["paired_differences"] and "halved" in summary["regions"]["hippocampus"]["predictors"]
     assert (pd.read_csv(out / "subjects.tsv", sep="\t").predictor == "halved").sum() == 6

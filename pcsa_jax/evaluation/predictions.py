@@ -12,7 +12,7 @@ import numpy as np
 
 from pcsa_jax.data.files import finite_or_none, write_json
 from pcsa_jax.data.grid import Grid
-from pcsa_jax.data.predictors import TRIVIAL_PREDICTORS
+from pcsa_jax.data.predictors.registry import TRIVIAL_PREDICTORS
 from pcsa_jax.data.regions import brain_mask, region_masks
 from pcsa_jax.errors import UserError
 from pcsa_jax.evaluation.ranking import best_predictors

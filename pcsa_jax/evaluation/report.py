@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pcsa_jax.data.files import write_text
-from pcsa_jax.data.predictors import TRIVIAL_PREDICTORS
+from pcsa_jax.data.predictors.registry import TRIVIAL_PREDICTORS
 from pcsa_jax.data.regions import CONTROL_REGIONS
 from pcsa_jax.evaluation.ranking import best_predictors
 from pcsa_jax.evaluation.summary import CEILING, METRICS, MODEL, predictor_labels

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from pcsa_jax.data.predictors import TRIVIAL_PREDICTORS
+from pcsa_jax.data.predictors.registry import TRIVIAL_PREDICTORS
 from pcsa_jax.presentation.statistics import NUM_RESAMPLES, describe, resampling_weights
 
 if TYPE_CHECKING:

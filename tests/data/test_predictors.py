@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from pcsa_jax.data.predictors import TRIVIAL_PREDICTORS, MeanPET, VoxelwiseLinear
+from pcsa_jax.data.predictors.linear import MeanPET, VoxelwiseLinear
+from pcsa_jax.data.predictors.registry import TRIVIAL_PREDICTORS
 
 SHAPE = (4, 5, 6)
 
@@ -84,3 +85,18 @@ def test_messages(name):
         TRIVIAL_PREDICTORS[name].fit(mri[:3], pet)
     with pytest.raises(ValueError, match=r"expected shape \(n, 4, 5, 6\) as in training, found \(4, 4, 5, 5\)"):
         TRIVIAL_PREDICTORS[name].fit(mri, pet).predict(mri[..., :5])
+
+
+@pytest.mark.parametrize("name", TRIVIAL_PREDICTORS)
+@pytest.mark.parametrize("bad", [np.nan, np.inf])
+def test_a_value_that_is_missing_is_named(name, bad):
+    mri, pet = pairs(4)
+    mri[2, 1, 1, 1] = bad
+    with pytest.raises(
+        ValueError, match=r"^mri: expected finite voxels, found NaN or infinity in row 2\. Leave it out"
+    ):
+        TRIVIAL_PREDICTORS[name].fit(mri, pet)
+    with pytest.raises(ValueError, match=r"^pet: expected finite voxels, found NaN or infinity in row 2\."):
+        TRIVIAL_PREDICTORS[name].fit(pet, mri)
+    with pytest.raises(ValueError, match=r"n > 0, found \(0, 4, 5, 6\) and \(0, 4, 5, 6\)"):
+        TRIVIAL_PREDICTORS[name].fit(mri[:0], pet[:0])

@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 from rich.console import Console
 
-from pcsa_jax.data.predictors import VoxelwiseLinear
+from pcsa_jax.data.predictors.linear import VoxelwiseLinear
 from pcsa_jax.data.regions import brain_mask, region_masks
 from pcsa_jax.errors import UserError
 from pcsa_jax.evaluation import charts, illustration, predictions, report
@@ -74,7 +74,7 @@ def test_tables_hold_what_the_metrics_say(evaluated, test_pairs, train):
     out, summary, synthetic = evaluated
     rows = pd.read_csv(out / "subjects.tsv", sep="\t", keep_default_na=False)
     assert tuple(rows.columns) == ROW_COLUMNS
-    assert list(rows["predictor"].unique()) == ["model", "linear", "mean_pet", "predictable"]
+    assert list(rows["predictor"].unique()) == ["model", "ridge", "linear", "mean_pet", "predictable"]
     own = rows[rows["predictor"] == "model"].set_index("participant_id")
     mask = brain_mask(GRID)
     error = np.abs(np.clip(synthetic, 0, 1) - test_pairs.pet)
@@ -137,7 +137,7 @@ def test_without_a_ceiling_there_is_no_such_row(train, tmp_path, monkeypatch):
         grid=GRID,
         context=report_context(is_phantom=False),
     )
-    assert list(summary["predictors"]) == ["model", "linear", "mean_pet"]
+    assert list(summary["predictors"]) == ["model", "ridge", "linear", "mean_pet"]
 
 
 def test_one_subject_without_a_diagnosis(train, tmp_path):
@@ -241,7 +241,7 @@ def test_terminal_table_has_the_best_predictor_bold(evaluated):
             console.print(summary_table(own))
         lines = [line for line in capture.get().splitlines() if "±" in line and "\x1b[1m" in line]
         bold[name] = {line.replace("\x1b[0m", "").split("│")[1].strip() for line in lines}
-    assert bold == {"good": {"generator"}, "poor": {"voxel-wise linear"}}
+    assert bold == {"good": {"generator"}, "poor": {"voxel-wise linear", "whole-brain ridge"}}
 
 
 @pytest.mark.parametrize(

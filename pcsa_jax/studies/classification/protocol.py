@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from ml_collections import ConfigDict
 
 from pcsa_jax.data.inputs import check_one_grid
-from pcsa_jax.data.predictors import MeanPET
+from pcsa_jax.data.predictors.linear import MeanPET
 from pcsa_jax.data.splits import check_splits, read_splits
 from pcsa_jax.data.subjects import Cohort, Subject
 from pcsa_jax.errors import UserError

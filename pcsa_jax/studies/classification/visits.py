@@ -10,7 +10,7 @@ import numpy as np
 from pcsa_jax.data.grid import Grid
 from pcsa_jax.data.inputs import Input, check_one_grid
 from pcsa_jax.data.pairs import Loaded, Normalisation, load_pairs, load_volume
-from pcsa_jax.data.predictors import MeanPET
+from pcsa_jax.data.predictors.linear import MeanPET
 from pcsa_jax.data.subjects import DIAGNOSES, Cohort, Subject
 from pcsa_jax.errors import UserError
 from pcsa_jax.machine.progress import progress

@@ -9,7 +9,7 @@ import numpy as np
 
 from pcsa_jax.data.grid import Grid
 from pcsa_jax.data.lesions import DEPTHS, PLACES
-from pcsa_jax.data.predictors import TRIVIAL_PREDICTORS
+from pcsa_jax.data.predictors.registry import TRIVIAL_PREDICTORS
 from pcsa_jax.data.regions import brain_mask
 from pcsa_jax.evaluation.summary import CEILING, MODEL, predictor_labels
 from pcsa_jax.presentation import figures

@@ -10,7 +10,7 @@ from pcsa_jax.data.inputs import check_one_grid
 from pcsa_jax.data.lesions import DEPTHS, PLACES, lesion_weights, plant_in_mri
 from pcsa_jax.data.norms import MIN_PEOPLE, Norm
 from pcsa_jax.data.pairs import load_pairs
-from pcsa_jax.data.predictors import TRIVIAL_PREDICTORS
+from pcsa_jax.data.predictors.registry import TRIVIAL_PREDICTORS
 from pcsa_jax.data.regions import brain_mask, region_masks
 from pcsa_jax.data.splits import check_splits, read_splits
 from pcsa_jax.errors import UserError

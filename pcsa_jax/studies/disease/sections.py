@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from pcsa_jax.data.lesions import DEPTHS, PLACES
 from pcsa_jax.data.norms import LOW_Z, MIN_PEOPLE, SMALLEST_STD
-from pcsa_jax.data.predictors import TRIVIAL_PREDICTORS
+from pcsa_jax.data.predictors.registry import TRIVIAL_PREDICTORS
 from pcsa_jax.data.subjects import DIAGNOSES
 from pcsa_jax.evaluation.summary import CEILING, predictor_labels
 from pcsa_jax.presentation.markdown import markdown_table

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from pcsa_jax.data.predictors import TRIVIAL_PREDICTORS
+from pcsa_jax.data.predictors.registry import TRIVIAL_PREDICTORS
 from pcsa_jax.errors import UserError
 from pcsa_jax.evaluation.summary import METRICS, MODEL, predictor_labels
 from pcsa_jax.studies.reproduction.comparisons import Comparison, compare, describe_sample, with_verdicts

@@ -90,9 +90,9 @@ def test_sessions_of_one_person_count_once():
 def test_regional_table():
     table = regional_table(following().regions.assign(fold=0))
     assert tuple(table.columns) == AGREEMENT_COLUMNS
-    assert len(table) == 5 * 4
+    assert len(table) == 5 * 5
     cingulate = table[table["region"] == "posterior_cingulate_precuneus"].set_index("predictor")
-    assert list(cingulate.index) == ["model", "linear", "mean_pet", "predictable"]
+    assert list(cingulate.index) == ["model", "ridge", "linear", "mean_pet", "predictable"]
     assert (cingulate["num_ad"] == 3).all() and (cingulate["num_cn"] == 6).all()
     assert (cingulate["d_real"] < -1).all()
     assert cingulate.loc["predictable", "share_kept"] == pytest.approx(1, abs=0.3)

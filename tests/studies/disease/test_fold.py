@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from pcsa_jax.data.lesions import DEPTHS, PLACES, lesion_uptake, lesion_weights
-from pcsa_jax.data.predictors import VoxelwiseLinear
+from pcsa_jax.data.predictors.linear import VoxelwiseLinear
 from pcsa_jax.data.regions import region_masks
 from pcsa_jax.errors import UserError
 from pcsa_jax.evaluation.assessment import synthesise
@@ -36,7 +36,7 @@ def test_a_generator_that_multiplies_the_mri_follows_fully():
 
 def test_without_a_correlate_nothing_answers_and_the_error_is_what_was_planted():
     found = of(following().lesions, kind="pet_only")
-    assert set(found["predictor"]) == {"model", "linear", "mean_pet"}
+    assert set(found["predictor"]) == {"model", "ridge", "linear", "mean_pet"}
     assert (found[["response", "outside"]] == 0).all(axis=None)
     deep, none = of(found, depth=0.4, predictor="model"), of(found, depth=0.0, predictor="model")
     assert (deep["synthetic"].to_numpy() == none["synthetic"].to_numpy()).all()
@@ -115,8 +115,8 @@ def test_few_controls_give_no_zmaps_and_the_rest_all_the_same():
     found = assess_pairs(train, test, lambda mri: 0.8 * mri, GRID)
     assert found.norm_count == 0 and not found.slices
     assert found.zmaps["z_correlation"].isna().all() and found.regions["real_z"].isna().all()
-    assert set(found.regions["predictor"]) == {"model", "linear", "mean_pet"}
-    assert len(found.lesions) == 3 * len(PLACES) * len(KINDS) * len(DEPTHS)
+    assert set(found.regions["predictor"]) == {"model", "ridge", "linear", "mean_pet"}
+    assert len(found.lesions) == 4 * len(PLACES) * len(KINDS) * len(DEPTHS)
 
 
 def test_diverged_generator_is_the_users_error():
@@ -130,7 +130,7 @@ def test_trained_run(tiny_run, tmp_path):
     assert reports[-1] == (14, 14, "generating"), "6 training and 4 test subjects read, 4 generated"
     assert [done for done, *_ in reports] == sorted(done for done, *_ in reports)
     assert found.step == run.step and found.num_subjects == 4
-    assert set(found.regions["predictor"]) == {"model", "linear", "mean_pet", "predictable"}
+    assert set(found.regions["predictor"]) == {"model", "ridge", "linear", "mean_pet", "predictable"}
     evaluated = _regional_means_of(run, tiny_run)
     own = of(found.regions, predictor="model", region="hippocampus").set_index("participant_id")["synthetic"]
     assert dict(own) == pytest.approx(evaluated, rel=1e-5)

@@ -1,0 +1,1 @@
+"""Closed-form predictors of PET: the opponents of every generator, and what a generator may start from."""

@@ -1,0 +1,48 @@
+"""The trivial predictors under the names that tables, files and configs have for them."""
+
+from collections.abc import Callable
+from typing import NamedTuple, Protocol
+
+import numpy as np
+
+from pcsa_jax.data.predictors.linear import MeanPET, VoxelwiseLinear
+from pcsa_jax.data.predictors.ridge import WholeBrainRidge
+
+
+class Predictor(Protocol):
+    """What :attr:`TrivialPredictor.fit` returns."""
+
+    def predict(self, mri: np.ndarray) -> np.ndarray:
+        """PET in [0, 1] of grey-matter maps, both ``(n, x, y, z)``."""
+
+
+class TrivialPredictor(NamedTuple):
+    """An opponent of the generator.
+
+    Attributes:
+      label: its name for print.
+      description: what it does, as a sentence goes on after its name.
+      fit: (maps, PET) of the training subjects -> the predictor.
+      reads_mri: False if it shows everybody the same PET: then it keeps no difference between people.
+    """
+
+    label: str
+    description: str
+    fit: Callable[[np.ndarray, np.ndarray], Predictor]
+    reads_mri: bool = True
+
+
+TRIVIAL_PREDICTORS: dict[str, TrivialPredictor] = {
+    "ridge": TrivialPredictor(
+        "whole-brain ridge",
+        "adds to the linear predictor what the whole map says of its residual, in closed form",
+        WholeBrainRidge.fit,
+    ),
+    "linear": TrivialPredictor(
+        "voxel-wise linear",
+        "is a straight line from grey matter to uptake at each voxel by itself",
+        VoxelwiseLinear.fit,
+    ),
+    "mean_pet": TrivialPredictor("mean PET", "is the same volume for everybody", MeanPET.fit, reads_mri=False),
+}
+"""Name in tables and files -> the predictor, in the order in which tables show them: the one place to add another."""
