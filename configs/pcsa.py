@@ -59,6 +59,18 @@ def get_config(row: str = "pcsa") -> ConfigDict:
     )
     config.adversarial_form = "bce"  # bce (non-saturating) | lsgan | hinge | absolute; 3.4.1
     config.ms_ssim_exponents = "raw"  # raw (as printed) | normalised (sum 1); 3.4.3
+    # Not in the paper, and off in all of its rows; what each is worth: docs/decisions.md.
+    config.recipe = ConfigDict({
+        "channels": (),  # closed-form predictions that G sees beside the map: ridge | linear | mean_pet
+        "coordinates": False,  # and the place of each voxel
+        "anchor": "none",  # the one of them to which G's output is added, starting at 0
+        "num_folds": 5,  # a training subject's predictions come from people in other folds
+        "output_range": "free",  # own: divided by its own peak, as minmax and percentile divide every PET
+        "flip": 0.0,  # probability that a pair is mirrored left to right in training
+        "views": 1,  # 2: mean over the volume and its mirror image, at validation and in use
+        "loss_region": "volume",  # of the L1 term: volume | brain
+        "weight_average": 0.0,  # decay of the moving average of G's weights, for validation and use; 0: none
+    })  # fmt: skip
     adam = {"b1": 0.9, "b2": 0.999, "schedule": "constant", "gradient_clip": 0.0}  # 4.2; clip: global norm, 0 = off
     config.generator_optimizer = ConfigDict({"learning_rate": 1e-4, **adam})  # 4.2
     config.discriminator_optimizer = ConfigDict({"learning_rate": 4e-4, **adam})  # 4.2

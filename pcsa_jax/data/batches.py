@@ -38,6 +38,22 @@ def batch_order(
         yield step, batches[(step - 1) % per_epoch]
 
 
+def with_mirrored(
+    order: Iterator[tuple[int, np.ndarray]], num_subjects: int, *, probability: float, seed: int
+) -> Iterator[tuple[int, np.ndarray]]:
+    """The same order with some rows in place of which their mirror image, row + ``num_subjects``, is wanted.
+
+    Args:
+      order: (step, rows of its batch).
+      num_subjects: rows that there are.
+      probability: of a mirror image.
+      seed: of the choice, which depends on it and the step alone.
+    """
+    for step, rows in order:
+        is_mirrored = np.random.default_rng([seed, step, len(rows)]).random(len(rows)) < probability
+        yield step, rows + num_subjects * is_mirrored
+
+
 def padded(rows: np.ndarray, multiple: int) -> tuple[np.ndarray, np.ndarray]:
     """``rows`` filled up with row 0 to a multiple of ``multiple``, and float32 weights: 1 a subject, 0 a filler."""
     filler = np.zeros(-len(rows) % multiple, rows.dtype)

@@ -18,6 +18,9 @@ MAX_SUVR = 3.0
 The highest voxel of a mean FDG-PET of healthy adults has 2.3 times the pons' uptake after smoothing to 8 mm.
 """
 
+PERCENTILE = 99.9
+"""Of a volume's voxels, background included: what becomes 1 under ``percentile``."""
+
 MIN_REFERENCE_FILLED = 0.9
 """Part of the reference region in which a PET must have uptake: the rest may lie outside of its brain mask."""
 
@@ -48,7 +51,7 @@ def _minmax(volume: np.ndarray, reference: np.ndarray | None, subject: str) -> I
 
 def _percentile(volume: np.ndarray, reference: np.ndarray | None, subject: str) -> IntensityRange:
     """0 and the 99.9th percentile: one hot voxel cannot rescale the brain."""
-    return IntensityRange(0.0, float(np.percentile(volume, 99.9)))
+    return IntensityRange(0.0, float(np.percentile(volume, PERCENTILE)))
 
 
 def _suvr(volume: np.ndarray, reference: np.ndarray | None, subject: str) -> IntensityRange:
@@ -90,11 +93,13 @@ class Normalisation(NamedTuple):
       find_range: (volume, weights of the reference region or None, subject for messages) -> what becomes 0 and 1.
       scale: of a PET that went through it.
       hottest: what the value of every voxel depends on, in words; empty if the scale is absolute.
+      peak_percentile: the percentile of a volume's voxels that becomes 1, and so is 1 in every PET; None without one.
     """
 
     find_range: Callable[[np.ndarray, np.ndarray | None, str], IntensityRange]
     scale: PetScale
     hottest: str
+    peak_percentile: float | None = None
 
 
 NORMALISATIONS: dict[str, Normalisation] = {
@@ -102,11 +107,13 @@ NORMALISATIONS: dict[str, Normalisation] = {
         _minmax,
         PetScale((0.0, 1.0), "arbitrary", "relative to the volume's own range (minimum to maximum), not SUVR"),
         "hottest voxel",
+        100.0,
     ),
     "percentile": Normalisation(
         _percentile,
         PetScale((0.0, 1.0), "arbitrary", "relative to the volume's own range (0 to its 99.9th percentile), not SUVR"),
         "99.9th percentile",
+        PERCENTILE,
     ),
     "suvr": Normalisation(
         _suvr, PetScale((0.0, MAX_SUVR), "SUVR", "FDG uptake relative to the mean of the reference region"), ""

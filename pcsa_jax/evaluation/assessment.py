@@ -134,7 +134,7 @@ def _describe_uptake(data: ConfigDict) -> str:
 
 def synthesise(run: TrainedRun, pairs: Pairs) -> np.ndarray:
     """The generated PET of every row, float32 (n, x, y, z) in [0, 1]."""
-    infer = Inference(run.experiment.modules.generator, run.params, dtype=run.experiment.dtype)
+    infer = Inference.of_run(run)
     synthetic = np.empty_like(pairs.pet)
     with progress("Generating") as report:
         for start in range(0, len(pairs), infer.batch_size):

@@ -5,6 +5,7 @@ import json
 import os
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from absl import flags
@@ -24,14 +25,16 @@ class Schema(NamedTuple):
       fields: flat config -> every field's full name and its check.
       check_combinations: raises UserError for values that do not fit together.
       changeable: fields that may differ when a run is resumed.
+      later: fields that configs written before they existed lack, and what those meant.
     """
 
     fields: Callable[[Mapping[str, Any]], Mapping[str, Check]]
     check_combinations: Callable[[ConfigDict], None]
     changeable: frozenset[str]
+    later: Mapping[str, Any] = MappingProxyType({})
 
 
-TRAINING = Schema(fields.fields, fields.check_combinations, fields.CHANGEABLE)
+TRAINING = Schema(fields.fields, fields.check_combinations, fields.CHANGEABLE, fields.LATER)
 """Of a training of generator and discriminator: ``configs/pcsa.py``."""
 
 
@@ -45,10 +48,25 @@ def parse_config(arguments: Sequence[str], schema: Schema = TRAINING) -> ConfigD
     """
     given = [word.partition("=")[2] for word in arguments if word.startswith("--config=")]
     overrides = [word for word in arguments if not word.startswith("--config=")]
-    config = load_config((given or [""])[-1])
+    config = _completed(load_config((given or [""])[-1]), schema)
     _check_names(overrides, flatten(config))
     config = _override(config, overrides)
     check_config(config, schema)
+    return config
+
+
+def _completed(config: ConfigDict, schema: Schema) -> ConfigDict:
+    """``config`` with the fields that it lacks because it was written before them."""
+    if missing := schema.later.keys() - flatten(config).keys():
+        config = config.copy_and_resolve_references()
+        config.unlock()
+        for name in sorted(missing):
+            *groups, field = name.split(".")
+            node = config
+            for group in groups:
+                node[group] = node.get(group, ConfigDict())
+                node = node[group]
+            node[field] = schema.later[name]
     return config
 
 
@@ -112,7 +130,7 @@ def read_config(path: Path, schema: Schema = TRAINING) -> ConfigDict:
     if not path.is_file():
         raise UserError(f"{path.parent}: expected a run with a config.json, found none. Train one with train.py first.")
     try:
-        config = ConfigDict(tupled(json.loads(path.read_text(encoding="utf-8"))))
+        config = _completed(ConfigDict(tupled(json.loads(path.read_text(encoding="utf-8")))), schema)
     except (ValueError, TypeError, AttributeError) as error:
         raise UserError(f"{path}: expected a config in JSON, found {error}. Restore the file.") from error
     check_config(config, schema)

@@ -55,9 +55,12 @@ def state_bytes(experiment: Experiment) -> int:
 def _layers_of_step(experiment: Experiment) -> dict[str, list[Layer]]:
     volume = jax.ShapeDtypeStruct((1, *(experiment.size,) * 3, 1), jnp.float32)
     generator, discriminator = experiment.modules
+    known = [jax.ShapeDtypeStruct((*volume.shape[:4], experiment.num_known), jnp.float32)] * (experiment.num_known > 0)
     return {
         # With two generators a step calls each of them twice.
-        "generator": network_layers(generator, volume, apply=lambda p, v: experiment.translate(generator, p, v, v)),
+        "generator": network_layers(
+            generator, volume, *known, apply=lambda p, v, *k: experiment.translate(generator, p, v, v, *k)
+        ),
         "discriminator": network_layers(discriminator, volume, volume),
     }
 

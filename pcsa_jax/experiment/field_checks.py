@@ -35,6 +35,14 @@ def choice(*names: str) -> Check:
     return f"one of {', '.join(names)}", lambda value: value in names
 
 
+def subset(*names: str) -> Check:
+    """A tuple of some names, each at most once."""
+    return (
+        f"a tuple of names among {', '.join(names)}, each once at most",
+        lambda value: isinstance(value, tuple) and set(value) <= set(names) and len(set(value)) == len(value),
+    )
+
+
 def wholes(low: int, *, at_least: int = 0) -> Check:
     """A tuple of whole numbers."""
     text, fits = whole(low)

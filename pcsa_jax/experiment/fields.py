@@ -6,6 +6,7 @@ from typing import Any
 from ml_collections import ConfigDict
 
 from pcsa_jax.data.normalisation import NORMALISATIONS
+from pcsa_jax.data.predictors.registry import TRIVIAL_PREDICTORS
 from pcsa_jax.data.regions import REFERENCE_REGIONS
 from pcsa_jax.errors import UserError
 from pcsa_jax.experiment import field_checks as a
@@ -18,6 +19,23 @@ CHANGEABLE = frozenset({
     "generator_optimizer.learning_rate", "discriminator_optimizer.learning_rate",
 })  # fmt: skip
 """Fields that may differ when a run is resumed; the cohort itself is checked by its splits."""
+
+
+PAPER_RECIPE = {
+    "channels": (),
+    "coordinates": False,
+    "anchor": "none",
+    "num_folds": 5,
+    "output_range": "free",
+    "flip": 0.0,
+    "views": 1,
+    "loss_region": "volume",
+    "weight_average": 0.0,
+}
+"""The group ``recipe`` with everything off that is beyond the paper."""
+
+LATER = {f"recipe.{name}": value for name, value in PAPER_RECIPE.items()}
+"""Fields that older configs lack, and what those meant."""
 
 
 def fields(flat: Mapping[str, Any]) -> dict[str, Check]:
@@ -59,11 +77,27 @@ def _common() -> dict[str, Check]:
         **prefixed("loss", {name: a.number(0) for name in ("adversarial", "l1", "ssim", "ms_ssim", "cycle")}),
         "adversarial_form": a.choice("bce", "lsgan", "hinge", "absolute"),
         "ms_ssim_exponents": a.choice("raw", "normalised"),
+        **prefixed("recipe", _recipe()),
         **prefixed("generator_optimizer", a.OPTIMIZER),
         **prefixed("discriminator_optimizer", a.OPTIMIZER),
         "log_every_steps": a.whole(1),
         "evaluate_every_epochs": a.whole(1),
         "checkpoint_every_epochs": a.whole(1),
+    }
+
+
+def _recipe() -> dict[str, Check]:
+    """What is beyond the paper."""
+    return {
+        "channels": a.subset(*(name for name, entry in TRIVIAL_PREDICTORS.items() if entry.kind is not None)),
+        "coordinates": a.FLAG,
+        "anchor": a.choice("none", *TRIVIAL_PREDICTORS),
+        "num_folds": a.whole(2),
+        "output_range": a.choice("free", "own"),
+        "flip": a.number(0, 1),
+        "views": ("1 or 2", lambda value: value in (1, 2) and not isinstance(value, bool)),
+        "loss_region": a.choice("volume", "brain"),
+        "weight_average": a.number(0, 0.999999),
     }
 
 
@@ -82,6 +116,7 @@ def check_combinations(config: ConfigDict) -> None:
         )
     if not any(config.loss.values()):
         raise UserError("config.loss: expected at least one weight > 0, found none.")
+    _check_recipe(config)
     if config.loss.cycle and config.system != "hgan":
         raise UserError(
             f"config.loss.cycle: expected 0 for system {config.system!r}, which has one generator, found "
@@ -101,6 +136,33 @@ def _check_sizes(config: ConfigDict) -> None:
                 f"config.generator.{name}: expected edges among {possible} (the decoder's {what} at {size}^3), "
                 f"found {wrong[0]}."
             )
+
+
+def _check_recipe(config: ConfigDict) -> None:
+    recipe, name = config.recipe, config.data.normalisation
+    if recipe.anchor not in ("none", *recipe.channels):
+        raise UserError(
+            f"config.recipe.anchor: expected none or one of recipe.channels ({', '.join(recipe.channels) or 'none'}), "
+            f"found {recipe.anchor!r}."
+        )
+    if recipe.anchor != "none" and config.generator.get("output", "none") != "none":
+        raise UserError(
+            f"config.generator.output: expected none where recipe.anchor is {recipe.anchor}, as what is added to it "
+            f"may be negative, found {config.generator.output!r}."
+        )
+    if recipe.output_range == "own" and NORMALISATIONS[name].peak_percentile is None:
+        known = [known for known, entry in NORMALISATIONS.items() if entry.peak_percentile is not None]
+        raise UserError(
+            f"config.recipe.output_range: expected free with data.normalisation {name}, which gives a PET no range of "
+            f"its own, found own. It goes with {' and '.join(known)}."
+        )
+    informed = [field for field in ("channels", "coordinates") if recipe[field]]
+    informed += ["output_range"] if recipe.output_range == "own" else []
+    if informed and SYSTEMS[config.system].translation != "one_way":
+        raise UserError(
+            f"config.recipe.{informed[0]}: expected {LATER[f'recipe.{informed[0]}']!r} for system {config.system!r}, "
+            f"which has two generators, found {recipe[informed[0]]!r}."
+        )
 
 
 def _check_decoder(generator: ConfigDict) -> None:

@@ -47,6 +47,10 @@ class Workdir:
     def arrays(self) -> Path:
         return self.root / "arrays"
 
+    @property
+    def prior(self) -> Path:
+        return self.root / "prior.safetensors"
+
     def evaluation(self, split: str) -> Path:
         return self.root / "evaluation" / split
 
@@ -62,7 +66,7 @@ class Workdir:
             self.root.mkdir(parents=True, exist_ok=True)
             # A start that was cut off leaves these behind; the config is written last and makes it a run.
             own = {".lock", f".{self.arrays.name}.tmp"}
-            own |= {path.name for path in (self.splits, self.inputs, self.environment, self.arrays)}
+            own |= {path.name for path in (self.splits, self.inputs, self.environment, self.arrays, self.prior)}
             others = [path.name for path in self.root.iterdir() if path.name not in own]
         except OSError as error:
             raise UserError(

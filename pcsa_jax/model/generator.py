@@ -122,7 +122,7 @@ class Generator(nn.Module):
     output: str = "none"
 
     @nn.compact
-    def __call__(self, mri: Float[Array, "b x y z 1"]) -> Float[Array, "b x y z 1"]:
+    def __call__(self, mri: Float[Array, "b x y z c"]) -> Float[Array, "b x y z 1"]:
         x, encoded = mri, []
         for index, branches in enumerate(self.stages):
             x = PyramidConv(branches, self.channel_attention, self.reduction, name=f"pyramid{index}")(x)

@@ -50,7 +50,7 @@ class GlobalLocalGenerator(nn.Module):
     group_features: int = 8
 
     @nn.compact
-    def __call__(self, mri: Float[Array, "b x y z 1"]) -> Float[Array, "b x y z 1"]:
+    def __call__(self, mri: Float[Array, "b x y z c"]) -> Float[Array, "b x y z 1"]:
         whole = UNetTrunk(self.global_features, self.group_features, name="global_path")(mri)
         local = from_octants(UNetTrunk(self.local_features, self.group_features, name="local_path")(octants(mri)))
         # In float32: a bfloat16 PET would have steps of 1/256.

@@ -135,12 +135,14 @@ ADVERSARIAL: dict[str, AdversarialLoss] = {
 }
 
 
-def l1(fake: Float[Array, "b x y z c"], pet: Float[Array, "b x y z c"]) -> Float[Array, " b"]:
-    """Mean absolute error over the whole volume.
+def l1(
+    fake: Float[Array, "b x y z c"], pet: Float[Array, "b x y z c"], *, mask: metrics.Mask | None = None
+) -> Float[Array, " b"]:
+    """Mean absolute error over the whole volume, or inside ``mask``.
 
     Source: Eq. 8.
     """
-    return metrics.mae(fake, pet)
+    return metrics.mae(fake, pet, mask=mask)
 
 
 def ssim(fake: Float[Array, "b x y z c"], pet: Float[Array, "b x y z c"]) -> Float[Array, " b"]:
@@ -168,13 +170,14 @@ RECONSTRUCTION: dict[str, ReconstructionLoss] = {"l1": l1, "ssim": ssim, "ms_ssi
 
 
 def reconstruction_terms(
-    weights: Mapping[str, float], *, ms_ssim_exponents: str = "raw"
+    weights: Mapping[str, float], *, ms_ssim_exponents: str = "raw", mask: metrics.Mask | None = None
 ) -> dict[str, ReconstructionLoss]:
     """The terms with a weight other than 0, so that the others are never traced, compiled or computed.
 
     Args:
       weights: name in ``RECONSTRUCTION`` -> weight.
       ms_ssim_exponents: name in ``MS_SSIM_EXPONENTS``.
+      mask: voxels that ``l1`` is the mean over; all of them if None.
 
     Returns:
       Name -> function of (fake, pet), unweighted, in the order of ``weights``.
@@ -188,5 +191,6 @@ def reconstruction_terms(
     if unknown:
         raise ValueError(f"loss weights: expected names among {list(RECONSTRUCTION)}, found {unknown}.")
     exponents = MS_SSIM_EXPONENTS[ms_ssim_exponents]
-    functions = RECONSTRUCTION | {"ms_ssim": functools.partial(ms_ssim, exponents=exponents)}
+    own = {"l1": functools.partial(l1, mask=mask), "ms_ssim": functools.partial(ms_ssim, exponents=exponents)}
+    functions = RECONSTRUCTION | own
     return {name: functions[name] for name, weight in weights.items() if weight != 0}

@@ -5,6 +5,7 @@ from typing import Any, Generic, NamedTuple, TypeVar
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
+import numpy as np
 import optax
 
 from pcsa_jax.model.initialisation import initial_params
@@ -26,21 +27,45 @@ class GANState(NamedTuple):
       step: completed training steps, int32.
       params: parameters of both networks, float32.
       opt_state: states of both optimisers.
+      average: moving average of the generator's parameters; None without one.
     """
 
     step: jax.Array
     params: Nets[Any]
     opt_state: Nets[Any]
+    average: Any = None
+
+    @property
+    def generator(self) -> Any:
+        """The generator's parameters for use: their moving average if there is one."""
+        return self.params.generator if self.average is None else self.average
 
 
 def initial_state(
-    modules: Nets[nn.Module], optimizers: Nets[optax.GradientTransformation], *, seed: int, size: int
+    modules: Nets[nn.Module],
+    optimizers: Nets[optax.GradientTransformation],
+    *,
+    seed: int,
+    size: int,
+    num_known: int = 0,
+    averages: bool = False,
 ) -> GANState:
-    """The state before the first step, for volumes of ``size``^3 voxels."""
+    """The state before the first step, for volumes of ``size``^3 voxels.
+
+    Args:
+      modules, optimizers: of both networks.
+      seed: of the parameters.
+      size: voxels along each axis.
+      num_known: predictions that the generator is given beside the MRI.
+      averages: whether a moving average of the generator's parameters is kept; it starts as a copy of them.
+    """
     volume = jax.ShapeDtypeStruct((1, size, size, size, 1), jnp.float32)
+    known = [jax.ShapeDtypeStruct((1, size, size, size, num_known), jnp.float32)] if num_known else []
     params = Nets(
-        initial_params(modules.generator, seed, volume),
+        initial_params(modules.generator, seed, volume, *known),
         initial_params(modules.discriminator, seed, volume, volume),
     )
     opt_state = Nets(*(jax.jit(optimizer.init)(p) for optimizer, p in zip(optimizers, params, strict=True)))
-    return GANState(jnp.zeros((), jnp.int32), params, opt_state)
+    # A copy: a compiled step takes the memory of both.
+    average = jax.device_put(jax.tree.map(np.array, params.generator)) if averages else None
+    return GANState(jnp.zeros((), jnp.int32), params, opt_state, average)

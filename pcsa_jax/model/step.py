@@ -10,6 +10,7 @@ import optax
 from jaxtyping import Array, Float
 
 from pcsa_jax.model.losses import ADVERSARIAL, AdversarialLoss, ReconstructionLoss, l1, reconstruction_terms
+from pcsa_jax.model.metrics import Mask
 from pcsa_jax.model.state import GANState, Nets
 from pcsa_jax.model.translation import Translate, Translation, one_way
 
@@ -22,11 +23,13 @@ class Batch(NamedTuple):
     Attributes:
       mri, pet: the volumes.
       weight: 1 for a subject; 0 for a row that only fills the batch up, which then counts for nothing.
+      known: closed-form predictions of the PET for a generator that is given them; None for the others.
     """
 
     mri: Float[Array, "b x y z 1"]
     pet: Float[Array, "b x y z 1"]
     weight: Float[Array, " b"]
+    known: Float[Array, "b x y z k"] | None = None
 
 
 class JointLoss(NamedTuple):
@@ -43,23 +46,51 @@ class JointLoss(NamedTuple):
     adversarial: AdversarialLoss
 
 
-def joint_loss(weights: Mapping[str, float], *, adversarial_form: str, ms_ssim_exponents: str) -> JointLoss:
+def joint_loss(
+    weights: Mapping[str, float], *, adversarial_form: str, ms_ssim_exponents: str, mask: Mask | None = None
+) -> JointLoss:
     """The loss of Eq. 12 from its weights.
 
     Args:
       weights: weight of ``adversarial``, of ``cycle`` and of each reconstruction term.
       adversarial_form: key of :data:`~pcsa_jax.model.losses.ADVERSARIAL`.
       ms_ssim_exponents: key of :data:`~pcsa_jax.model.ssim.MS_SSIM_EXPONENTS`.
+      mask: voxels that the L1 term is the mean over; all of them if None.
     """
     weights = {name: float(weight) for name, weight in weights.items() if weight != 0}
     reconstruction = {name: weight for name, weight in weights.items() if name not in ("adversarial", "cycle")}
-    terms = reconstruction_terms(reconstruction, ms_ssim_exponents=ms_ssim_exponents)
+    terms = reconstruction_terms(reconstruction, ms_ssim_exponents=ms_ssim_exponents, mask=mask)
     return JointLoss(weights, terms, ADVERSARIAL[adversarial_form])
 
 
-def generate(module: nn.Module, params: Any, mri: Float[Array, "b x y z 1"]) -> Float[Array, "b x y z 1"]:
-    """Synthetic PET for use and evaluation: the generator's output in float32, clipped to [0, 1]."""
-    return jnp.clip(module.apply({"params": params}, mri).astype(jnp.float32), 0, 1)
+def generate(
+    module: nn.Module,
+    params: Any,
+    mri: Float[Array, "b x y z 1"],
+    known: Float[Array, "b x y z k"] | None = None,
+    *,
+    views: int = 1,
+) -> Float[Array, "b x y z 1"]:
+    """Synthetic PET for use and evaluation: the generator's output in float32, clipped to [0, 1].
+
+    Args:
+      module, params: the generator.
+      mri: grey-matter maps.
+      known: predictions that it is given beside them, if it is.
+      views: 2 for the mean of what it makes of the volumes and, mirrored back, of their mirror images left to right.
+    """
+    given = (mri,) if known is None else (mri, known)
+
+    def one_view(*given: Array) -> Array:
+        return jnp.clip(module.apply({"params": params}, *given).astype(jnp.float32), 0, 1)
+
+    pet = one_view(*given)
+    return pet if views == 1 else (pet + mirror(one_view(*map(mirror, given)))) / 2
+
+
+def mirror(volumes: Float[Array, "b x y z c"]) -> Float[Array, "b x y z c"]:
+    """Left and right exchanged; the grid is symmetric about x = 0."""
+    return volumes[:, ::-1]
 
 
 class _Objective(NamedTuple):
@@ -86,7 +117,7 @@ class _Objective(NamedTuple):
     def forward(self, params: Any, batch: Batch) -> tuple[Translation, Callable[[Translation], tuple[Any]]]:
         """The fakes, and the function that pulls their gradient back to ``params``, the generator's."""
         mri, pet = batch.mri.astype(self.dtype), batch.pet.astype(self.dtype)
-        return jax.vjp(lambda params: self.translate(self.modules.generator, params, mri, pet), params)
+        return jax.vjp(lambda params: self.translate(self.modules.generator, params, mri, pet, batch.known), params)
 
     def of_discriminator(self, params: Any, made: Translation, batch: Batch) -> tuple[Array, Scalars]:
         # D has no layer that mixes volumes, so both halves go through it as one batch: one program, larger products.
@@ -129,6 +160,7 @@ def train_step(
     dtype: jnp.dtype = jnp.float32,
     micro_batches: int = 1,
     axis_name: str | None = None,
+    average_decay: Float[Array, ""] | None = None,
 ) -> tuple[GANState, Scalars]:
     """Updates D on ``stop_gradient(fake)``, then G against the updated D.
 
@@ -144,6 +176,7 @@ def train_step(
       micro_batches: parts of the batch that go through the networks one after the other, each network's gradient being
         summed before its update: less memory for a second forward pass of G. A divisor of the number of rows.
       axis_name: the mapped axis over the devices that share the batch; None without one.
+      average_decay: of the moving average of the generator's parameters, if the state has one.
 
     Returns:
       The next state and a flat dict of scalars, ``net/term``, the same on every device.
@@ -171,7 +204,21 @@ def train_step(
         scalars |= found | norm
     gradient, found = _summed(_accumulated(generator_gradient, batch, micro_batches), axis_name)
     params, opt_state, norm = _descend("generator", gradient, params, opt_state, optimizers)
-    return GANState(state.step + 1, params, opt_state), scalars | found | norm
+    average = _averaged(state, params.generator, average_decay)
+    return GANState(state.step + 1, params, opt_state, average), scalars | found | norm
+
+
+def _averaged(state: GANState, params: Any, decay: Float[Array, ""] | None) -> Any:
+    """The moving average after a step, or None without one.
+
+    The decay grows from 0.1 to its value as (1 + steps) / (10 + steps), so that the start is soon forgotten.
+
+    Source: Yazici et al. 2019 (weight averaging in GANs); the growth is TensorFlow's ``ExponentialMovingAverage``.
+    """
+    if state.average is None:
+        return None
+    steps = state.step.astype(jnp.float32)
+    return optax.incremental_update(params, state.average, 1 - jnp.minimum(decay, (1 + steps) / (10 + steps)))
 
 
 def _summed(tree: Any, axis_name: str | None) -> Any:

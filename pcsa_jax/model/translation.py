@@ -23,16 +23,20 @@ class Translation(NamedTuple):
     cycled: tuple[Volumes, Volumes] | None
 
 
-Translate = Callable[[nn.Module, Any, Volumes, Volumes], Translation]
-"""(generator, its parameters, real MRI, real PET) -> what it makes of them."""
+Known = Float[Array, "b x y z k"]
+"""Closed-form predictions of the PET, which some generators are given beside the MRI; always float32."""
+
+Translate = Callable[[nn.Module, Any, Volumes, Volumes, Known | None], Translation]
+"""(generator, its parameters, real MRI, real PET, what is known or None) -> what it makes of them."""
 
 
-def one_way(generator: nn.Module, params: Any, mri: Volumes, pet: Volumes) -> Translation:
-    """MRI to PET; the real PET is not looked at."""
-    return Translation(mri, generator.apply({"params": params}, mri), None)
+def one_way(generator: nn.Module, params: Any, mri: Volumes, pet: Volumes, known: Known | None = None) -> Translation:
+    """MRI, and what is known beside it, to PET; the real PET is not looked at."""
+    given = (mri,) if known is None else (mri, known)
+    return Translation(mri, generator.apply({"params": params}, *given), None)
 
 
-def both_ways(generator: nn.Module, params: Any, mri: Volumes, pet: Volumes) -> Translation:
+def both_ways(generator: nn.Module, params: Any, mri: Volumes, pet: Volumes, known: Known | None = None) -> Translation:
     """MRI to PET, PET to MRI, and each of them back.
 
     Source: Zhu et al. 2017 (cycle consistency); Pan et al., IEEE TMI 2020 (HGAN).
@@ -41,7 +45,13 @@ def both_ways(generator: nn.Module, params: Any, mri: Volumes, pet: Volumes) -> 
       generator: a module with ``__call__(mri) -> pet`` and ``mri_of(pet) -> mri``.
       params: of both directions.
       mri, pet: of the same subjects.
+      known: None; there is nothing like it for the way back.
+
+    Raises:
+      ValueError: if there is any.
     """
+    if known is not None:
+        raise ValueError("both_ways: expected no predictions beside the MRI, found some. Use a system with one way.")
 
     def forward(volumes: Volumes) -> Volumes:
         return generator.apply({"params": params}, volumes)

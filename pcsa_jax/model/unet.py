@@ -72,7 +72,7 @@ class UNet(nn.Module):
     group_features: int = 8
 
     @nn.compact
-    def __call__(self, mri: Float[Array, "b x y z 1"]) -> Float[Array, "b x y z 1"]:
+    def __call__(self, mri: Float[Array, "b x y z c"]) -> Float[Array, "b x y z 1"]:
         x = UNetTrunk(self.features, self.group_features, name="trunk")(mri)
         # In float32: a bfloat16 PET would have steps of 1/256.
         return nn.Dense(1, dtype=jnp.float32, name="output")(x)
@@ -105,7 +105,7 @@ class StridedUNet(nn.Module):
     group_features: int = 8
 
     @nn.compact
-    def __call__(self, mri: Float[Array, "b x y z 1"]) -> Float[Array, "b x y z 1"]:
+    def __call__(self, mri: Float[Array, "b x y z c"]) -> Float[Array, "b x y z 1"]:
         x, encoded = mri, []
         for index, features in enumerate(self.features):
             layer = NormalisedConv(features, stride=2, group_features=self.group_features, name=f"encoder{index}")

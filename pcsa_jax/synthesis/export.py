@@ -16,19 +16,26 @@ from pcsa_jax.data.files import replacing
 from pcsa_jax.data.given_map import GivenMap, prepare_given
 from pcsa_jax.data.grid import SPACE, Grid
 from pcsa_jax.data.normalisation import NORMALISATIONS, PetScale, intensity_range
+from pcsa_jax.data.predictors.prior import Prior
 from pcsa_jax.errors import UserError
-from pcsa_jax.experiment.build import PRECISIONS
+from pcsa_jax.experiment.build import PRECISIONS, build_generator
 from pcsa_jax.experiment.cohort import describe_training
 from pcsa_jax.experiment.config import resolved, tupled
 from pcsa_jax.experiment.environment import describe_environment
-from pcsa_jax.experiment.systems import SYSTEMS
+from pcsa_jax.experiment.fields import PAPER_RECIPE
 from pcsa_jax.presentation.numbers import count
 from pcsa_jax.presentation.origin import TRAINED_ON_PHANTOM
 from pcsa_jax.synthesis.inference import Inference
 from pcsa_jax.training.trained import TrainedRun, open_run
 
-FORMAT = "pcsa_jax generator 1"
-"""First key of the metadata; the number changes when a reader of the old one could not read the new one."""
+FORMAT, FORMER_FORMATS = "pcsa_jax generator 2", ("pcsa_jax generator 1",)
+"""First key of the metadata; the number changes when a reader of the old one could not read the new one.
+
+Format 1 has no recipe: its generators see the map alone.
+"""
+
+PRIOR = "prior."
+"""Before the names of the arrays of closed-form predictors, beside the network's parameters."""
 
 
 def pet_scale(card: Mapping[str, Any]) -> PetScale:
@@ -52,6 +59,7 @@ def describe_generator(run: TrainedRun, *, cohort: str, is_phantom: bool | None)
         "format": FORMAT,
         "system": config["system"],
         "generator": config["generator"],
+        "recipe": config["recipe"],
         "grid": {
             "shape": grid.shape, "affine": grid.affine.tolist(), "space": SPACE, "voxel_size_mm": grid.voxel_size_mm,
         },
@@ -70,7 +78,7 @@ def describe_generator(run: TrainedRun, *, cohort: str, is_phantom: bool | None)
         "environment": describe_environment(),
         "notice": TRAINED_ON_PHANTOM if is_phantom else "",
         "intended_use": "research on images like the training cohort's; not for diagnosis",
-        "sha256": _content_hash(_named(run.params)),
+        "sha256": _content_hash(_tensors(run)),
     }  # fmt: skip
 
 
@@ -89,7 +97,7 @@ def export_generator(run: TrainedRun, out: Path, *, cohort: str, is_phantom: boo
     if out.exists():
         raise UserError(f"--out {out}: expected a new file, found one. Remove it or choose another name.")
     card = describe_generator(run, cohort=cohort, is_phantom=is_phantom)
-    data = save(_named(run.params), metadata={"pcsa_jax": json.dumps(card, allow_nan=False)})
+    data = save(_tensors(run), metadata={"pcsa_jax": json.dumps(card, allow_nan=False)})
     try:
         with replacing(out) as temporary:
             temporary.write_bytes(data)
@@ -107,13 +115,16 @@ class LoadedGenerator:
       infer: normalised maps ``(n, x, y, z)`` to PET in [0, 1], without any check.
     """
 
-    def __init__(self, card: Mapping[str, Any], params: Any):
+    def __init__(self, card: Mapping[str, Any], params: Any, prior: Prior | None = None):
         self.card = dict(card)
         self.grid = Grid(card["grid"]["shape"][0])
+        recipe = tupled(card.get("recipe", PAPER_RECIPE))
         self.infer = Inference(
-            SYSTEMS[card["system"]].generator(**tupled(card["generator"])),
+            build_generator(card["system"], tupled(card["generator"]), recipe, card["normalisation"]["pet"]),
             params,
             dtype=PRECISIONS[card["training"]["config"]["precision"]],
+            prior=prior,
+            views=recipe["views"],
         )
 
     def __repr__(self) -> str:
@@ -203,7 +214,7 @@ def _read_run(path: Path) -> LoadedGenerator:
         cohort, is_phantom = describe_training(run.config.data, run.environment)
     except UserError:  # the cohort may have moved since: it is not needed here
         cohort, is_phantom = Path(run.config.data.root).name, None
-    return LoadedGenerator(describe_generator(run, cohort=cohort, is_phantom=is_phantom), run.params)
+    return LoadedGenerator(describe_generator(run, cohort=cohort, is_phantom=is_phantom), run.params, run.prior)
 
 
 def _read_file(path: Path) -> LoadedGenerator:
@@ -220,20 +231,47 @@ def _read_file(path: Path) -> LoadedGenerator:
         raise UserError(
             f"{path}: expected an exported generator, found a damaged file ({error}). Export again."
         ) from error
-    if card.get("format") != FORMAT:
+    if card.get("format") not in (FORMAT, *FORMER_FORMATS):
         raise UserError(
             f"{path}: expected format {FORMAT!r}, found {card.get('format')!r}. Export again with this version."
         )
     if _content_hash(tensors) != card.get("sha256"):
         raise UserError(f"{path}: expected parameters with SHA-256 {card.get('sha256')}, found others. Export again.")
+    prior = _read_prior(path, card, tensors)
     params: dict[str, Any] = {}
     for name, tensor in tensors.items():
+        if name.startswith(PRIOR):
+            continue
         *groups, leaf = name.split(".")
         node = params
         for group in groups:
             node = node.setdefault(group, {})
         node[leaf] = tensor
-    return LoadedGenerator(card, params)
+    return LoadedGenerator(card, params, prior)
+
+
+def _read_prior(path: Path, card: Mapping[str, Any], tensors: Mapping[str, np.ndarray]) -> Prior | None:
+    """The closed-form predictors among the tensors of a file; None if its generator starts from none."""
+    channels = card.get("recipe", PAPER_RECIPE)["channels"]
+    if not channels:
+        return None
+    arrays = {name.removeprefix(PRIOR): tensor for name, tensor in tensors.items() if name.startswith(PRIOR)}
+    try:
+        prior = Prior.from_arrays(channels, arrays)
+    except ValueError as error:
+        raise UserError(f"{path}: expected the predictors that its card names, found others ({error}).") from error
+    if prior.shape != tuple(card["grid"]["shape"]):
+        raise UserError(
+            f"{path}: expected predictors on the generator's grid {tuple(card['grid']['shape'])}, found {prior.shape}. "
+            "Export again."
+        )
+    return prior
+
+
+def _tensors(run: TrainedRun) -> dict[str, np.ndarray]:
+    """All that the run's generator consists of."""
+    prior = {} if run.prior is None else run.prior.arrays()
+    return _named(run.params) | {f"{PRIOR}{name}": np.ascontiguousarray(array) for name, array in prior.items()}
 
 
 def _named(params: Any) -> dict[str, np.ndarray]:

@@ -1,8 +1,10 @@
 """From a config's cohort to the volumes that training reads: in memory, or in files if they are too many."""
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any, NamedTuple
 
+import numpy as np
 from ml_collections import ConfigDict
 
 from pcsa_jax.data.inputs import check_one_grid, describe_preparation, inputs_table
@@ -16,7 +18,7 @@ from pcsa_jax.experiment.environment import read_environment
 from pcsa_jax.experiment.workdir import Workdir
 from pcsa_jax.machine.processes import on_main, together
 from pcsa_jax.machine.progress import console, progress
-from pcsa_jax.training.feed import Volumes
+from pcsa_jax.training.feed import InformedVolumes, Volumes
 
 
 class TrainingData(NamedTuple):
@@ -29,15 +31,25 @@ class TrainingData(NamedTuple):
       inputs: content of ``inputs.tsv``: which files were read, and what was done to them.
       cohort: name of the cohort.
       is_phantom: whether it was simulated by this software.
+      people: participant of each training row.
+      folder: of arrays that do not fit into memory; None if they do.
     """
 
-    train: Volumes
-    validation: Volumes
+    train: Volumes | InformedVolumes
+    validation: Volumes | InformedVolumes
     is_resident: bool
     splits: dict[str, str]
     inputs: str
     cohort: str
     is_phantom: bool
+    people: tuple[str, ...] = ()
+    folder: Path | None = None
+
+    def inform(self, train: np.ndarray, validation: np.ndarray) -> "TrainingData":
+        """The same with what is known of each PET without a network, ``(n, x, y, z, k)``."""
+        parts = ((self.train, train), (self.validation, validation))
+        informed = [InformedVolumes(part.mri, part.pet, known) for part, known in parts]
+        return self._replace(train=informed[0], validation=informed[1])
 
 
 def load_training_data(config: ConfigDict, workdir: Workdir, *, is_resume: bool) -> TrainingData:
@@ -56,7 +68,7 @@ def load_training_data(config: ConfigDict, workdir: Workdir, *, is_resume: bool)
     train, validation = (
         [subject for subject in cohort.pairs if splits[subject.participant_id] == split] for split in SPLITS[:2]
     )
-    is_resident = array_bytes(data, len(train + validation)) <= data.resident_gib * 2**30
+    is_resident = array_bytes(config, len(train + validation)) <= data.resident_gib * 2**30
     if is_resident:
         pairs = [_read(data, *part) for part in zip(SPLITS[:2], (train, validation), strict=True)]
         sources = [source for part in pairs for source in part.inputs]
@@ -71,12 +83,14 @@ def load_training_data(config: ConfigDict, workdir: Workdir, *, is_resume: bool)
     console.print(describe_preparation(inputs), markup=False)
     if "smoothed with" in inputs:
         console.print("If they were smooth already, say so: SmoothingFWHM in a sidecar, mri_fwhm_mm in a manifest")
-    return TrainingData(*parts, is_resident, splits, inputs, cohort.name, is_phantom)
+    people = tuple(subject.participant_id for subject in train)
+    folder = None if is_resident else workdir.arrays
+    return TrainingData(*parts, is_resident, splits, inputs, cohort.name, is_phantom, people, folder)
 
 
-def array_bytes(data: ConfigDict, num_subjects: int) -> int:
-    """Bytes of the volumes of so many subjects, MRI and PET in float32: in memory, or in the run's folder."""
-    return 2 * 4 * data.size**3 * num_subjects
+def array_bytes(config: ConfigDict, num_subjects: int) -> int:
+    """Bytes of so many subjects' MRI, PET and predictions in float32: in memory, or in the run's folder."""
+    return (2 + len(config.recipe.channels)) * 4 * config.data.size**3 * num_subjects
 
 
 def _splits(config: ConfigDict, workdir: Workdir, cohort: Cohort, is_resume: bool) -> dict[str, str]:

@@ -30,8 +30,19 @@ class Volumes(NamedTuple):
     pet: np.ndarray
 
 
+class InformedVolumes(NamedTuple):
+    """The same, and what is known of each PET without a network, float32 (n, x, y, z, k)."""
+
+    mri: np.ndarray
+    pet: np.ndarray
+    known: np.ndarray
+
+
 Load = Callable[[np.ndarray], Any]
-"""Rows of a cohort -> their batch on the devices, filled up to a whole share for each."""
+"""Rows of a cohort -> their batch on the devices, filled up to a whole share for each.
+
+Beyond the last row begin the mirror images, left and right exchanged: all volumes of a subject are mirrored together.
+"""
 
 
 def resident(
@@ -47,8 +58,16 @@ def resident(
     """
     held = devices.replicate([_with_channel(array) for array in volumes])
 
+    count = len(volumes[0])
+
+    def chosen(array: jax.Array, rows: jax.Array) -> jax.Array:
+        own = jnp.take(array, rows % count, axis=0)
+        if array.ndim < VOLUME_AXES:
+            return own
+        return jnp.where((rows >= count)[:, None, None, None, None], own[:, ::-1], own)
+
     def take(held: list[jax.Array], rows: jax.Array, weight: jax.Array) -> Any:
-        return batch(*(jnp.take(array, rows, axis=0) for array in held), weight)
+        return batch(*(chosen(array, rows) for array in held), weight)
 
     gather = devices.compile(take, inputs=(REPLICATED, SHARED, SHARED), outputs=SHARED)
 
@@ -72,12 +91,20 @@ def streamed(
 
         def place(array: np.ndarray) -> jax.Array:
             shape = (len(rows), *array.shape[1:], *(1,) * (array.ndim == VOLUME_AXES))
-            # A volume may be a memory map: indexing it with an array copies those rows and no others.
-            return devices.share_rows(shape, lambda part: _with_channel(array[rows[part]]))
+            return devices.share_rows(shape, lambda part: _with_channel(_chosen(array, rows[part])))
 
         return batch(*map(place, volumes), devices.share(weight))
 
     return load
+
+
+def _chosen(array: np.ndarray, rows: np.ndarray) -> np.ndarray:
+    """Rows of an array, those from its length on mirrored."""
+    # A volume may be a memory map: indexing it with an array copies those rows and no others.
+    own, is_mirrored = array[rows % len(array)], rows >= len(array)
+    if is_mirrored.any() and array.ndim >= VOLUME_AXES:
+        own[is_mirrored] = own[is_mirrored][:, ::-1]
+    return own
 
 
 def _with_channel(array: np.ndarray) -> np.ndarray:

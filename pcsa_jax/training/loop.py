@@ -10,7 +10,7 @@ import jax
 import numpy as np
 from ml_collections import ConfigDict
 
-from pcsa_jax.data.batches import batch_order, epoch_batches
+from pcsa_jax.data.batches import batch_order, epoch_batches, with_mirrored
 from pcsa_jax.errors import UserError
 from pcsa_jax.machine.devices import Devices
 from pcsa_jax.machine.interruption import watch_signals
@@ -96,10 +96,11 @@ class Loop:
         start, config = int(state.step), self._config
         self._record.open_log(start)
         self._seconds_before, self._first_step = seconds_before, start + 1
+        count, flip = len(self._data.train[0]), self._programs.flip
         order = batch_order(
-            len(self._data.train[0]), batch_size=config.batch_size, seed=config.seed, start=start,
-            stop=self._plan.num_steps,
-        )  # fmt: skip
+            count, batch_size=config.batch_size, seed=config.seed, start=start, stop=self._plan.num_steps
+        )
+        order = with_mirrored(order, count, probability=flip, seed=config.seed) if flip else order
         state = self._devices.replicate(state)
         with watch_signals() as self._interruption, progress(f"Training {self._programs.name}") as report:
             self._started = self._clock = time.monotonic()

@@ -12,7 +12,7 @@ from ml_collections import ConfigDict
 from pcsa_jax.experiment.build import build
 from pcsa_jax.experiment.description import step_flops
 from pcsa_jax.machine.devices import Devices
-from pcsa_jax.training.feed import Volumes, streamed
+from pcsa_jax.training.feed import streamed
 from pcsa_jax.training.programs import gan_programs
 
 LEAST_STEPS, MOST_STEPS, ENOUGH_S = 2, 20, 4.0
@@ -47,7 +47,8 @@ def measure_pace(config: ConfigDict) -> Pace:
     programs = gan_programs(config.row, experiment, devices, micro_batches=config.micro_batches)
     rng = np.random.default_rng(0)
     shape = (config.batch_size, *(config.data.size,) * 3)
-    volumes = Volumes(*(rng.random(shape, np.float32) for _ in range(2)))
+    volumes = [rng.random(shape, np.float32) for _ in range(2)]
+    volumes += [rng.random((*shape, experiment.num_known), np.float32)] if experiment.num_known else []
     batch = streamed(volumes, devices, multiple=programs.multiple, batch=programs.batch)(np.arange(config.batch_size))
     state = devices.replicate(experiment.initial_state())
     started = time.monotonic()

@@ -33,6 +33,7 @@ class Programs(NamedTuple):
       best: the validation score that chooses the best checkpoint; lower is better.
       loss: the scalar that the progress line shows.
       remedy: what the user can do about losses that are not finite.
+      flip: probability that a subject's volumes are mirrored left to right in a training step.
     """
 
     name: str
@@ -43,9 +44,12 @@ class Programs(NamedTuple):
     best: str
     loss: str
     remedy: str
+    flip: float = 0.0
 
 
-def gan_programs(name: str, experiment: Experiment, devices: Devices, *, micro_batches: int) -> Programs:
+def gan_programs(
+    name: str, experiment: Experiment, devices: Devices, *, micro_batches: int, flip: float = 0.0
+) -> Programs:
     """The programs of a generator and its discriminator."""
     scores = compile_validation(experiment, devices)
 
@@ -57,13 +61,18 @@ def gan_programs(name: str, experiment: Experiment, devices: Devices, *, micro_b
     return Programs(
         name=name,
         step=compile_step(experiment, devices, micro_batches=micro_batches),
-        validate=lambda state, batch: scores(state.params.generator, batch, mask()),
-        batch=Batch,
+        validate=lambda state, batch: scores(state.generator, batch, mask()),
+        batch=_informed_batch if experiment.num_known else Batch,
         multiple=len(devices) * micro_batches,
         best=BEST_METRIC,
         loss="generator/total",
         remedy="Lower generator_optimizer.learning_rate or set gradient_clip to 1",
+        flip=flip,
     )
+
+
+def _informed_batch(mri: jax.Array, pet: jax.Array, known: jax.Array, weight: jax.Array) -> Batch:
+    return Batch(mri, pet, weight, known)
 
 
 def compile_step(
@@ -75,17 +84,20 @@ def compile_step(
     these alone, in the learning rate or the length of the training among others, share one compiled program.
     """
 
-    def step(state: GANState, batch: Batch, optimizers: Nets[Adam], weights: dict[str, jax.Array]) -> Any:
+    def step(
+        state: GANState, batch: Batch, optimizers: Nets[Adam], weights: dict[str, jax.Array], decay: jax.Array | None
+    ) -> Any:
         return train_step(
             state, batch, modules=experiment.modules, optimizers=optimizers,
             loss=experiment.loss._replace(weights=weights), translate=experiment.translate, dtype=experiment.dtype,
-            micro_batches=micro_batches, axis_name=AXIS,
+            micro_batches=micro_batches, axis_name=AXIS, average_decay=decay,
         )  # fmt: skip
 
-    inputs = (REPLICATED, SHARED, REPLICATED, REPLICATED)
+    inputs = (REPLICATED, SHARED, REPLICATED, REPLICATED, REPLICATED)
     program = devices.compile(step, inputs=inputs, outputs=REPLICATED, donated=(0,))
     weights = {name: np.float32(weight) for name, weight in experiment.loss.weights.items()}
-    numbers = devices.replicate((experiment.optimizers, weights))
+    decay = None if experiment.average_decay is None else np.float32(experiment.average_decay)
+    numbers = devices.replicate((experiment.optimizers, weights, decay))
     return lambda state, batch: program(state, batch, *numbers)
 
 
@@ -104,7 +116,8 @@ def compile_validation(
 
 def validation_scores(params: Any, batch: Batch, mask: jax.Array, *, experiment: Experiment) -> dict[str, jax.Array]:
     """Scores in the brain, one value a volume."""
-    fake = generate(experiment.modules.generator, params, batch.mri.astype(experiment.dtype))
+    mri = batch.mri.astype(experiment.dtype)
+    fake = generate(experiment.modules.generator, params, mri, batch.known, views=experiment.views)
     return {
         "mae_brain": mae(fake, batch.pet, mask=mask),
         "psnr_brain_db": psnr(fake, batch.pet, data_range=1.0, mask=mask),
@@ -113,10 +126,11 @@ def validation_scores(params: Any, batch: Batch, mask: jax.Array, *, experiment:
 
 
 def compile_generation(
-    generator: nn.Module, devices: Devices, *, dtype: jnp.dtype
-) -> Callable[[Any, jax.Array], jax.Array]:
-    """(generator's parameters, MRI) -> synthetic PET, ``b x y z 1``; each device makes its share of the volumes."""
-    forward = partial(generate, generator)
+    generator: nn.Module, devices: Devices, *, dtype: jnp.dtype, views: int = 1
+) -> Callable[[Any, jax.Array, jax.Array | None], jax.Array]:
+    """(generator's parameters, MRI, what is known) -> synthetic PET, ``b x y z 1``; each device makes its share."""
+    forward = partial(generate, generator, views=views)
     return devices.compile(
-        lambda params, mri: forward(params, mri.astype(dtype)), inputs=(REPLICATED, SHARED), outputs=SHARED
-    )
+        lambda params, mri, known: forward(params, mri.astype(dtype), known),
+        inputs=(REPLICATED, SHARED, SHARED), outputs=SHARED,
+    )  # fmt: skip

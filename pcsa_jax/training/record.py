@@ -2,7 +2,7 @@
 
 import contextlib
 from collections.abc import Mapping
-from types import TracebackType
+from types import MappingProxyType, TracebackType
 from typing import Any
 
 import jax
@@ -21,10 +21,12 @@ class Record:
       workdir: the run's folder.
       initial: the state before the first step.
       best: the validation score that chooses the best checkpoint; lower is better.
+      stamp: plain JSON values that are stored beside every state.
     """
 
-    def __init__(self, workdir: Workdir, initial: State, *, best: str):
+    def __init__(self, workdir: Workdir, initial: State, *, best: str, stamp: Mapping[str, Any] = MappingProxyType({})):
         self._workdir, self._initial, self._best = workdir, jax.tree.map(np.asarray, initial), best
+        self._stamp = stamp
         self._files = contextlib.ExitStack()
         self._checkpoints: Checkpoints | None = None
         self._log: MetricsLog | None = None
@@ -66,7 +68,7 @@ class Record:
         Raises:
           UserError: if it cannot be written.
         """
-        on_main(lambda: self._checkpoints.save(state, scores=scores, meta=meta))
+        on_main(lambda: self._checkpoints.save(state, scores=scores, meta={**meta, **self._stamp}))
 
     def steps(self) -> list[int]:
         """Steps of the checkpoints, oldest first; for process 0."""

@@ -1,12 +1,15 @@
 """Training from a config and a folder: what is checked, opened and written before the loop runs."""
 
 import contextlib
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any
 
 import jax
 from ml_collections import ConfigDict
 
 from pcsa_jax.data.files import write_json, write_text
+from pcsa_jax.data.predictors.prior import Prior
 from pcsa_jax.data.splits import write_splits
 from pcsa_jax.experiment.build import build
 from pcsa_jax.experiment.config import TRAINING, Schema, check_resumable, read_config, write_config
@@ -19,6 +22,7 @@ from pcsa_jax.machine.progress import console
 from pcsa_jax.training.checkpoints import State
 from pcsa_jax.training.data import TrainingData, load_training_data
 from pcsa_jax.training.loop import Loop, Outcome, Parts, Plan
+from pcsa_jax.training.prior import known_of_training, prior_hash, read_prior, write_prior
 from pcsa_jax.training.programs import Programs, gan_programs
 from pcsa_jax.training.record import Record
 
@@ -38,11 +42,15 @@ def train(config: ConfigDict, workdir: Workdir) -> Outcome:
         data = load_training_data(config, workdir, is_resume=is_resume)
         plan = together(lambda: Plan.of(config, len(data.train.mri)))
         on_main(lambda: _write_data(workdir, data, is_resume=is_resume))
+        data, stamp = _inform(config, data, workdir, is_resume=is_resume)
         cohort = {"name": data.cohort, "is_phantom": data.is_phantom}
         on_main(lambda: write_start(config, workdir, is_resume=is_resume, changes=changes, cohort=cohort))
         experiment, devices = build(config, num_steps=plan.num_steps), Devices.of(jax.devices())
-        programs = gan_programs(config.row, experiment, devices, micro_batches=config.micro_batches)
-        return carry_on(config, programs, plan, data, devices, workdir, initial=experiment.initial_state())
+        programs = gan_programs(
+            config.row, experiment, devices, micro_batches=config.micro_batches, flip=config.recipe.flip
+        )
+        initial = experiment.initial_state()
+        return carry_on(config, programs, plan, data, devices, workdir, initial=initial, stamp=stamp)
 
 
 def enter(
@@ -58,6 +66,24 @@ def enter(
     changes = check_resumable(stored, config, workdir.root, schema)
     held.enter_context(workdir.lock())
     return is_resume, changes
+
+
+def _inform(
+    config: ConfigDict, data: TrainingData, workdir: Workdir, *, is_resume: bool
+) -> tuple[TrainingData, dict[str, Any]]:
+    """The data with what closed-form predictors say, and what each checkpoint must remember of those.
+
+    They are fitted once, by process 0, and read from the run's folder from then on.
+    """
+    names = config.recipe.channels
+    if not names:
+        return data, {}
+    train, validation = data.train, data.validation
+    if not is_resume:
+        on_main(lambda: write_prior(workdir.prior, Prior.fit(names, train.mri, train.pet), config))
+    prior = together(lambda: read_prior(workdir.prior, config))
+    known = together(lambda: known_of_training(config, data.people, train.mri, train.pet, folder=data.folder))
+    return data.inform(known, prior.predict(validation.mri)), {"prior_sha256": prior_hash(prior)}
 
 
 def _write_data(workdir: Workdir, data: TrainingData, *, is_resume: bool) -> None:
@@ -90,10 +116,14 @@ def carry_on(
     workdir: Workdir,
     *,
     initial: State,
+    stamp: Mapping[str, Any] = MappingProxyType({}),
 ) -> Outcome:
-    """Trains from the latest checkpoint, or from ``initial`` if there is none, to the end or to a signal."""
+    """Trains from the latest checkpoint, or from ``initial`` if there is none, to the end or to a signal.
+
+    ``stamp`` is stored beside every state.
+    """
     _announce(config, programs.name, plan, data)
-    with Record(workdir, initial, best=programs.best) as record:
+    with Record(workdir, initial, best=programs.best, stamp=stamp) as record:
         state, meta = record.restore()
         start = int(state.step)
         if start >= plan.num_steps:

@@ -8,12 +8,14 @@ from typing import Any, NamedTuple
 
 from ml_collections import ConfigDict
 
+from pcsa_jax.data.predictors.prior import Prior
 from pcsa_jax.errors import UserError
 from pcsa_jax.experiment.build import Experiment, build
 from pcsa_jax.experiment.config import read_config
 from pcsa_jax.experiment.environment import read_environment
 from pcsa_jax.experiment.workdir import Workdir
 from pcsa_jax.training.checkpoints import Checkpoints
+from pcsa_jax.training.prior import check_prior, read_prior
 
 CHOICES = ("best", "latest")
 
@@ -24,12 +26,13 @@ class TrainedRun(NamedTuple):
     Attributes:
       config: as trained.
       experiment: its networks; the optimisers' schedule is meaningless here.
-      params: the generator's parameters, host arrays.
+      params: the generator's parameters, or their moving average if there is one; host arrays.
       step: of the checkpoint.
       checkpoint: "best" or "latest", as asked for.
       meta: what was stored beside the state.
       splits_sha256: hash of ``splits.tsv``, which names who was trained on.
       environment: content of ``environment.json``; empty if that is missing.
+      prior: predictors that the generator starts from; None for a generator that sees the map alone.
     """
 
     config: ConfigDict
@@ -40,6 +43,7 @@ class TrainedRun(NamedTuple):
     meta: dict[str, Any]
     splits_sha256: str
     environment: Mapping[str, Any] = MappingProxyType({})
+    prior: Prior | None = None
 
 
 def open_run(root: Path, *, checkpoint: str = "best") -> TrainedRun:
@@ -58,13 +62,18 @@ def open_run(root: Path, *, checkpoint: str = "best") -> TrainedRun:
         restored = checkpoints.restore_latest() if step is None else checkpoints.restore(step)
     if restored is None:
         raise UserError(f"{root}: expected a checkpoint, found none yet. Let train.py run to its first checkpoint.")
+    prior = None
+    if config.recipe.channels:
+        prior = read_prior(workdir.prior, config)
+        check_prior(prior, restored.meta, workdir.prior)
     return TrainedRun(
         config=config,
         experiment=experiment,
-        params=restored.state.params.generator,
+        params=restored.state.generator,
         step=int(restored.state.step),
         checkpoint=checkpoint,
         meta=restored.meta,
         splits_sha256=hashlib.sha256(workdir.splits.read_bytes()).hexdigest() if workdir.splits.is_file() else "",
         environment=read_environment(workdir.environment) if workdir.environment.is_file() else {},
+        prior=prior,
     )

@@ -9,7 +9,7 @@ from pcsa_jax.data.predictors.cross_fitting import assign_folds, cross_fitted
 from pcsa_jax.data.predictors.registry import TRIVIAL_PREDICTORS
 from pcsa_jax.errors import UserError
 
-FITS = {name: trivial.fit for name, trivial in TRIVIAL_PREDICTORS.items()}
+NAMES = tuple(TRIVIAL_PREDICTORS)
 
 
 def volumes(n, seed=0):
@@ -35,11 +35,11 @@ def test_all_visits_of_a_person_are_in_one_fold_and_folds_are_even(visits, num_f
 def test_a_rows_prediction_is_the_same_whatever_its_own_fold_holds():
     mri, pet = volumes(12), volumes(12, seed=1)
     folds = assign_folds([f"sub-{row // 2}" for row in range(12)], num_folds=3, seed=0)
-    found, other = (np.full((*mri.shape, len(FITS)), np.nan, np.float32) for _ in range(2))
-    cross_fitted(FITS, mri, pet, folds, out=found)
+    found, other = (np.full((*mri.shape, len(NAMES)), np.nan, np.float32) for _ in range(2))
+    cross_fitted(NAMES, mri, pet, folds, out=found)
     changed = pet.copy()
     changed[folds == 1] = volumes(int((folds == 1).sum()), seed=2)
-    cross_fitted(FITS, mri, changed, folds, out=other)
+    cross_fitted(NAMES, mri, changed, folds, out=other)
     np.testing.assert_array_equal(found[folds == 1], other[folds == 1])
     assert (found[folds != 1] != other[folds != 1]).any(axis=(1, 2, 3)).all()
 
@@ -47,10 +47,11 @@ def test_a_rows_prediction_is_the_same_whatever_its_own_fold_holds():
 def test_each_channel_is_its_predictor_on_the_other_folds():
     mri, pet = volumes(9), volumes(9, seed=1)
     folds = np.arange(9) % 3
-    out = np.empty((*mri.shape, len(FITS)), np.float32)
+    out = np.empty((*mri.shape, len(NAMES)), np.float32)
     calls = []
-    cross_fitted(FITS, mri, pet, folds, out=out, progress=lambda *done: calls.append(done))
+    cross_fitted(NAMES, mri, pet, folds, out=out, progress=lambda *done: calls.append(done))
     rest = folds != 2
-    for channel, fit in enumerate(FITS.values()):
-        np.testing.assert_array_equal(out[5, ..., channel], fit(mri[rest], pet[rest]).predict(mri[5:6])[0])
+    for channel, name in enumerate(NAMES):
+        predictor = TRIVIAL_PREDICTORS[name].fit(mri[rest], pet[rest])
+        np.testing.assert_array_equal(out[5, ..., channel], predictor.predict(mri[5:6], clipped=False)[0])
     assert calls == [(1, 3), (2, 3), (3, 3)]

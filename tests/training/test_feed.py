@@ -33,7 +33,7 @@ def test_both_sources_give_the_same_bits(devices, volumes, multiple):
     loads = [source(volumes, devices, multiple=multiple) for source in (resident, streamed)]
     for _, rows in batch_order(7, batch_size=3, seed=1, start=0, stop=4):
         found, expected = (load(rows) for load in loads)
-        for left, right in zip(found, expected, strict=True):
+        for left, right in zip(*map(jax.tree.leaves, (found, expected)), strict=True):
             assert left.dtype == right.dtype == jnp.float32 and left.sharding.is_equivalent_to(
                 right.sharding, left.ndim
             )

@@ -1,10 +1,10 @@
 """Predictions of the training subjects by predictors that have not seen them."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from pcsa_jax.data.predictors.registry import Predictor
+from pcsa_jax.data.predictors.prior import Prior
 from pcsa_jax.errors import UserError
 
 
@@ -22,8 +22,8 @@ def assign_folds(people: Sequence[str], *, num_folds: int, seed: int) -> np.ndar
     unique = sorted(set(people))
     if len(unique) < num_folds:
         raise UserError(
-            f"prior.num_folds: expected at most the {len(unique)} training participants, found {num_folds}. Set "
-            "--config.prior.num_folds lower, or train on more people."
+            f"recipe.num_folds: expected at most the {len(unique)} training participants, found {num_folds}. Set "
+            "--config.recipe.num_folds lower, or train on more people."
         )
     order = np.random.default_rng([seed, num_folds]).permutation(len(unique))
     fold_of = {unique[person]: rank % num_folds for rank, person in enumerate(order)}
@@ -31,7 +31,7 @@ def assign_folds(people: Sequence[str], *, num_folds: int, seed: int) -> np.ndar
 
 
 def cross_fitted(
-    fits: Mapping[str, Callable[[np.ndarray, np.ndarray], Predictor]],
+    names: Sequence[str],
     mri: np.ndarray,
     pet: np.ndarray,
     folds: np.ndarray,
@@ -45,18 +45,16 @@ def cross_fitted(
     that has seen a subject fits that subject too well.
 
     Args:
-      fits: name -> how the predictor is fitted.
+      names: of the predictors.
       mri, pet: of the training subjects, ``(n, x, y, z)``.
       folds: of each row.
       out: float32 ``(n, x, y, z, predictors)``; in memory or mapped from a file.
       progress: called with (folds done, folds in all).
     """
-    names = sorted(set(folds.tolist()))
-    for done, fold in enumerate(names, start=1):
+    numbers = sorted(set(folds.tolist()))
+    for done, fold in enumerate(numbers, start=1):
         others = np.flatnonzero(folds != fold)
-        known = mri[others], pet[others]
-        for channel, fit in enumerate(fits.values()):
-            predictor = fit(*known)
-            for row in np.flatnonzero(folds == fold):
-                out[row, ..., channel] = predictor.predict(mri[row : row + 1])[0]
-        progress(done, len(names))
+        prior = Prior.fit(names, mri[others], pet[others])
+        for row in np.flatnonzero(folds == fold):
+            prior.predict(mri[row : row + 1], out=out[row : row + 1])
+        progress(done, len(numbers))

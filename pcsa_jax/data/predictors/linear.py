@@ -30,7 +30,7 @@ class MeanPET:
         check_pairs(mri, pet)
         return cls(mean_volume(pet).astype(np.float32))
 
-    def predict(self, mri: np.ndarray) -> np.ndarray:
+    def predict(self, mri: np.ndarray, *, clipped: bool = True) -> np.ndarray:
         """The same volume for every subject, ``(n, x, y, z)``: a read-only view that takes no memory."""
         check_like(mri, self.mean)
         return np.broadcast_to(self.mean, mri.shape)
@@ -70,9 +70,9 @@ class VoxelwiseLinear:
         slope = np.divide(covariance, variance, out=np.zeros_like(covariance), where=varies)
         return cls((mean_pet - slope * mean_mri).astype(np.float32), slope.astype(np.float32))
 
-    def predict(self, mri: np.ndarray) -> np.ndarray:
-        """PET for ``(n, x, y, z)`` grey-matter maps, float32, clipped to [0, 1]."""
+    def predict(self, mri: np.ndarray, *, clipped: bool = True) -> np.ndarray:
+        """PET for ``(n, x, y, z)`` grey-matter maps, float32, clipped to [0, 1] unless told otherwise."""
         check_like(mri, self.slope)
         pet = np.multiply(mri, self.slope, dtype=np.float32)
         pet += self.intercept
-        return np.clip(pet, 0, 1, out=pet)
+        return np.clip(pet, 0, 1, out=pet) if clipped else pet

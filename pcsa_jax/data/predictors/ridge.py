@@ -81,8 +81,8 @@ class WholeBrainRidge:
             strength=np.asarray(strength, np.float32),
         )  # fmt: skip
 
-    def predict(self, mri: np.ndarray) -> np.ndarray:
-        """PET for ``(n, x, y, z)`` grey-matter maps, float32, clipped to [0, 1]."""
+    def predict(self, mri: np.ndarray, *, clipped: bool = True) -> np.ndarray:
+        """PET for ``(n, x, y, z)`` grey-matter maps, float32, clipped to [0, 1] unless told otherwise."""
         check_like(mri, self.slope)
         pet = np.multiply(mri, self.slope, dtype=np.float32)
         pet += self.intercept
@@ -90,7 +90,7 @@ class WholeBrainRidge:
             # One subject at a time: its PET must not depend on who else is asked for.
             scores = self.components @ (gm[self.inside] - self.centre)
             volume[self.reached] += scores @ self.loadings
-        return np.clip(pet, 0, 1, out=pet)
+        return np.clip(pet, 0, 1, out=pet) if clipped else pet
 
 
 def _deviations(mri: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

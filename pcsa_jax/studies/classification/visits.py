@@ -128,7 +128,7 @@ def read_mri_only(run: TrainedRun, subjects: Sequence[Subject]) -> Visits:
 
 
 def _synthesise(run: TrainedRun, part: str, mri: np.ndarray) -> np.ndarray:
-    infer = Inference(run.experiment.modules.generator, run.params, dtype=run.experiment.dtype)
+    infer = Inference.of_run(run)
     synthetic = np.empty_like(mri)
     with progress(f"Generating PET of {part}") as report:
         for start in range(0, len(mri), infer.batch_size):

@@ -68,7 +68,7 @@ def assess_fold(
         )  # fmt: skip
         done += len(own)
     check_one_grid([source for pairs in parts.values() for source in pairs.inputs])
-    generate = Inference(run.experiment.modules.generator, run.params, dtype=run.experiment.dtype)
+    generate = Inference.of_run(run)
     return assess_pairs(
         parts["train"], parts[split], generate, Grid(data.size), step=run.step,
         progress=lambda now, _: progress(done + now, total, "generating"),

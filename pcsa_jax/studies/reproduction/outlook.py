@@ -167,7 +167,7 @@ class Outlook(NamedTuple):
 def _run_bytes(run: Run, parts: Mapping[str, int]) -> int:
     """What a run keeps: its latest and its best checkpoint, and the arrays of a cohort that is too large for memory."""
     kept = (NUM_LATEST + 1) * state_bytes(build(run.config, num_steps=1))
-    arrays = array_bytes(run.config.data, parts["train"] + parts["validation"])
+    arrays = array_bytes(run.config, parts["train"] + parts["validation"])
     return kept + (arrays if arrays > run.config.data.resident_gib * 2**30 else 0)
 
 

@@ -118,7 +118,7 @@ def _remember(run: Run) -> Training:
     initial = build(run.config, num_steps=1).initial_state()
     with Checkpoints(run.workdir.checkpoints, initial) as checkpoints:
         latest, best_step = checkpoints.restore_latest(), checkpoints.best_step()
-    parameters = sum(leaf.size for leaf in jax.tree.leaves(latest.state.params.generator))
+    parameters = sum(leaf.size for leaf in jax.tree.leaves(latest.state.generator))
     training = Training(int(latest.state.step), best_step, latest.meta["train_seconds"], parameters)
     write_json(run.workdir.root / "training.json", training._asdict())
     return training
