@@ -36,7 +36,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     import pcsa_jax
-    from pcsa_jax.evaluation.predictions import summary_table
+    from pcsa_jax.evaluation.predictions import individual_table, summary_table
     from pcsa_jax.experiment.workdir import Workdir
     from pcsa_jax.machine.progress import console
 
@@ -45,6 +45,7 @@ def run(arguments: argparse.Namespace) -> int:
         participants=arguments.participants, other_people=arguments.other_people, checkpoint=arguments.checkpoint,
     )  # fmt: skip
     console.print(summary_table(summary))
+    console.print(individual_table(summary))
     out = arguments.out or Workdir(arguments.workdir).evaluation(arguments.split)
     console.print(f"Report: {out / 'report.html'}")
     return 0

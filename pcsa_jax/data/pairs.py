@@ -45,6 +45,7 @@ class Pairs:
       pet: real FDG-PET, the same.
       predictable: the phantom's PET without its unpredictable part, in the real PET's intensity range, clipped to
         [0, 1]; None if it was not asked for or any row lacks it.
+      predictable_own: the same part, normalised by its own intensity range; None where ``predictable`` is.
       pet_ranges: the intensities (file units) that became 0 and 1 in ``pet``.
       inputs: the file and treatment of each volume, two a row.
     """
@@ -55,6 +56,7 @@ class Pairs:
     mri: np.ndarray
     pet: np.ndarray
     predictable: np.ndarray | None
+    predictable_own: np.ndarray | None
     pet_ranges: tuple[IntensityRange, ...]
     inputs: tuple[Input, ...] = ()
 
@@ -69,6 +71,7 @@ class Pairs:
             mri=self.mri[index],
             pet=self.pet[index],
             predictable=None if self.predictable is None else self.predictable[index],
+            predictable_own=None if self.predictable_own is None else self.predictable_own[index],
             pet_ranges=tuple(self.pet_ranges[i] for i in index),
             inputs=tuple(self.inputs[2 * i + k] for i in index for k in range(2)) if self.inputs else (),
         )
@@ -115,14 +118,14 @@ def load_pairs(
     # One allocation for all: lists of arrays would need the memory twice while they are stacked.
     mri, pet = (np.empty((len(subjects), *grid.shape), np.float32) for _ in range(2))
     wanted = predictable and bool(subjects) and all(subject.predictable for subject in subjects)
-    expected = np.empty_like(pet) if wanted else None
+    expected, expected_own = (np.empty_like(pet) if wanted else None for _ in range(2))
 
     def load_row(row: int) -> tuple[Loaded, Loaded]:
         subject = subjects[row]
         loaded = load_volume(subject, "mri", grid, how), load_volume(subject, "pet", grid, how)
         mri[row], pet[row] = loaded[0].data, loaded[1].data
         if expected is not None:
-            expected[row] = loaded[1].intensities.normalise(_load_predictable(subject, grid))
+            expected[row], expected_own[row] = _load_predictable(subject, grid, loaded[1].intensities, how)
         # The arrays hold the volumes: what is kept of each is its record.
         return loaded[0]._replace(data=np.empty(0)), loaded[1]._replace(data=np.empty(0))
 
@@ -140,6 +143,7 @@ def load_pairs(
         mri=mri,
         pet=pet,
         predictable=expected,
+        predictable_own=expected_own,
         pet_ranges=tuple(pet.intensities for _, pet in rows),
         inputs=inputs,
     )
@@ -172,7 +176,11 @@ def load_volume(subject: Subject, modality: str, grid: Grid, normalisation: Norm
     return Loaded(intensities.normalise(found.data), intensities, source)
 
 
-def _load_predictable(subject: Subject, grid: Grid) -> np.ndarray:
+def _load_predictable(
+    subject: Subject, grid: Grid, real: IntensityRange, normalisation: Normalisation
+) -> tuple[np.ndarray, np.ndarray]:
+    """The phantom's predictable part, in the range of the real PET and in its own."""
     name = f"{subject.name}: predictable PET"
     volume = read_volume(subject.predictable, subject=name)
-    return harmonise(volume, grid, fwhm_mm=subject.pet_fwhm_mm, subject=name).data
+    data = harmonise(volume, grid, fwhm_mm=subject.pet_fwhm_mm, subject=name).data
+    return real.normalise(data), normalisation.range_of(data, grid, name).normalise(data)

@@ -101,6 +101,13 @@ def region_masks(grid: Grid) -> dict[str, np.ndarray]:
     return dict(_region_masks(grid))
 
 
+def hemispheres(grid: Grid) -> tuple[np.ndarray, np.ndarray]:
+    """The left and the right half of the grid (MNI152 x below and above 0), bool x y z; the midline is in neither."""
+    x = grid.affine[0, 0] * np.arange(grid.size) + grid.affine[0, 3]
+    left, right = (np.broadcast_to(side[:, None, None], grid.shape) for side in (x < -1e-6, x > 1e-6))
+    return left, right
+
+
 PONS_CENTRE_MM, PONS_RADII_MM = (0.0, -28.0, -32.0), (10.0, 8.0, 9.0)
 """An ellipsoid (MNI152 coordinates, RAS) well inside the pons, whose uptake Alzheimer's disease spares.
 

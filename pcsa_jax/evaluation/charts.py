@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from pcsa_jax.data.predictors.registry import TRIVIAL_PREDICTORS
+from pcsa_jax.evaluation.ceilings import CEILING_OWN_RANGE
 from pcsa_jax.evaluation.summary import METRICS, predictor_labels
 from pcsa_jax.presentation.charts import LINE_COLOURS, diagnosis_colour, diagnosis_handles, draw_scatter, tidy
 from pcsa_jax.presentation.figures import INK, MUTED, add_title, new_figure, save
@@ -177,13 +178,15 @@ def _draw_predictors(axes: "Axes", rows: "pd.DataFrame", key: str, predictors: M
             bar = [[entry["mean"] - low], [high - entry["mean"]]]
             axes.errorbar(place + 0.22, entry["mean"], bar, fmt="D", color=INK, markersize=4, capsize=3, linewidth=1.3)
     axes.set_xlim(-0.6, len(predictors) - 0.4)
-    axes.set_xticks(range(len(predictors)), [predictor_labels()[name].replace(" ", "\n") for name in predictors])
+    labels = [predictor_labels()[name].replace(" ", "\n").replace("-", "-\n") for name in predictors]
+    axes.set_xticks(range(len(predictors)), labels)
 
 
 def predictor_comparison(path: Path, rows: "pd.DataFrame", summary: Mapping[str, Any], *, title: str) -> Path:
     """Per metric, one dot per subject for each predictor, and the mean with its 95 % interval."""
     figure = new_figure(11.0, 6.2)
-    predictors = summary["predictors"]
+    # One ceiling is enough for the eye; the table has the other.
+    predictors = {name: scores for name, scores in summary["predictors"].items() if name != CEILING_OWN_RANGE}
     ordered = sorted(METRICS.items(), key=lambda item: item[1].region != "brain")
     for axes, (key, metric) in zip(figure.subplots(2, 3).flat, ordered, strict=True):
         _draw_predictors(axes, rows, key, predictors)

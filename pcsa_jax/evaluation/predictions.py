@@ -15,8 +15,18 @@ from pcsa_jax.data.grid import Grid
 from pcsa_jax.data.predictors.registry import TRIVIAL_PREDICTORS
 from pcsa_jax.data.regions import brain_mask, region_masks
 from pcsa_jax.errors import UserError
+from pcsa_jax.evaluation.agreement import MEASURES, regional_correlation, summarise_regions
+from pcsa_jax.evaluation.ceilings import ceiling_volumes
 from pcsa_jax.evaluation.ranking import best_predictors
-from pcsa_jax.evaluation.summary import METRICS, MODEL, ROW_COLUMNS, predictor_labels, summarise
+from pcsa_jax.evaluation.summary import (
+    INDIVIDUAL_METRICS,
+    METRICS,
+    MODEL,
+    REGIONAL_CORRELATION,
+    ROW_COLUMNS,
+    predictor_labels,
+    summarise,
+)
 from pcsa_jax.presentation.origin import phantom_mark
 from pcsa_jax.presentation.tables import write_table
 
@@ -30,7 +40,7 @@ if TYPE_CHECKING:
 OUTPUTS = ("subjects.tsv", "regions.tsv", "summary.json", "figures", "report.html")
 """All that an evaluation writes into its folder."""
 
-REGION_COLUMNS = ("participant_id", "diagnosis", "region", "real", "synthetic")
+REGION_COLUMNS = ("participant_id", "diagnosis", "region", *MEASURES)
 
 
 def evaluate_predictions(
@@ -108,35 +118,41 @@ def _score_all(
     """Per-subject scores and regional means of every predictor, one predictor's volumes in memory at a time."""
     import pandas as pd
 
-    from pcsa_jax.evaluation.scoring import regional_means, score
+    from pcsa_jax.evaluation.identification import identify, squared_distances
+    from pcsa_jax.evaluation.scoring import regional_asymmetry, regional_means, score
 
     def predictions() -> Iterator[tuple[str, np.ndarray]]:
         yield MODEL, synthetic
         for name, trivial in TRIVIAL_PREDICTORS.items():
             yield name, trivial.fit(train.mri, train.pet).predict(test.mri)
-        if test.predictable is not None:
-            yield "predictable", test.predictable
+        yield from ceiling_volumes(test).items()
 
     mask, regions = brain_mask(grid), region_masks(grid)
     people = pd.DataFrame(
         {"participant_id": test.participant_ids, "session_id": test.session_ids, "diagnosis": test.diagnoses}
     )
-    real = regional_means(test.pet, regions)
+    real, real_index = regional_means(test.pet, regions), regional_asymmetry(test.pet, regions, grid)
     rows, regional = [], []
     for name, predicted in predictions():
-        rows.append(people.assign(predictor=name, **score(predicted, test.pet, mask)))
-        means = regional_means(predicted, regions)
+        means, index = regional_means(predicted, regions), regional_asymmetry(predicted, regions, grid)
+        scores = score(predicted, test.pet, mask)
+        scores |= identify(squared_distances(predicted, test.pet, mask), test.participant_ids)
+        scores["asymmetry_error"] = np.mean([np.abs(index[region] - real_index[region]) for region in regions], axis=0)
+        rows.append(people.assign(predictor=name, **scores))
         regional += [
-            people.assign(predictor=name, region=region, real=real[region], synthetic=means[region])
+            people.assign(
+                predictor=name, region=region, real=real[region], synthetic=means[region],
+                asymmetry_real=real_index[region], asymmetry_synthetic=index[region],
+            )
             for region in regions
-        ]
+        ]  # fmt: skip
     return pd.concat(rows, ignore_index=True), pd.concat(regional, ignore_index=True)
 
 
 def _summary(rows: "pd.DataFrame", regions: "pd.DataFrame", context: "ReportContext", seed: int) -> dict[str, Any]:
-    from pcsa_jax.evaluation.agreement import summarise_regions
-
     summary = summarise(rows, seed=seed)
+    for name, entry in regional_correlation(regions, seed=seed).items():
+        summary["predictors"][name][REGIONAL_CORRELATION] = entry
     summary |= {
         "split": context.split,
         "cohort": context.cohort,
@@ -144,7 +160,7 @@ def _summary(rows: "pd.DataFrame", regions: "pd.DataFrame", context: "ReportCont
         "trained_on_phantom": context.trained_on_phantom,
         "step": context.step,
         "checkpoint": context.checkpoint,
-        "regions": summarise_regions(regions),
+        "regions": summarise_regions(regions, seed=seed),
     }
     return finite_or_none(summary)
 
@@ -201,8 +217,27 @@ def summary_table(summary: Mapping[str, Any]) -> "Table":
                 Text(format_spread(scores[key], METRICS[key].digits), style="bold" if name in best[key] else "")
                 for key in keys
             ]
-            table.add_row(f"  {predictor_labels()[name]}", *cells)
+            table.add_row(f" {predictor_labels()[name]}", *cells)
         table.add_section()
+    return table
+
+
+def individual_table(summary: Mapping[str, Any]) -> "Table":
+    """Whether the PET shows its own person, for the terminal: mean +- SD over the test subjects."""
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(title="Whose brain is it? Identification: 0.5 is chance, 1 always right", title_justify="left")
+    best = best_predictors(summary["predictors"], INDIVIDUAL_METRICS)
+    table.add_column("predictor")
+    for title in ("matched PSNR", "identification", "asymmetry error"):
+        table.add_column(title, justify="right", no_wrap=True)
+    for name, scores in summary["predictors"].items():
+        cells = [
+            Text(format_spread(scores[key], metric.digits), style="bold" if name in best[key] else "")
+            for key, metric in INDIVIDUAL_METRICS.items()
+        ]
+        table.add_row(predictor_labels()[name], *cells)
     return table
 
 

@@ -8,8 +8,17 @@ from typing import TYPE_CHECKING, Any
 from pcsa_jax.data.files import write_text
 from pcsa_jax.data.predictors.registry import TRIVIAL_PREDICTORS
 from pcsa_jax.data.regions import CONTROL_REGIONS
+from pcsa_jax.evaluation.ceilings import CEILING, CEILING_OWN_RANGE, CEILINGS
 from pcsa_jax.evaluation.ranking import best_predictors
-from pcsa_jax.evaluation.summary import CEILING, METRICS, MODEL, predictor_labels
+from pcsa_jax.evaluation.summary import (
+    INDIVIDUAL_METRICS,
+    METRICS,
+    MODEL,
+    REGIONAL_CORRELATION,
+    SCORE_COLUMNS,
+    Metric,
+    predictor_labels,
+)
 from pcsa_jax.presentation.html import data_uri, render
 from pcsa_jax.presentation.numbers import duration, flatten, interval, number
 from pcsa_jax.presentation.origin import TRAINED_ON_PHANTOM, name_origin
@@ -22,6 +31,9 @@ if TYPE_CHECKING:
 
 TEMPLATE = Path(__file__).with_name("templates") / "report.html"
 BRAIN_METRICS = tuple(key for key, metric in METRICS.items() if metric.region == "brain")
+
+INDIVIDUAL_COLUMNS = INDIVIDUAL_METRICS | {REGIONAL_CORRELATION: Metric("regional r", "", "regions", False, 2)}
+"""Of the table that says whether the PET shows its own person."""
 
 
 def _difference_phrase(entry: Mapping[str, Any], key: str, n: int) -> str:
@@ -85,6 +97,11 @@ def distance_to_ceiling(summary: Mapping[str, Any]) -> str | None:
             f" It closes {100 * share:.0f} % of the gap between the {name} predictor and the ceiling."
             if share > 0
             else f" It lies on the far side of the {name} predictor, so it closes none of the gap."
+        )
+    if CEILING_OWN_RANGE in scores:
+        text += (
+            " The ceiling is in the intensity range of the PET that is scored, which no predictor knows; in its own "
+            f"range the same part has MAE {scores[CEILING_OWN_RANGE]:.4f}."
         )
     return text
 
@@ -151,6 +168,7 @@ def write_report(
     from pcsa_jax.model import ssim
 
     pictures = [_picture(figure) for figure in figures]
+    labels = predictor_labels()
     diagnoses, split_rows = _cohort_rows(context.split_counts)
     html = render(
         TEMPLATE,
@@ -160,8 +178,10 @@ def write_report(
         trained_on_phantom=TRAINED_ON_PHANTOM,
         metrics=METRICS,
         columns=sorted(METRICS.items(), key=lambda item: item[0] not in BRAIN_METRICS),
-        labels=predictor_labels(),
+        labels=labels,
         trivial=TRIVIAL_PREDICTORS,
+        individual=INDIVIDUAL_COLUMNS,
+        ceilings=[labels[name] for name in CEILINGS if name in summary["predictors"]],
         best_predictors=best_predictors,
         verdicts=verdicts(summary),
         ceiling=distance_to_ceiling(summary),
@@ -173,7 +193,7 @@ def write_report(
         settings=flatten(context.config),
         machine=flatten(context.environment),
         wall_time=duration(context.wall_time_s),
-        subjects=rows.fillna("").to_dict("records"),
+        subjects=rows[list(SCORE_COLUMNS)].fillna("").to_dict("records"),
         ssim=ssim,
     )
     write_text(path, html)

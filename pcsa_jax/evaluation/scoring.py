@@ -6,7 +6,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from pcsa_jax.model.metrics import mae, psnr
+from pcsa_jax.data.grid import Grid
+from pcsa_jax.data.regions import hemispheres
+from pcsa_jax.model.metrics import mae, psnr, scale_matched_psnr
 from pcsa_jax.model.ssim import ssim
 
 DATA_RANGE = 1.0
@@ -23,11 +25,12 @@ def _scores(predicted: jax.Array, pet: jax.Array, mask: jax.Array) -> dict[str, 
         "mae_brain": mae(predicted, pet, mask=mask),
         "psnr_brain_db": psnr(predicted, pet, data_range=DATA_RANGE, mask=mask),
         "ssim_brain": ssim(predicted, pet, data_range=DATA_RANGE, mask=mask),
+        "psnr_brain_matched_db": scale_matched_psnr(predicted, pet, data_range=DATA_RANGE, mask=mask),
     }
 
 
 def score(predicted: np.ndarray, pet: np.ndarray, mask: np.ndarray, *, batch_size: int = 8) -> dict[str, np.ndarray]:
-    """Whole-volume and in-brain MAE, PSNR (dB) and SSIM of each subject, data range 1.
+    """Whole-volume and in-brain MAE, PSNR (dB) and SSIM of each subject, and scale-matched PSNR; data range 1.
 
     Args:
       predicted: n x y z.
@@ -59,3 +62,26 @@ def score(predicted: np.ndarray, pet: np.ndarray, mask: np.ndarray, *, batch_siz
 def regional_means(volumes: np.ndarray, masks: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
     """Mean of each volume (n x y z) inside each mask (x y z): region -> n values."""
     return {region: volumes[:, mask].mean(axis=1, dtype=np.float64) for region, mask in masks.items()}
+
+
+def regional_asymmetry(volumes: np.ndarray, masks: Mapping[str, np.ndarray], grid: Grid) -> dict[str, np.ndarray]:
+    """Asymmetry index of each volume (n x y z) and region: ``100 * 2 (L - R) / (L + R)``, per cent.
+
+    Args:
+      volumes: uptake, not negative.
+      masks: regions of both hemispheres (x y z).
+      grid: of both.
+
+    Returns:
+      Region -> n values: above 0 where uptake is higher on the left, NaN without uptake in the region.
+    """
+    left, right = (
+        regional_means(volumes, {region: mask & side for region, mask in masks.items()}) for side in hemispheres(grid)
+    )
+    totals = {region: left[region] + right[region] for region in masks}
+    return {
+        region: np.divide(
+            200 * (left[region] - right[region]), total, out=np.full(len(total), np.nan), where=total > 0
+        )
+        for region, total in totals.items()
+    }  # fmt: skip

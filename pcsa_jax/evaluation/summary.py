@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from pcsa_jax.data.predictors.registry import TRIVIAL_PREDICTORS
+from pcsa_jax.evaluation.ceilings import CEILINGS
 from pcsa_jax.presentation.statistics import NUM_RESAMPLES, describe, resampling_weights
 
 if TYPE_CHECKING:
@@ -18,10 +19,11 @@ class Metric:
 
     Attributes:
       label: name in tables.
-      unit: empty, or ``dB``.
-      region: what is averaged over: ``whole volume`` (the paper's protocol) or ``brain``.
+      unit: empty, or short.
+      region: what is averaged over: ``whole volume`` (the paper's protocol), ``brain`` or ``regions``.
       lower_is_better: True for errors.
       digits: decimals worth printing.
+      undefined: when it has no finite value, in words.
     """
 
     label: str
@@ -29,6 +31,7 @@ class Metric:
     region: str
     lower_is_better: bool
     digits: int
+    undefined: str = "PSNR of identical volumes is infinite"
 
     @property
     def title(self) -> str:
@@ -44,18 +47,33 @@ METRICS = {
     "ssim_brain": Metric("SSIM", "", "brain", False, 4),
 }
 
-MODEL, CEILING = "model", "predictable"
-"""Names in tables and files of the generator, and of the phantom's PET without its unpredictable part."""
+INDIVIDUAL_METRICS = {
+    "psnr_brain_matched_db": Metric("scale-matched PSNR", "dB", "brain", False, 2),
+    "identification": Metric("identification", "", "brain", False, 2, "it needs the PET of another participant"),
+    "asymmetry_error": Metric("asymmetry error", "points", "regions", True, 1, "a region without uptake has no index"),
+}
+"""What else is scored per subject: whether a predicted PET shows this person, and not only the level and the mean."""
+
+REGIONAL_CORRELATION = "regional_correlation"
+"""Beside the metrics of a predictor in ``summary.json``: Pearson's r over participants, mean over the regions."""
+
+MODEL = "model"
+"""Name of the generator in tables and files."""
 
 
 def predictor_labels() -> dict[str, str]:
     """Name in tables and files -> name for print, in the order of the rows of every table and figure."""
     trivial = {name: predictor.label for name, predictor in TRIVIAL_PREDICTORS.items()}
-    return {MODEL: "generator", **trivial, CEILING: "ceiling"}
+    return {MODEL: "generator", **trivial, **CEILINGS}
 
 
-ROW_COLUMNS = ("participant_id", "session_id", "diagnosis", "predictor", *METRICS)
+SCORE_COLUMNS = ("participant_id", "session_id", "diagnosis", "predictor", *METRICS)
+"""Columns of ``subjects.tsv`` that every table of scores is made from."""
+
+ROW_COLUMNS = (*SCORE_COLUMNS, *INDIVIDUAL_METRICS, "identification_rank")
 """Columns of ``subjects.tsv``."""
+
+ALL_METRICS = METRICS | INDIVIDUAL_METRICS
 
 
 def _per_subject(rows: "pd.DataFrame") -> dict[str, "pd.DataFrame"]:
@@ -63,8 +81,9 @@ def _per_subject(rows: "pd.DataFrame") -> dict[str, "pd.DataFrame"]:
     names = [name for name in predictor_labels() if name in set(rows["predictor"])]
     tables = {}
     for name in names:
-        own = rows[rows["predictor"] == name]
-        tables[name] = own.groupby("participant_id", sort=True)[list(METRICS)].mean()
+        # A mean would skip NaN, as if the session had not been.
+        own = rows[rows["predictor"] == name].fillna(dict.fromkeys(ALL_METRICS, np.inf))
+        tables[name] = own.groupby("participant_id", sort=True)[list(ALL_METRICS)].mean()
         if not tables[name].index.equals(tables[names[0]].index):
             raise ValueError(f"rows: predictor {name!r} was not scored on the same participants as {names[0]!r}.")
     return tables
@@ -72,7 +91,10 @@ def _per_subject(rows: "pd.DataFrame") -> dict[str, "pd.DataFrame"]:
 
 def _predictors(tables: dict[str, "pd.DataFrame"], weights: np.ndarray) -> dict[str, Any]:
     return {
-        name: {metric: describe(table[metric].to_numpy(float), weights) for metric in METRICS}
+        name: {
+            key: describe(table[key].to_numpy(float), weights, undefined=metric.undefined)
+            for key, metric in ALL_METRICS.items()
+        }
         for name, table in tables.items()
     }
 
@@ -93,11 +115,11 @@ def _paired(tables: dict[str, "pd.DataFrame"], weights: np.ndarray) -> dict[str,
         if name == "model":
             continue
         result[name] = {}
-        for key, metric in METRICS.items():
+        for key, metric in ALL_METRICS.items():
             model, other = tables["model"][key].to_numpy(float), tables[name][key].to_numpy(float)
             better = model < other if metric.lower_is_better else model > other
             with np.errstate(invalid="ignore"):
-                entry = describe(model - other, weights)
+                entry = describe(model - other, weights, undefined=metric.undefined)
             entry["verdict"] = _verdict(entry["ci95"], metric.lower_is_better)
             entry["num_better"] = int(better.sum())
             result[name][key] = entry

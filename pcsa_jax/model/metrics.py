@@ -97,6 +97,40 @@ def psnr(
     return jnp.where(identical, jnp.inf, decibels)
 
 
+def scale_matched_psnr(
+    fake: Float[Array, "b x y z c"],
+    pet: Float[Array, "b x y z c"],
+    *,
+    data_range: float,
+    mask: Mask | None = None,
+) -> Float[Array, " b"]:
+    """PSNR (dB) after the one factor per volume that fits best: how far the pattern is right, whatever the level.
+
+    The factor ``sum(fake * pet) / sum(fake^2)`` over the counted voxels minimises the squared error; a volume that is
+    0 everywhere there has the factor 0, which changes nothing.
+
+    Args:
+      fake: generated PET.
+      pet: real PET.
+      data_range: largest possible minus smallest possible value (1 for volumes in [0, 1]), > 0.
+      mask: voxels that choose the factor, and whose error counts; all of them if None.
+
+    Returns:
+      One value per volume, in dB, never below :func:`psnr`; inf for identical volumes.
+
+    Raises:
+      ValueError: if shapes do not fit or ``data_range`` is not positive.
+    """
+    fake, pet = volume_pair(fake, pet)
+    power = mean_inside(jnp.square(fake), mask)
+    empty = power == 0
+    # As in psnr: the unused branch must not divide by the zero.
+    factor = jnp.where(empty, 0.0, mean_inside(fake * pet, mask) / jnp.where(empty, 1.0, power))
+    matched = psnr(factor[:, None, None, None, None] * fake, pet, data_range=data_range, mask=mask)
+    # The best factor is never worse than 1, except by rounding.
+    return jnp.maximum(matched, psnr(fake, pet, data_range=data_range, mask=mask))
+
+
 def check_data_range(data_range: float) -> None:
     """Raises ValueError unless ``data_range`` is a positive number."""
     if not data_range > 0:

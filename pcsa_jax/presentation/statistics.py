@@ -17,12 +17,15 @@ def resampling_weights(n: int, seed: int) -> np.ndarray:
     return np.random.default_rng(seed).multinomial(n, np.full(n, 1 / n), size=NUM_RESAMPLES) / n
 
 
-def describe(values: np.ndarray, weights: np.ndarray) -> dict[str, Any]:
+def describe(
+    values: np.ndarray, weights: np.ndarray, *, undefined: str = "PSNR of identical volumes is infinite"
+) -> dict[str, Any]:
     """Mean, SD and percentile bootstrap interval of one value per subject.
 
     Args:
       values: n, one per subject.
       weights: ``resampling_weights(n, seed)``; the same for all predictors, so that differences are paired.
+      undefined: when a value is not finite, in words, for the reason.
 
     Returns:
       ``mean``, ``std`` (n - 1 in the denominator), ``ci95`` (lower, upper); None with a ``reason`` where there is
@@ -30,7 +33,7 @@ def describe(values: np.ndarray, weights: np.ndarray) -> dict[str, Any]:
     """
     infinite = int(np.sum(~np.isfinite(values)))
     if infinite:
-        reason = f"not finite for {infinite} of {len(values)} subjects (PSNR of identical volumes is infinite)"
+        reason = f"not finite for {infinite} of {len(values)} subjects ({undefined})"
         return {"mean": None, "std": None, "ci95": None, "reason": reason}
     mean = float(values.mean())
     if len(values) < 2:
@@ -57,6 +60,37 @@ def correlation(real: np.ndarray, synthetic: np.ndarray) -> float | None:
     if len(real) < 3 or np.ptp(real) < 1e-9 or np.ptp(synthetic) < 1e-6:
         return None
     return float(np.corrcoef(real, synthetic)[0, 1])
+
+
+def percentile_interval(resampled: np.ndarray) -> list[float] | None:
+    """Where the middle 95 % of the finite resamples lie; None if more than 5 % of them have no value."""
+    finite = resampled[np.isfinite(resampled)]
+    if not len(finite) or len(finite) < 0.95 * len(resampled):
+        return None
+    low, high = np.percentile(finite, [2.5, 97.5])
+    return [float(low), float(high)]
+
+
+def resampled_correlation(real: np.ndarray, synthetic: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """Pearson's r in each bootstrap resample.
+
+    Args:
+      real, synthetic: n, one value per subject.
+      weights: ``resampling_weights(n, seed)``.
+
+    Returns:
+      One r per row of ``weights``; NaN where a resample does not vary, and throughout where :func:`correlation` is
+      None.
+    """
+    if correlation(real, synthetic) is None:
+        return np.full(len(weights), np.nan)
+    x, y = ((values - values.mean()) / values.std() for values in (real, synthetic))
+    mean_x, mean_y, xx, yy, xy = (weights @ values for values in (x, y, x * x, y * y, x * y))
+    squares = (xx - mean_x**2) * (yy - mean_y**2)
+    varies = (xx - mean_x**2 > 1e-12) & (yy - mean_y**2 > 1e-12)
+    covariance = xy - mean_x * mean_y
+    r = np.divide(covariance, np.sqrt(np.abs(squares)), out=np.full(len(weights), np.nan), where=varies)
+    return np.clip(r, -1, 1)
 
 
 def group_difference(values: np.ndarray, diagnosis: np.ndarray) -> dict[str, Any]:

@@ -66,6 +66,21 @@ def test_the_predictable_part_lies_in_the_real_pet_s_range(subjects, pairs):
         np.testing.assert_allclose(pairs.predictable[row], expected, atol=1e-6)
 
 
+def test_the_predictable_part_in_its_own_range(subjects, pairs):
+    for row, subject in enumerate(subjects[:3]):
+        volume = stored(subject.predictable)
+        np.testing.assert_allclose(pairs.predictable_own[row], (volume - volume.min()) / np.ptp(volume), atol=1e-6)
+    assert not np.allclose(pairs.predictable_own, pairs.predictable, atol=1e-3)
+
+
+def test_the_own_range_is_that_of_the_normalisation(subjects):
+    found = load(subjects[:2], normalisation="suvr", predictable=True)
+    weights = reference_weights(Grid(SIZE), "pons")
+    means = (found.predictable_own * weights).sum(axis=(1, 2, 3)) / weights.sum()
+    np.testing.assert_allclose(means, 1 / MAX_SUVR, rtol=1e-5)
+    assert np.abs((found.predictable * weights).sum(axis=(1, 2, 3)) / weights.sum() - 1 / MAX_SUVR).min() > 1e-4
+
+
 def test_percentile_applies_to_the_pet_only(subjects, pairs):
     found = load(subjects, normalisation="percentile")
     np.testing.assert_array_equal(found.mri, pairs.mri)
@@ -77,7 +92,7 @@ def test_take_gives_rows_in_the_order_asked_for(pairs):
     assert found.participant_ids == ("sub-0006", "sub-0001", "sub-0003")
     assert found.diagnoses == tuple(pairs.diagnoses[row] for row in (5, 0, 2))
     assert found.pet_ranges[0] == pairs.pet_ranges[5]
-    for name in ("mri", "pet", "predictable"):
+    for name in ("mri", "pet", "predictable", "predictable_own"):
         np.testing.assert_array_equal(getattr(found, name), getattr(pairs, name)[[5, 0, 2]])
 
 
@@ -90,7 +105,7 @@ def test_progress_counts_the_subjects(subjects):
 def test_without_one_predictable_part_there_is_none(copy_of_cohort):
     layout.pet_path(copy_of_cohort, "sub-0002", size=SIZE, desc="predictable").unlink()
     found = load(read_cohort(copy_of_cohort).pairs[:3], predictable=True)
-    assert found.predictable is None and len(found) == 3
+    assert found.predictable is found.predictable_own is None and len(found) == 3
 
 
 def test_the_predictable_parts_are_read_only_if_asked_for(copy_of_cohort, overwrite):

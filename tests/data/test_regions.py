@@ -12,6 +12,7 @@ from pcsa_jax.data.regions import (
     REFERENCE_REGIONS,
     REGION_NAMES,
     brain_mask,
+    hemispheres,
     reference_weights,
     region_masks,
 )
@@ -73,6 +74,16 @@ def test_angular_gyrus_is_larger_on_the_right():
     grid = Grid(64)
     x = np.argwhere(region_masks(grid)["angular"])[:, 0] * grid.voxel_size_mm + grid.affine[0, 3]
     assert np.sum(x > 0) > 1.2 * np.sum(x < 0)
+
+
+@pytest.mark.parametrize("size", [15, 16, 64])
+def test_hemispheres_mirror_each_other(size):
+    grid = Grid(size)
+    left, right = hemispheres(grid)
+    np.testing.assert_array_equal(left[::-1], right)
+    assert left.sum() == right.sum() == size**2 * (size // 2), "of an odd grid the midline is in neither"
+    x = np.argwhere(left)[:, 0] * grid.voxel_size_mm + grid.affine[0, 3]
+    assert x.max() < 0
 
 
 def test_masks_cannot_be_changed_by_a_caller():

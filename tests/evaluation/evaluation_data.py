@@ -4,12 +4,14 @@ import dataclasses
 
 import numpy as np
 import pandas as pd
+from rich.console import Console
 from scipy import ndimage
 
 from pcsa_jax.data.grid import Grid
 from pcsa_jax.data.regions import brain_mask, region_masks
 from pcsa_jax.evaluation.context import ReportContext
-from pcsa_jax.evaluation.summary import METRICS
+from pcsa_jax.evaluation.predictions import summary_table
+from pcsa_jax.evaluation.summary import ALL_METRICS
 
 GRID = Grid(32)
 
@@ -22,6 +24,7 @@ class FakePairs:
     mri: np.ndarray
     pet: np.ndarray
     predictable: np.ndarray | None = None
+    predictable_own: np.ndarray | None = None
 
 
 def fake_pairs(n, *, first=1, predictable=True):
@@ -40,7 +43,8 @@ def fake_pairs(n, *, first=1, predictable=True):
     known = np.clip(0.2 * brain + 0.8 * mri - loss * target, 0, 1).astype(np.float32)
     pet = np.clip(known + smooth(0.03), 0, 1).astype(np.float32)
     ids = tuple(f"sub-{first + i:03d}" for i in range(n))
-    return FakePairs(ids, ("",) * n, diagnoses, mri, pet, known if predictable else None)
+    own = known / known.max(axis=(1, 2, 3), keepdims=True)
+    return FakePairs(ids, ("",) * n, diagnoses, mri, pet, *((known, own) if predictable else ()))
 
 
 def report_context(**changes):
@@ -68,7 +72,15 @@ def score_rows(values, *, diagnoses=None, session_ids=None, participant_ids=None
                 "session_id": session_ids or [""] * n,
                 "diagnosis": diagnoses or ["CN"] * n,
                 "predictor": predictor,
-                **{metric: column for metric in METRICS},
+                **{metric: column for metric in ALL_METRICS},
             })
         )  # fmt: skip
     return pd.concat(frames, ignore_index=True)
+
+
+def printed(summary, table=summary_table):
+    """What a terminal of eighty columns shows."""
+    console = Console(width=80)
+    with console.capture() as capture:
+        console.print(table(summary))
+    return capture.get()

@@ -1,5 +1,6 @@
 """Charts of a run: noisy curves are smoothed, legends hide nothing, titles and axes say whose PET it is."""
 
+import itertools
 import json
 
 import numpy as np
@@ -9,7 +10,9 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 
 from pcsa_jax.evaluation import charts
 from pcsa_jax.evaluation.charts import FEWEST_TO_SMOOTH, running_mean
+from pcsa_jax.evaluation.summary import summarise
 from pcsa_jax.training.metrics_log import read_metrics
+from tests.evaluation.evaluation_data import score_rows
 
 WORDS = {"title": "PHANTOM: training", "is_phantom": True}
 
@@ -116,6 +119,18 @@ def test_curves_say_whose_pet_it_is(tmp_path, drawn, is_phantom, name):
     charts.training_curves(tmp_path / "x.png", log, title="x", is_phantom=is_phantom)
     labels = [text.get_text() for text in drawn[0].axes[2].get_legend().get_texts()]
     assert labels == [f"{name} PET recognised", "synthetic PET recognised"]
+
+
+def test_predictors_and_one_ceiling_stand_side_by_side(tmp_path, drawn):
+    values = {name: [0.1, 0.2, 0.3] for name in ("model", "ridge", "mean_pet", "predictable", "predictable_own_range")}
+    rows = score_rows(values)
+    charts.predictor_comparison(tmp_path / "x.png", rows, summarise(rows), title="x")
+    FigureCanvasAgg(drawn[0]).draw()
+    for axes in drawn[0].axes:
+        labels = axes.get_xticklabels()
+        assert [text.get_text() for text in labels] == ["generator", "whole-\nbrain\nridge", "mean\nPET", "ceiling"]
+        boxes = [text.get_window_extent() for text in labels]
+        assert not any(one.overlaps(other) for one, other in itertools.pairwise(boxes))
 
 
 @pytest.mark.parametrize(("is_phantom", "name"), [(True, "simulated"), (False, "real")])

@@ -8,46 +8,16 @@ import matplotlib.text
 import numpy as np
 import pandas as pd
 import pytest
-from rich.console import Console
 
 from pcsa_jax.data.predictors.linear import VoxelwiseLinear
 from pcsa_jax.data.regions import brain_mask, region_masks
 from pcsa_jax.errors import UserError
 from pcsa_jax.evaluation import charts, illustration, predictions, report
-from pcsa_jax.evaluation.predictions import REGION_COLUMNS, evaluate_predictions, summary_table
+from pcsa_jax.evaluation.predictions import REGION_COLUMNS, evaluate_predictions, individual_table
 from pcsa_jax.evaluation.scoring import score
 from pcsa_jax.evaluation.summary import ROW_COLUMNS
 from pcsa_jax.presentation import figures
-from tests.evaluation.evaluation_data import GRID, fake_pairs, report_context
-
-
-@pytest.fixture(scope="module")
-def train():
-    return fake_pairs(9, first=100)
-
-
-@pytest.fixture(scope="module")
-def test_pairs():
-    return fake_pairs(6)
-
-
-@pytest.fixture(scope="module")
-def evaluated(train, test_pairs, tmp_path_factory):
-    out = tmp_path_factory.mktemp("run") / "evaluation" / "test"
-    synthetic = 0.5 * (test_pairs.predictable + test_pairs.pet) + 0.002
-    log = out.parents[1] / "metrics.jsonl"
-    log.write_text(json.dumps({"step": 1, "epoch": 0, "generator/total": 1.0}) + "\n", encoding="utf-8")
-    summary = evaluate_predictions(
-        out=out, train=train, test=test_pairs, synthetic=synthetic, grid=GRID, context=report_context(metrics_jsonl=log)
-    )
-    return out, summary, synthetic
-
-
-def printed(summary):
-    console = Console(width=80)
-    with console.capture() as capture:
-        console.print(summary_table(summary))
-    return capture.get()
+from tests.evaluation.evaluation_data import GRID, fake_pairs, printed, report_context
 
 
 def no_figures(monkeypatch):
@@ -74,7 +44,9 @@ def test_tables_hold_what_the_metrics_say(evaluated, test_pairs, train):
     out, summary, synthetic = evaluated
     rows = pd.read_csv(out / "subjects.tsv", sep="\t", keep_default_na=False)
     assert tuple(rows.columns) == ROW_COLUMNS
-    assert list(rows["predictor"].unique()) == ["model", "ridge", "linear", "mean_pet", "predictable"]
+    assert list(rows["predictor"].unique()) == [
+        "model", "ridge", "linear", "mean_pet", "predictable", "predictable_own_range",
+    ]  # fmt: skip
     own = rows[rows["predictor"] == "model"].set_index("participant_id")
     mask = brain_mask(GRID)
     error = np.abs(np.clip(synthetic, 0, 1) - test_pairs.pet)
@@ -87,8 +59,38 @@ def test_tables_hold_what_the_metrics_say(evaluated, test_pairs, train):
     linear = VoxelwiseLinear.fit(train.mri, train.pet).predict(test_pairs.mri)
     expected = score(linear, test_pairs.pet, mask)
     linear_rows = rows[rows["predictor"] == "linear"]
+    assert "psnr_brain_matched_db" in expected
     for metric, values in expected.items():
         np.testing.assert_allclose(linear_rows[metric].astype(float), values, rtol=1e-4)
+
+
+def test_whose_brain_it_is(evaluated, test_pairs):
+    """Half the ceiling, half the real PET: always recognised; the mean PET never but by chance."""
+    out, summary, _ = evaluated
+    means = {name: scores["identification"]["mean"] for name, scores in summary["predictors"].items()}
+    assert means["model"] == means["predictable"] == 1
+    assert means["mean_pet"] == pytest.approx(0.5, abs=1e-12)
+    assert summary["predictors"]["model"]["regional_correlation"]["mean"] > 0.9
+    assert summary["predictors"]["mean_pet"]["regional_correlation"]["mean"] is None
+    rows = pd.read_csv(out / "subjects.tsv", sep="\t")
+    assert set(rows[rows.predictor == "model"].identification_rank) == {1}
+    assert sorted(rows[rows.predictor == "mean_pet"].identification_rank) == [1, 2, 3, 4, 5, 6]
+    regions = pd.read_csv(out / "regions.tsv", sep="\t")
+    errors = (regions.asymmetry_synthetic - regions.asymmetry_real).abs().groupby(regions.participant_id).mean()
+    own = rows[rows.predictor == "model"].set_index("participant_id").asymmetry_error
+    pd.testing.assert_series_equal(own.sort_index(), errors.sort_index(), check_names=False, rtol=1e-4)
+    cingulate = summary["regions"]["posterior_cingulate_precuneus"]["predictors"]["model"]
+    assert cingulate["pearson_r_ci95"][0] <= cingulate["pearson_r"] <= cingulate["pearson_r_ci95"][1]
+    assert cingulate["asymmetry"]["mae"]["mean"] == pytest.approx(
+        (regions.asymmetry_synthetic - regions.asymmetry_real).abs()[regions.region.str.startswith("post")].mean(),
+        rel=1e-4,
+    )
+
+
+def test_the_ceiling_that_knows_the_range_is_the_higher_one(evaluated):
+    known, own = (evaluated[1]["predictors"][name] for name in ("predictable", "predictable_own_range"))
+    assert known["psnr_brain_db"]["mean"] > own["psnr_brain_db"]["mean"]
+    assert known["psnr_brain_matched_db"]["mean"] == pytest.approx(own["psnr_brain_matched_db"]["mean"], rel=1e-3)
 
 
 def test_regions(evaluated, test_pairs):
@@ -151,6 +153,24 @@ def test_one_subject_without_a_diagnosis(train, tmp_path):
     assert not (tmp_path / "out" / "figures" / "groups.png").exists()
     assert "No difference here: needs at least 2 AD and 2 CN" in (tmp_path / "out" / "report.html").read_text("utf-8")
     assert "generator" in printed(summary)
+    entry = summary["predictors"]["model"]["identification"]
+    assert entry["mean"] is None and "needs the PET of another participant" in entry["reason"]
+    assert summary["predictors"]["model"]["regional_correlation"]["reason"] == "needs at least 3 subjects"
+    assert "needs the PET of another participant" in (tmp_path / "out" / "report.html").read_text("utf-8")
+    assert "not finite" in printed(summary, individual_table)
+
+
+def test_two_visits_of_one_participant(train, test_pairs, tmp_path, monkeypatch):
+    no_figures(monkeypatch)
+    visits = dataclasses.replace(
+        test_pairs, participant_ids=("sub-001", *test_pairs.participant_ids[:5]), session_ids=("a", "b", *[""] * 4)
+    )
+    summary = evaluate_predictions(
+        out=tmp_path / "out", train=train, test=visits, synthetic=visits.pet, grid=GRID, context=report_context()
+    )
+    assert summary["n_subjects"] == 5
+    assert summary["predictors"]["mean_pet"]["identification"]["mean"] == pytest.approx(0.5, abs=1e-12)
+    assert summary["predictors"]["model"]["identification"]["mean"] == 1
 
 
 def test_failure_leaves_the_former_evaluation(train, test_pairs, tmp_path, monkeypatch):
@@ -221,36 +241,6 @@ def test_user_errors(train, test_pairs, tmp_path):
     with pytest.raises(UserError, match="at least 1 training and 1 test subject, found 9 and 0"):
         evaluate_predictions(train=train, test=nobody, synthetic=nobody.pet, **arguments)
     assert not (tmp_path / "out").exists()
-
-
-def test_terminal_table_fits_eighty_columns(evaluated):
-    table = printed(evaluated[1])
-    assert "…" not in table
-    for text in ("voxel-wise linear", "PSNR (dB)", "in the brain", "whole volume", "6 test subjects, mean ± SD"):
-        assert text in table
-
-
-def test_terminal_table_has_the_best_predictor_bold(evaluated):
-    """The generator of this test is half the ceiling: it is the best; a poor one is not."""
-    summary = evaluated[1]
-    poor = {**summary, "predictors": {**summary["predictors"], "model": summary["predictors"]["mean_pet"]}}
-    bold = {}
-    for name, own in (("good", summary), ("poor", poor)):
-        console = Console(width=100, force_terminal=True, color_system="standard")
-        with console.capture() as capture:
-            console.print(summary_table(own))
-        lines = [line for line in capture.get().splitlines() if "±" in line and "\x1b[1m" in line]
-        bold[name] = {line.replace("\x1b[0m", "").split("│")[1].strip() for line in lines}
-    assert bold == {"good": {"generator"}, "poor": {"voxel-wise linear", "whole-brain ridge"}}
-
-
-@pytest.mark.parametrize(
-    ("is_phantom", "trained_on_phantom", "start"),
-    [(True, True, "PHANTOM: 6"), (False, True, "PHANTOM-trained generator: 6"), (False, False, "6 test")],
-)
-def test_terminal_table_says_what_is_a_phantom(evaluated, is_phantom, trained_on_phantom, start):
-    summary = {**evaluated[1], "is_phantom": is_phantom, "trained_on_phantom": trained_on_phantom}
-    assert printed(summary).startswith(start)
 
 
 @pytest.mark.parametrize(

@@ -5,10 +5,10 @@ import re
 import numpy as np
 import pytest
 
-from pcsa_jax.evaluation.agreement import summarise_regions
+from pcsa_jax.evaluation.agreement import regional_correlation, summarise_regions
 from pcsa_jax.evaluation.illustration import Illustration
 from pcsa_jax.evaluation.report import distance_to_ceiling, verdicts, write_report
-from pcsa_jax.evaluation.summary import summarise
+from pcsa_jax.evaluation.summary import REGIONAL_CORRELATION, summarise
 from pcsa_jax.presentation.numbers import duration, flatten, number
 from tests.evaluation.evaluation_data import report_context, score_rows
 
@@ -26,8 +26,13 @@ def summary_and_rows(values=None, **changes):
         region="angular",
         real=np.tile([0.4, 0.42, 0.6, 0.63], len(rows) // 4),
         synthetic=rows["mae"].replace(np.inf, 1.0),
+        asymmetry_real=np.tile([1.0, -2.0, 3.0, 0.5], len(rows) // 4),
+        asymmetry_synthetic=100 * rows["mae"].replace(np.inf, 1.0),
     )
-    return summarise(rows) | {"split": "test", "regions": summarise_regions(regions)}, rows
+    summary = summarise(rows) | {"split": "test", "regions": summarise_regions(regions)}
+    for name, entry in regional_correlation(regions).items():
+        summary["predictors"][name][REGIONAL_CORRELATION] = entry
+    return summary, rows
 
 
 def render(tmp_path, *, context=None, figures=(), **changes):
@@ -82,6 +87,38 @@ def test_the_best_predictor_is_bold_not_the_generator(tmp_path):
     assert bold_rows(html) == {"generator": 0, "voxel-wise linear": 2, "mean PET": 4}
     style = html[html.index("<style>") : html.index("</style>")]
     assert not re.search(r"tr\.own[^{]*\{[^}]*font-weight: [6-9]", style)
+
+
+def whose_brain(html):
+    section = html[html.index("<h2>Whose brain is it?</h2>") :].partition("<h2>Three subjects")[0]
+    return section, re.findall(r'<th scope="row">([^<]*)</th>(.*?)</tr>', section, re.S)
+
+
+def test_whose_brain_is_one_small_table(tmp_path):
+    html = render(tmp_path, values={"model": MODEL, "mean_pet": [0.5] * 4, "predictable": CEILING})
+    section, rows = whose_brain(html)
+    assert [name for name, _ in rows] == ["generator", "mean PET", "ceiling"]
+    assert all(cells.count("<td") == 4 for _, cells in rows)
+    for text in ("0.5 is chance", "scale-matched PSNR (dB) ↑", "identification ↑", "asymmetry error (points) ↓"):
+        assert text in section
+    assert "the same uptake for everybody" in dict(rows)["mean PET"]
+    assert "<b>" not in dict(rows)["ceiling"]
+    head = html[html.index("<h2>Scores</h2>") :].partition("</thead>")[0]
+    assert "scale-matched" not in head and "identification" not in head
+
+
+def test_r_of_a_region_has_its_interval(tmp_path):
+    html = render(tmp_path)
+    agreement = html[html.index("Agreement of synthetic") :].partition("</table>")[0]
+    assert re.search(r'<td class="num">0\.\d\d<br><span class="quiet small">.{4,6} to .{4,6}</span></td>', agreement)
+
+
+def test_both_ceilings_are_explained(tmp_path):
+    values = {"model": MODEL, "linear": LINEAR, "predictable": CEILING, "predictable_own_range": MODEL}
+    html = render(tmp_path, values=values)
+    assert bold_rows(html)["ceiling, range not known"] == bold_rows(html)["ceiling"] == 0
+    assert "<em>Ceiling, range not known</em>" in html and "in its own range the same part has MAE 0.0325" in html
+    assert "range not known" not in render(tmp_path)
 
 
 def test_every_spread_says_what_it_is_over(tmp_path):

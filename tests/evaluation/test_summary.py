@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 
-from pcsa_jax.evaluation.summary import summarise
+from pcsa_jax.evaluation.summary import INDIVIDUAL_METRICS, METRICS, summarise
 from tests.evaluation.evaluation_data import score_rows
 
 
@@ -20,8 +20,9 @@ def test_mean_and_sd_over_subjects():
 
 
 def test_order_of_predictors_is_the_same_whatever_the_rows():
-    rows = score_rows({name: [1.0, 2.0] for name in ("predictable", "mean_pet", "linear", "model")})
-    assert list(summarise(rows)["predictors"]) == ["model", "linear", "mean_pet", "predictable"]
+    order = ["model", "linear", "mean_pet", "predictable", "predictable_own_range"]
+    rows = score_rows({name: [1.0, 2.0] for name in reversed(order)})
+    assert list(summarise(rows)["predictors"]) == order
 
 
 def test_sessions_of_one_participant_count_once():
@@ -63,6 +64,29 @@ def test_infinite_psnr_is_null_with_a_reason():
     assert entry["ci95"] is None
     assert entry["reason"].startswith("not finite for 1 of 3 subjects")
     assert summary["paired_differences"]["linear"]["psnr_db"]["verdict"] == "undecided"
+    json.dumps(summary, allow_nan=False)
+
+
+def test_what_shows_the_person_is_summarised_like_the_rest():
+    summary = summarise(score_rows({"model": [0.8, 0.9, 1.0], "mean_pet": [0.4, 0.6, 0.5]}))
+    assert set(METRICS).isdisjoint(INDIVIDUAL_METRICS)
+    for key, metric in INDIVIDUAL_METRICS.items():
+        assert summary["predictors"]["model"][key]["mean"] == pytest.approx(0.9)
+        paired = summary["paired_differences"]["mean_pet"][key]
+        assert paired["mean"] == pytest.approx(0.4)
+        assert paired["verdict"] == ("worse" if metric.lower_is_better else "better")
+
+
+def test_an_undefined_value_has_its_reason_and_is_not_skipped():
+    rows = score_rows(
+        {"model": [0.5, 0.7, 0.9], "linear": [0.5, 0.7, 0.8]},
+        participant_ids=["sub-1", "sub-1", "sub-2"], session_ids=["ses-1", "ses-2", "ses-1"],
+    ).assign(identification=[np.nan, 0.7, 0.9] * 2)  # fmt: skip
+    summary = summarise(rows)
+    entry = summary["predictors"]["model"]["identification"]
+    assert entry["mean"] is entry["ci95"] is None
+    assert entry["reason"] == "not finite for 1 of 2 subjects (it needs the PET of another participant)"
+    assert summary["paired_differences"]["linear"]["identification"]["verdict"] == "undecided"
     json.dumps(summary, allow_nan=False)
 
 

@@ -1,5 +1,7 @@
 """Voxel-wise metrics against NumPy and scikit-image."""
 
+import functools
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -15,6 +17,7 @@ NUM_VOLUMES = 2
 
 mae = jax.jit(metrics.mae)
 psnr = jax.jit(metrics.psnr, static_argnames="data_range")
+scale_matched_psnr = jax.jit(metrics.scale_matched_psnr, static_argnames="data_range")
 
 
 @pytest.fixture
@@ -81,15 +84,59 @@ def test_psnr_of_an_error_of_a_tenth_is_20_db():
     np.testing.assert_allclose(psnr(pet + 0.1, pet, data_range=10.0), [40.0], rtol=1e-6)
 
 
+@settings(max_examples=20, deadline=None, derandomize=True)
+@given(
+    shape=st.tuples(*[st.integers(1, 9)] * 3),
+    level=st.floats(0.05, 1.0),
+    seed=st.integers(0, 2**16),
+)
+def test_scale_matched_psnr_equals_least_squares(shape, level, seed):
+    rng = np.random.default_rng(seed)
+    pet = rng.random((2, *shape, 1)).astype(np.float32)
+    fake = (level * np.clip(pet + 0.3 * rng.standard_normal(pet.shape), 0, 1)).astype(np.float32)
+    expected = []
+    for a, b in zip(fake.astype(np.float64), pet.astype(np.float64), strict=True):
+        factor = np.linalg.lstsq(a.reshape(-1, 1), b.ravel())[0][0]
+        expected.append(-10 * np.log10(np.square(factor * a - b).mean() + 1e-30))
+    found = scale_matched_psnr(jnp.asarray(fake), jnp.asarray(pet), data_range=1.0)
+    known = np.asarray(expected) < 80  # of one voxel nothing is left but rounding
+    np.testing.assert_allclose(np.asarray(found)[known], np.asarray(expected)[known], rtol=1e-3)
+    assert (found >= psnr(jnp.asarray(fake), jnp.asarray(pet), data_range=1.0)).all()
+
+
+def test_scale_matched_psnr_does_not_see_the_level(pair, mask):
+    fake, pet = map(jnp.asarray, pair)
+    options = {"data_range": 1.0, "mask": jnp.asarray(mask)}
+    matched = scale_matched_psnr(fake, pet, **options)
+    np.testing.assert_allclose(scale_matched_psnr(0.25 * fake, pet, **options), matched, rtol=1e-6)
+    assert (scale_matched_psnr(0.7 * pet, pet, **options) > 100).all()
+
+
+def test_the_factor_is_chosen_inside_the_mask(pair, mask):
+    fake, pet = pair
+    outside = np.where(mask[..., None], fake, 1 - fake)
+    options = {"data_range": 1.0, "mask": jnp.asarray(mask)}
+    found = [scale_matched_psnr(jnp.asarray(volume), jnp.asarray(pet), **options) for volume in (fake, outside)]
+    np.testing.assert_allclose(*found, rtol=1e-6)
+
+
+def test_no_uptake_at_all_has_the_factor_zero(pair):
+    pet = jnp.asarray(pair[1])
+    for volume in (pet, jnp.zeros_like(pet)):
+        found = scale_matched_psnr(jnp.zeros_like(pet), volume, data_range=1.0)
+        np.testing.assert_array_equal(found, psnr(jnp.zeros_like(pet), volume, data_range=1.0))
+
+
 def test_identical_volumes(pair):
     pet = jnp.asarray(pair[1])
+    np.testing.assert_array_equal(scale_matched_psnr(pet, pet, data_range=1.0), np.full(NUM_VOLUMES, np.inf))
     np.testing.assert_array_equal(mae(pet, pet), np.zeros(NUM_VOLUMES))
     np.testing.assert_array_equal(psnr(pet, pet, data_range=1.0), np.full(NUM_VOLUMES, np.inf))
 
 
 @pytest.mark.parametrize("case", ["random", "flat", "two flats", "identical", "anti-correlated"])
 @pytest.mark.parametrize("masked", [False, True])
-@pytest.mark.parametrize("name", ["mae", "psnr"])
+@pytest.mark.parametrize("name", ["mae", "psnr", "scale_matched_psnr"])
 def test_gradients_are_finite(pair, mask, name, masked, case):
     pet = jnp.asarray(pair[1])
     fake, pet = {
@@ -100,7 +147,12 @@ def test_gradients_are_finite(pair, mask, name, masked, case):
         "anti-correlated": (1 - pet, pet),
     }[case]
     options = {"mask": jnp.asarray(mask)} if masked else {}
-    metric = {"mae": mae, "psnr": lambda *args, **kwargs: psnr(*args, data_range=1.0, **kwargs)}[name]
+    metrics_by_name = {
+        "mae": mae,
+        "psnr": functools.partial(psnr, data_range=1.0),
+        "scale_matched_psnr": functools.partial(scale_matched_psnr, data_range=1.0),
+    }
+    metric = metrics_by_name[name]
     gradients = jax.grad(lambda a, b: metric(a, b, **options).sum(), argnums=(0, 1))(fake, pet)
     assert all(np.isfinite(gradient).all() for gradient in gradients)
 
@@ -123,7 +175,11 @@ def test_psnr_gradient_is_the_derivative(pair):
 
 def test_jit_and_vmap_change_nothing(pair):
     fake, pet = map(jnp.asarray, pair)
-    for compiled, metric, options in ((mae, metrics.mae, {}), (psnr, metrics.psnr, {"data_range": 1.0})):
+    for compiled, metric, options in (
+        (mae, metrics.mae, {}),
+        (psnr, metrics.psnr, {"data_range": 1.0}),
+        (scale_matched_psnr, metrics.scale_matched_psnr, {"data_range": 1.0}),
+    ):
         expected = metric(fake, pet, **options)
         np.testing.assert_allclose(compiled(fake, pet, **options), expected, rtol=1e-6)
         mapped = jax.vmap(lambda a, b, metric=metric, options=options: metric(a, b, **options))
@@ -161,3 +217,5 @@ def test_data_range_must_be_positive(data_range):
     volume = jnp.zeros((1, 4, 5, 6, 1))
     with pytest.raises(ValueError, match=f"data_range: expected a number > 0, found {data_range}"):
         metrics.psnr(volume, volume, data_range=data_range)
+    with pytest.raises(ValueError, match=f"data_range: expected a number > 0, found {data_range}"):
+        metrics.scale_matched_psnr(volume, volume, data_range=data_range)

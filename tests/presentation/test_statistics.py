@@ -9,6 +9,8 @@ from pcsa_jax.presentation.statistics import (
     describe,
     group_difference,
     holm,
+    percentile_interval,
+    resampled_correlation,
     resampling_weights,
 )
 
@@ -50,6 +52,41 @@ def test_correlation_of_a_constant_is_none():
     real = np.array([1.0, 2.0, 3.0])
     assert correlation(real, 2 * real + 1) == pytest.approx(1)
     assert correlation(real, np.ones(3)) is None
+
+
+def test_correlation_of_each_resample():
+    rng = np.random.default_rng(0)
+    real = rng.normal(50, 1, 12)
+    synthetic = real + rng.normal(size=12)
+    weights = resampling_weights(12, seed=0)
+    found = resampled_correlation(real, synthetic, weights)
+    assert found.shape == (len(weights),)
+    for row in range(20):
+        people = np.repeat(np.arange(12), np.round(12 * weights[row]).astype(int))
+        assert found[row] == pytest.approx(np.corrcoef(real[people], synthetic[people])[0, 1])
+    low, high = percentile_interval(found)
+    assert low < correlation(real, synthetic) < high
+
+
+def test_a_resample_of_one_subject_has_no_correlation():
+    weights = np.array([[1.0, 0.0, 0.0], [0.5, 0.5, 0.0], [1 / 3, 1 / 3, 1 / 3]])
+    found = resampled_correlation(np.array([1.0, 2.0, 4.0]), np.array([1.0, 3.0, 2.0]), weights)
+    assert np.isnan(found[0]) and found[1:] == pytest.approx([1, np.corrcoef([1, 2, 4], [1, 3, 2])[0, 1]])
+    assert np.isnan(resampled_correlation(np.arange(3.0), np.ones(3), weights)).all()
+
+
+def test_interval_of_the_resamples_that_have_a_value():
+    values = np.linspace(0, 1, 1001)
+    assert percentile_interval(values) == pytest.approx([0.025, 0.975])
+    values[:50] = np.nan
+    assert percentile_interval(values) is not None
+    values[50:60] = np.nan
+    assert percentile_interval(values) is None and percentile_interval(np.full(3, np.nan)) is None
+
+
+def test_a_reason_is_the_callers():
+    entry = describe(np.array([np.nan, 1.0]), resampling_weights(2, 0), undefined="nobody else")
+    assert entry["reason"] == "not finite for 1 of 2 subjects (nobody else)"
 
 
 def test_group_difference():

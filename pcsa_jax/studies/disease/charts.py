@@ -11,13 +11,14 @@ from pcsa_jax.data.grid import Grid
 from pcsa_jax.data.lesions import DEPTHS, PLACES
 from pcsa_jax.data.predictors.registry import TRIVIAL_PREDICTORS
 from pcsa_jax.data.regions import brain_mask
-from pcsa_jax.evaluation.summary import CEILING, MODEL, predictor_labels
+from pcsa_jax.evaluation.ceilings import CEILING, CEILING_OWN_RANGE
+from pcsa_jax.evaluation.people import one_row_each
+from pcsa_jax.evaluation.summary import MODEL, predictor_labels
 from pcsa_jax.presentation import figures
 from pcsa_jax.presentation.charts import DIAGNOSIS_COLOURS, OTHER_COLOUR, diagnosis_handles, draw_scatter, tidy
 from pcsa_jax.presentation.figures import INK, MUTED
 from pcsa_jax.presentation.origin import name_origin
 from pcsa_jax.studies.disease.lesions import KINDS
-from pcsa_jax.studies.disease.people import one_row_each
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -95,6 +96,11 @@ def regions_figure(path: Path, regions: "pd.DataFrame", table: "pd.DataFrame", t
     return figures.save(figure, path)
 
 
+def _drawn(table: "pd.DataFrame") -> list[str]:
+    """The predictors in the figure; of the two ceilings the one that the text speaks of."""
+    return [name for name in predictor_labels() if name in set(table["predictor"]) and name != CEILING_OWN_RANGE]
+
+
 def _draw_series(axes: "Axes", place: np.ndarray, rows: "pd.DataFrame", column: str, name: str) -> None:
     """Values with their intervals, one a region; those without a value are left out."""
     value, low, high = (rows[f"{column}{end}"].to_numpy(float) for end in ("", "_low", "_high"))
@@ -111,7 +117,7 @@ def _draw_series(axes: "Axes", place: np.ndarray, rows: "pd.DataFrame", column: 
 
 
 def _draw_effects(axes: "Axes", table: "pd.DataFrame", regions: Sequence[str]) -> None:
-    present = [name for name in predictor_labels() if name in set(table["predictor"])]
+    present = _drawn(table)
     shifts = np.linspace(-0.28, 0.28, len(present) + 1)
     across = np.arange(len(regions))
     first = table[table["predictor"] == present[0]]
@@ -123,7 +129,7 @@ def _draw_effects(axes: "Axes", table: "pd.DataFrame", regions: Sequence[str]) -
 
 
 def _draw_shares(axes: "Axes", table: "pd.DataFrame", regions: Sequence[str], title: str) -> None:
-    present = [name for name in predictor_labels() if name in set(table["predictor"])]
+    present = _drawn(table)
     across = np.arange(len(regions))
     for shift, name in zip(np.linspace(-0.24, 0.24, len(present)), present, strict=True):
         _draw_series(axes, across + shift, table[table["predictor"] == name], "share_kept", name)

@@ -4,9 +4,15 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from pcsa_jax.evaluation.people import one_row_each
 from pcsa_jax.evaluation.summary import predictor_labels
-from pcsa_jax.presentation.statistics import bland_altman, correlation, group_difference, resampling_weights
-from pcsa_jax.studies.disease.people import one_row_each
+from pcsa_jax.presentation.statistics import (
+    bland_altman,
+    correlation,
+    group_difference,
+    percentile_interval,
+    resampling_weights,
+)
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -44,12 +50,8 @@ def _resampled(values: np.ndarray, diagnosis: np.ndarray, weights: dict[str, np.
 
 
 def _bounds(resampled: np.ndarray) -> tuple[float | None, float | None]:
-    """Percentile interval (95 %) of the finite resamples."""
-    finite = resampled[np.isfinite(resampled)]
-    if len(finite) < 0.95 * len(resampled):
-        return None, None
-    low, high = np.percentile(finite, [2.5, 97.5])
-    return float(low), float(high)
+    low, high = percentile_interval(resampled) or (None, None)
+    return low, high
 
 
 def group_effects(real: np.ndarray, synthetic: np.ndarray, diagnosis: np.ndarray, *, seed: int = 0) -> dict[str, Any]:

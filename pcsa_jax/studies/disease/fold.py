@@ -14,6 +14,7 @@ from pcsa_jax.data.predictors.registry import TRIVIAL_PREDICTORS
 from pcsa_jax.data.regions import brain_mask, region_masks
 from pcsa_jax.data.splits import check_splits, read_splits
 from pcsa_jax.errors import UserError
+from pcsa_jax.evaluation.ceilings import ceiling_volumes
 from pcsa_jax.experiment.cohort import check_phantom, open_cohort
 from pcsa_jax.experiment.environment import read_environment
 from pcsa_jax.experiment.workdir import Workdir
@@ -116,9 +117,8 @@ def assess_pairs(
                 _accumulate(changes, planted_changes(pet, outputs, weights), len(test.participant_ids))
                 for key, plane in cut_planes(pet, outputs["", 0.0], norm, grid).items():
                     slices.setdefault(key, []).append(plane)
-        if test.predictable is not None:
-            ceiling = person | {"predictor": "predictable"}
-            _add_agreement(tables, ceiling, pet, test.predictable[row], norm, regions, brain)
+        for name, volumes in ceiling_volumes(test).items():
+            _add_agreement(tables, person | {"predictor": name}, pet, volumes[row], norm, regions, brain)
         progress(row + 1, len(test.participant_ids))
     return FoldFindings(
         **{name: pd.DataFrame(rows, columns=list(TABLES[name])) for name, rows in tables.items()},

@@ -9,9 +9,9 @@ from pcsa_jax.data import lesions
 from pcsa_jax.data.grid import Grid
 from pcsa_jax.data.lesions import DEPTHS, PLACES
 from pcsa_jax.data.regions import brain_mask
+from pcsa_jax.evaluation.people import one_row_each
 from pcsa_jax.evaluation.summary import predictor_labels
 from pcsa_jax.presentation.statistics import describe, resampling_weights
-from pcsa_jax.studies.disease.people import one_row_each
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -8,12 +8,13 @@ from pcsa_jax.data.lesions import DEPTHS, PLACES
 from pcsa_jax.data.norms import LOW_Z, MIN_PEOPLE, SMALLEST_STD
 from pcsa_jax.data.predictors.registry import TRIVIAL_PREDICTORS
 from pcsa_jax.data.subjects import DIAGNOSES
-from pcsa_jax.evaluation.summary import CEILING, predictor_labels
+from pcsa_jax.evaluation.ceilings import CEILING
+from pcsa_jax.evaluation.people import one_row_each
+from pcsa_jax.evaluation.summary import predictor_labels
 from pcsa_jax.presentation.markdown import markdown_table
 from pcsa_jax.presentation.numbers import MINUS, NONE, interval, number
 from pcsa_jax.studies.disease.effects import LOW_REGION_Z
 from pcsa_jax.studies.disease.lesions import KINDS
-from pcsa_jax.studies.disease.people import one_row_each
 from pcsa_jax.studies.disease.zmaps import Z_MEASURES
 
 if TYPE_CHECKING:
@@ -86,7 +87,8 @@ def region_section(agreement: "pd.DataFrame") -> list[str]:
         "\n".join(f"* {_kept(own)}" for _, own in agreement.groupby("region", sort=False)),
         "Mean uptake per region: mean absolute error, Pearson's r over participants, Bland-Altman bias and limits "
         "(synthetic − real). The trivial predictors are fitted on the training subjects of each fold; the ceiling, if "
-        "there is one, is the phantom's PET without its unpredictable part.",
+        "there is one, is the phantom's PET without its unpredictable part, in the real PET's intensity range or, "
+        "*range not known*, in its own.",
         markdown_table(("region", "predictor", "error", "r", "bias", "limits of agreement"), accuracy, num_left=2),
         "AD − CN as Cohen's d, and the part of the real difference in uptake that is kept. A larger d in the synthetic "
         "PET is no better picture of the disease: synthetic PET may vary less within each group, so that the same "

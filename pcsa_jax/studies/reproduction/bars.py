@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from pcsa_jax.evaluation.ceilings import CEILING
 from pcsa_jax.evaluation.charts import trivial_line_styles
-from pcsa_jax.evaluation.summary import CEILING, METRICS
+from pcsa_jax.evaluation.summary import METRICS
 from pcsa_jax.presentation.charts import LINE_COLOURS, tidy
 from pcsa_jax.presentation.figures import INK, add_title, new_figure, save
 from pcsa_jax.presentation.numbers import number

@@ -10,7 +10,7 @@ from pcsa_jax.data.pairs import load_pairs
 from pcsa_jax.data.subjects import DIAGNOSES
 from pcsa_jax.errors import UserError
 from pcsa_jax.evaluation.assessment import synthesise
-from pcsa_jax.evaluation.summary import ROW_COLUMNS
+from pcsa_jax.evaluation.summary import SCORE_COLUMNS
 from pcsa_jax.experiment.cohort import describe_training
 from pcsa_jax.experiment.environment import read_environment
 from pcsa_jax.presentation.numbers import count
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 PAPER_SIZE = 64
 """Voxels along each axis of the paper's volumes (4.1)."""
 
-COLUMNS = ("row", "seed", "fold", *ROW_COLUMNS)
+COLUMNS = ("row", "seed", "fold", *SCORE_COLUMNS)
 """Of the long table."""
 
 
@@ -71,9 +71,10 @@ def _read_subjects(run: Run) -> "pd.DataFrame":
     words = dict.fromkeys(("participant_id", "session_id", "diagnosis", "predictor"), str)
     try:
         table = pd.read_csv(path, sep="\t", dtype=words, na_values={}, keep_default_na=False)
-        if tuple(table.columns) != ROW_COLUMNS:
+        if not set(SCORE_COLUMNS) <= set(table.columns):
             raise ValueError(f"the columns {', '.join(table.columns)}")
-        metrics = [name for name in ROW_COLUMNS if name not in words]
+        table = table[list(SCORE_COLUMNS)]
+        metrics = [name for name in SCORE_COLUMNS if name not in words]
         return table.replace({name: "n/a" for name in metrics}, np.nan).astype(dict.fromkeys(metrics, float))
     except (OSError, ValueError) as error:
         raise UserError(

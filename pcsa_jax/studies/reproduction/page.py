@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from pcsa_jax.data.files import write_text
+from pcsa_jax.evaluation.ceilings import CEILING, CEILING_OWN_RANGE
 from pcsa_jax.evaluation.summary import METRICS
 from pcsa_jax.presentation.numbers import NONE, count, duration, flatten, number
 from pcsa_jax.presentation.statistics import NUM_RESAMPLES
@@ -135,8 +136,12 @@ def _scores(rowset: RowSet, statistics: Statistics, context: Context) -> Iterato
         f"{count(NUM_RESAMPLES)} resamples]. A participant's sessions and seeds are averaged first. Data range 1. "
         "The trivial predictors (voxel-wise linear, mean PET) were fitted on each fold's training subjects."
     )
-    if "predictable" in statistics.spreads:
-        yield "\nThe ceiling is the phantom's PET without the part that no MRI determines."
+    if CEILING in statistics.spreads:
+        yield (
+            "\nThe ceiling is the phantom's PET without the part that no MRI determines, in the intensity range of the "
+            "PET that is scored"
+            + (" or, *range not known*, in its own." if CEILING_OWN_RANGE in statistics.spreads else ".")
+        )
     sizes = {row: f"{count(context.parameters[row])}" if row in context.parameters else NONE for row in rowset.rows}
     times = {row: duration(context.train_seconds.get(row)) for row in rowset.rows}
     budget = {row: (sizes[row], times[row]) for row in rowset.rows}, ("generator's parameters", "training of a run")

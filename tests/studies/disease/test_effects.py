@@ -4,9 +4,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from pcsa_jax.evaluation.people import one_row_each
 from pcsa_jax.studies.disease.effects import AGREEMENT_COLUMNS, group_effects, regional_table, shared_lows
 from pcsa_jax.studies.disease.lesions import SUMMARY_COLUMNS, lesion_summary
-from pcsa_jax.studies.disease.people import one_row_each
 from tests.studies.disease.disease_data import following
 
 
@@ -90,9 +90,11 @@ def test_sessions_of_one_person_count_once():
 def test_regional_table():
     table = regional_table(following().regions.assign(fold=0))
     assert tuple(table.columns) == AGREEMENT_COLUMNS
-    assert len(table) == 5 * 5
+    assert len(table) == 5 * 6
     cingulate = table[table["region"] == "posterior_cingulate_precuneus"].set_index("predictor")
-    assert list(cingulate.index) == ["model", "ridge", "linear", "mean_pet", "predictable"]
+    assert list(cingulate.index) == [
+        "model", "ridge", "linear", "mean_pet", "predictable", "predictable_own_range",
+    ]  # fmt: skip
     assert (cingulate["num_ad"] == 3).all() and (cingulate["num_cn"] == 6).all()
     assert (cingulate["d_real"] < -1).all()
     assert cingulate.loc["predictable", "share_kept"] == pytest.approx(1, abs=0.3)

@@ -130,7 +130,9 @@ def test_trained_run(tiny_run, tmp_path):
     assert reports[-1] == (14, 14, "generating"), "6 training and 4 test subjects read, 4 generated"
     assert [done for done, *_ in reports] == sorted(done for done, *_ in reports)
     assert found.step == run.step and found.num_subjects == 4
-    assert set(found.regions["predictor"]) == {"model", "ridge", "linear", "mean_pet", "predictable"}
+    assert set(found.regions["predictor"]) == {
+        "model", "ridge", "linear", "mean_pet", "predictable", "predictable_own_range",
+    }  # fmt: skip
     evaluated = _regional_means_of(run, tiny_run)
     own = of(found.regions, predictor="model", region="hippocampus").set_index("participant_id")["synthetic"]
     assert dict(own) == pytest.approx(evaluated, rel=1e-5)

@@ -87,6 +87,16 @@ def test_page_and_figures_say_whose_pet_it_is(second_fold, tmp_path, monkeypatch
         assert figure.get_suptitle().startswith("PHANTOM: ") == is_phantom
 
 
+def test_two_ceilings_in_the_tables_and_one_in_the_figures(second_fold, tmp_path, monkeypatch):
+    drawn = {}
+    monkeypatch.setattr(figures, "save", lambda figure, path: drawn.setdefault(path.name, figure) and path)
+    present_disease(tmp_path, [second_fold], **WORDS)
+    text = (tmp_path / "disease.md").read_text(encoding="utf-8")
+    assert "| angular | ceiling |" in text and "| angular | ceiling, range not known |" in text
+    words = [each.get_text() for each in drawn["regions.png"].findobj(matplotlib.text.Text)]
+    assert "ceiling" in words and "ceiling, range not known" not in words
+
+
 @pytest.mark.parametrize(("n", "diagnosis"), [(1, "AD"), (4, "CN"), (2, "")])
 def test_small_groups(n, diagnosis, tmp_path):
     test = dataclasses.replace(normalised_pairs(n, predictable=False), diagnoses=(diagnosis,) * n)

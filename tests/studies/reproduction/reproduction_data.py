@@ -33,11 +33,11 @@ def long_lines(row, values, *, predictor="model", seed=0, fold=0, participants=N
 
 
 def long_table(rows, *, subjects=8, folds=2, seeds=2, shift=0.01):
-    """Rows that differ by ``shift`` in error (the first is best), with both trivial predictors and a ceiling."""
+    """Rows that differ by ``shift`` in error (the first is best), with both trivial predictors and the ceilings."""
     rng = np.random.default_rng(0)
     difficulty = 0.05 + 0.02 * rng.random(subjects)
     people = [f"sub-{i:02d}" for i in range(subjects)]
-    levels = {"linear": 0.05, "mean_pet": 0.06, "predictable": -0.03}
+    levels = {"linear": 0.05, "mean_pet": 0.06, "predictable": -0.03, "predictable_own_range": -0.02}
     frames = []
     for seed in range(seeds):
         for fold in range(folds):

@@ -8,7 +8,7 @@ import pytest
 
 from pcsa_jax.data.splits import make_splits
 from pcsa_jax.errors import UserError
-from pcsa_jax.evaluation.summary import METRICS, ROW_COLUMNS
+from pcsa_jax.evaluation.summary import METRICS, ROW_COLUMNS, SCORE_COLUMNS
 from pcsa_jax.presentation.tables import write_table
 from pcsa_jax.studies.reproduction import collection
 from pcsa_jax.studies.reproduction.collection import (
@@ -65,6 +65,18 @@ def test_the_long_table_holds_every_line_of_every_run(plan, tmp_path):
     assert set(own.seed) == {0} and set(own.session_id) == {""}
     write_table(tmp_path / "subjects.tsv", scores)
     assert (tmp_path / "subjects.tsv").read_text().splitlines()[0].split("\t") == list(COLUMNS)
+
+
+def test_columns_that_no_table_is_made_from_may_be_there_or_not(plan):
+    """An evaluation made before a measure existed is read like one made after."""
+    run = plan.runs[0]
+    evaluate(run, ["sub-a"], [0.5])
+    path = run.workdir.evaluation("test") / "subjects.tsv"
+    full = collect_scores([run])
+    table = pd.read_csv(path, sep="\t", keep_default_na=False)
+    assert "identification" in table and "identification" not in full
+    table[list(SCORE_COLUMNS)].to_csv(path, sep="\t", index=False, na_rep="n/a")
+    pd.testing.assert_frame_equal(collect_scores([run]), full)
 
 
 def test_what_is_missing_in_a_table_stays_missing(plan):

@@ -45,7 +45,7 @@ def test_same_bytes_for_any_order_of_the_lines(folder, tmp_path):
 
 def test_score_table(folder):
     table = pd.read_csv(folder / "table1.tsv", sep="\t").set_index(["system", "metric"])
-    assert len(table) == 6 * 6
+    assert len(table) == 7 * 6
     line = table.loc["sa32", "psnr_db"]
     assert (line["published_mean"], line["published_std"], line["label"]) == (27.52, 0.09, "32×32×32")
     assert (line["num_subjects"], line["num_runs"], line["region"]) == (8, 4, "whole volume")
@@ -158,6 +158,17 @@ def test_a_bar_in_a_label_does_not_break_the_table(tmp_path):
     scores = pd.concat([long_lines(row, np.linspace(0.1, 0.2, 7)) for row in ("one", "two")])
     page = page_of(tmp_path / "pair.md", PAIR, scores)
     assert "| First \\| row | 0.1500" in page.read_text(encoding="utf-8")
+
+
+def test_the_page_has_and_explains_both_ceilings(tmp_path):
+    rowset = row_set("fig3")
+    page = page_of(tmp_path / "fig3.md", rowset, long_table(rowset.rows)).read_text(encoding="utf-8")
+    assert "| ceiling | " in page and "| ceiling, range not known | " in page
+    assert "in the intensity range of the PET that is scored or, *range not known*, in its own." in page
+    former = long_table(rowset.rows)
+    former = former[former["predictor"] != "predictable_own_range"]
+    page = page_of(tmp_path / "former.md", rowset, former).read_text(encoding="utf-8")
+    assert "in the intensity range of the PET that is scored." in page and "not known" not in page
 
 
 def test_a_failure_leaves_the_former_page(tmp_path, monkeypatch):

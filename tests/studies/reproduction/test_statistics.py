@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 
 from pcsa_jax.errors import UserError
+from pcsa_jax.evaluation.ceilings import CEILINGS
 from pcsa_jax.studies.reproduction.statistics import compute_statistics
 from tests.studies.reproduction.reproduction_data import PAIR, long_lines, long_table, row_set
 
@@ -76,10 +77,10 @@ def test_trivial_predictors_are_those_of_the_reference_rows_runs():
     assert list(statistics.spreads) == ["one", "two", "linear"]
 
 
-def test_the_ceiling_is_no_opponent():
+def test_the_ceilings_are_no_opponents():
     statistics = compute_statistics(row_set("fig3"), long_table(row_set("fig3").rows))
-    assert "predictable" in statistics.spreads
-    assert "predictable" not in {c.second for c in statistics.comparisons}
+    assert set(CEILINGS) < set(statistics.spreads)
+    assert set(CEILINGS).isdisjoint(c.second for c in statistics.comparisons)
 
 
 def test_identical_rows():
@@ -118,7 +119,7 @@ def test_values_that_are_not_finite_are_not_skipped():
 def test_without_the_reference_there_is_no_comparison_but_a_gap():
     scores = long_table(("pca", "sa"))
     statistics = compute_statistics(row_set("fig3"), scores)
-    assert list(statistics.spreads) == ["pca", "sa", "linear", "mean_pet", "predictable"]
+    assert list(statistics.spreads) == ["pca", "sa", "linear", "mean_pet", "predictable", "predictable_own_range"]
     assert statistics.comparisons == ()
     assert statistics.gaps == ("PCSA-GAN (`pcsa`) was not scored.",)
 
