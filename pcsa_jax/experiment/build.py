@@ -64,7 +64,7 @@ def build(config: ConfigDict, *, num_steps: int) -> Experiment:
             config.loss,
             adversarial_form=config.adversarial_form,
             ms_ssim_exponents=config.ms_ssim_exponents,
-            mask=brain_mask(Grid(config.data.size)) if recipe.loss_region == "brain" else None,
+            mask=jnp.asarray(brain_mask(Grid(config.data.size))) if recipe.loss_region == "brain" else None,
         ),
         translate=system.translate,
         dtype=PRECISIONS[config.precision],
