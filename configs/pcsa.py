@@ -62,6 +62,7 @@ def get_config(row: str = "pcsa") -> ConfigDict:
     # Not in the paper, and off in all of its rows; what each is worth: docs/decisions.md.
     config.recipe = ConfigDict({
         "channels": (),  # closed-form predictions that G sees beside the map: ridge | linear | mean_pet
+        "deviations": False,  # and how it and the map differ from the training subjects' mean, in units of their SD
         "coordinates": False,  # and the place of each voxel
         "anchor": "none",  # the one of them to which G's output is added, starting at 0
         "num_folds": 5,  # a training subject's predictions come from people in other folds

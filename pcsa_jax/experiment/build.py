@@ -9,6 +9,7 @@ from ml_collections import ConfigDict
 
 from pcsa_jax.data.grid import Grid
 from pcsa_jax.data.normalisation import NORMALISATIONS
+from pcsa_jax.data.predictors.prior import count_channels
 from pcsa_jax.data.regions import brain_mask
 from pcsa_jax.experiment.systems import SYSTEMS
 from pcsa_jax.model.informed import Informed
@@ -70,7 +71,7 @@ def build(config: ConfigDict, *, num_steps: int) -> Experiment:
         dtype=PRECISIONS[config.precision],
         seed=config.seed,
         size=config.data.size,
-        num_known=len(recipe.channels),
+        num_known=count_channels(len(recipe.channels), deviations=recipe.deviations),
         views=recipe.views,
         average_decay=recipe.weight_average or None,
     )

@@ -23,6 +23,7 @@ CHANGEABLE = frozenset({
 
 PAPER_RECIPE = {
     "channels": (),
+    "deviations": False,
     "coordinates": False,
     "anchor": "none",
     "num_folds": 5,
@@ -90,6 +91,7 @@ def _recipe() -> dict[str, Check]:
     """What is beyond the paper."""
     return {
         "channels": a.subset(*(name for name, entry in TRIVIAL_PREDICTORS.items() if entry.kind is not None)),
+        "deviations": a.FLAG,
         "coordinates": a.FLAG,
         "anchor": a.choice("none", *TRIVIAL_PREDICTORS),
         "num_folds": a.whole(2),

@@ -169,9 +169,8 @@ class Checkpoints:
             raise UserError(f"{self._folder / str(step)}: expected a whole checkpoint, found a damaged one: {problem}.")
         return Restored(state, meta)
 
-
     def _lacking(self, step: int, target: Mapping[str, Any]) -> str:
-        """What tells the first array of ``target`` that a checkpoint does not have; "" if it has all, or nobody knows."""
+        """What tells the first array that a checkpoint does not have; "" if it has all, or nobody knows."""
         try:
             stored = ocp.StandardCheckpointHandler().metadata(epath.Path(self._folder / str(step) / "state"))
             missing = sorted(set(target) - set(getattr(stored, "tree", stored)))

@@ -67,6 +67,7 @@ WRONG = {
     "adversarial_form": ["wgan"],
     "ms_ssim_exponents": ["wang"],
     "recipe.channels": [("ridge", "ridge"), ("lasso",), "ridge"],
+    "recipe.deviations": [1],
     "recipe.coordinates": ["xyz"],
     "recipe.anchor": ["lasso", ""],
     "recipe.num_folds": [1, 2.0],

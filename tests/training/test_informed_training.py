@@ -30,6 +30,7 @@ RECIPE = {
     "recipe.channels": "('ridge','linear','mean_pet')",
     "recipe.anchor": "ridge",
     "recipe.num_folds": 3,
+    "recipe.deviations": True,
     "recipe.coordinates": True,
     "recipe.output_range": "own",
     "recipe.flip": 0.5,
@@ -77,7 +78,7 @@ def test_before_the_first_step_the_output_is_the_anchor_in_its_own_range(config,
 
 def test_the_prior_is_fitted_on_the_training_part_alone(config, finished):
     data, found = training_data(config, finished), read_prior(Workdir(finished).prior, config)
-    expected = Prior.fit(config.recipe.channels, data.train.mri, data.train.pet)
+    expected = Prior.fit(config.recipe.channels, data.train.mri, data.train.pet, deviations=True)
     for name, array in expected.arrays().items():
         np.testing.assert_array_equal(found.arrays()[name], array, err_msg=name)
 
@@ -137,7 +138,7 @@ def scored(root, step):
 def test_volumes_that_do_not_fit_into_memory_give_the_same_training(tiny_config, finished, tmp_path):
     config, workdir = tiny_config(RECIPE | {"data.resident_gib": 0}), Workdir(tmp_path / "run")
     train(config, workdir)
-    assert (workdir.arrays / "known.npy").stat().st_size > 3 * 4 * 6 * 16**3
+    assert (workdir.arrays / "known.npy").stat().st_size > 7 * 4 * 6 * 16**3
     found, expected = (final_state(config, place)[1].state for place in (workdir, Workdir(finished)))
     for left, right in zip(*map(jax.tree.leaves, (found, expected)), strict=True):
         np.testing.assert_array_equal(left, right)
@@ -206,8 +207,8 @@ def test_a_run_without_average_does_not_resume_with_one(tiny_config, tiny_run, t
     with pytest.raises(UserError) as caught:
         train(tiny_config({"recipe.weight_average": 0.9}), Workdir(copy))
     assert str(caught.value) == (
-        f"{copy}: holds a run with recipe.weight_average = 0.0, found 0.9. Use the same config to resume it, or another "
-        "--workdir."
+        f"{copy}: holds a run with recipe.weight_average = 0.0, found 0.9. Use the same config to resume it, or "
+        "another --workdir."
     )
 
 
