@@ -6,7 +6,7 @@ from typing import NamedTuple, Self
 
 import numpy as np
 
-from pcsa_jax.data.predictors.registry import TRIVIAL_PREDICTORS, Predictor
+from pcsa_jax.data.predictors.registry import PREDICTORS, Predictor
 from pcsa_jax.data.predictors.volumes import check_pairs, mean_volume
 
 DEVIATIONS = "deviations"
@@ -53,7 +53,7 @@ class Prior(NamedTuple):
     """Predictors whose PET a generator is given beside the map.
 
     Attributes:
-      predictors: key of :data:`~pcsa_jax.data.predictors.registry.TRIVIAL_PREDICTORS` -> the fitted predictor, in the
+      predictors: key of :data:`~pcsa_jax.data.predictors.registry.PREDICTORS` -> the fitted predictor, in the
         order of the generator's channels.
       deviations: what is shown after the predictions, see :class:`Deviations`; None for nothing.
     """
@@ -64,7 +64,7 @@ class Prior(NamedTuple):
     @classmethod
     def fit(cls, names: Sequence[str], mri: np.ndarray, pet: np.ndarray, *, deviations: bool = False) -> Self:
         """Fits the predictors called ``names`` on the training subjects, both arrays ``(n, x, y, z)``."""
-        prior = cls({name: TRIVIAL_PREDICTORS[name].fit(mri, pet) for name in names})
+        prior = cls({name: PREDICTORS[name].fit(mri, pet) for name in names})
         return prior._replace(deviations=Deviations.fit(prior._predictions, mri, pet)) if deviations else prior
 
     @property
@@ -108,9 +108,7 @@ class Prior(NamedTuple):
         Raises:
           ValueError: if an array is missing or is none of its parts'.
         """
-        kinds = {name: TRIVIAL_PREDICTORS[name].kind for name in names} | (
-            {DEVIATIONS: Deviations} if deviations else {}
-        )
+        kinds = {name: PREDICTORS[name].kind for name in names} | ({DEVIATIONS: Deviations} if deviations else {})
         fields: dict[str, dict[str, np.ndarray]] = {name: {} for name in kinds}
         for path, array in arrays.items():
             name, _, field = path.partition(".")
