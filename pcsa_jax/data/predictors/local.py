@@ -21,6 +21,9 @@ POOL_MM = 18.0
 """SD of the Gaussian over which places share their equations: neighbours need nearly the same filter, and 84 subjects
 are too few for one at each voxel by itself."""
 
+NUM_SEEN = 8 + 2 * len(WIDTHS_MM)
+"""Things that are looked at: map and ridge at the voxel, six neighbours of the map, both through each Gaussian."""
+
 PENALTY = 0.03
 """Of a filter's weights, in units of the mean square of what it looks at."""
 
@@ -69,10 +72,7 @@ class LocalRidge:
             error[ridge.reached] = left_out[row]
             return look(mri[row] - mean_map, pet[row] - error - mean_pet)[:, ridge.inside], error[ridge.inside]
 
-        squares = sum(np.square(seen(row)[0], dtype=np.float64).sum(axis=1) for row in range(len(mri)))
-        scales = np.sqrt(squares / (len(mri) * max(1, int(ridge.inside.sum()))))
-        scales = np.where(scales > 1e-6, scales, np.inf).astype(np.float32)
-        weights = _solve((seen(row) for row in range(len(mri))), ridge.inside, scales)
+        weights, scales = _solve((seen(row) for row in range(len(mri))), len(mri), ridge.inside)
         return cls(mean_map, mean_pet, weights, scales, **vars(ridge))
 
     def predict(self, mri: np.ndarray, *, clipped: bool = True) -> np.ndarray:
@@ -107,25 +107,39 @@ def _shifted(volume: np.ndarray, axis: int, by: int) -> np.ndarray:
     return result
 
 
-def _solve(seen: Iterator[tuple[np.ndarray, np.ndarray]], inside: np.ndarray, scales: np.ndarray) -> np.ndarray:
-    """Weights (f, v) of the least squares at each voxel inside, whose sums over subjects are pooled over its place."""
-    count, places = len(scales), int(inside.sum())
-    upper = np.triu_indices(count)
-    moments, answers = np.zeros((len(upper[0]), places), np.float32), np.zeros((count, places), np.float32)
+def _solve(
+    seen: Iterator[tuple[np.ndarray, np.ndarray]], num_subjects: int, inside: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """The least squares at each voxel inside, whose sums over subjects are pooled over its place.
+
+    Args:
+      seen: of each subject, what is looked at, (f, v), and what is to be found, (v,).
+      num_subjects: how many.
+      inside: x y z.
+
+    Returns:
+      Weights, (f, v), and what each thing that is looked at is to be divided by, (f,): its root mean square.
+    """
+    upper, places = np.triu_indices(NUM_SEEN), int(inside.sum())
+    moments, answers = np.zeros((len(upper[0]), places), np.float32), np.zeros((NUM_SEEN, places), np.float32)
     for found, error in seen:
-        found = found / scales[:, None]
         for row, (one, other) in enumerate(zip(*upper, strict=True)):
             moments[row] += found[one] * found[other]
         answers += found * error
+    squares = moments[upper[0] == upper[1]].sum(axis=1, dtype=np.float64)
+    scales = np.sqrt(squares / (num_subjects * max(1, places)))
+    scales = np.where(scales > 1e-6, scales, np.inf).astype(np.float32)
+    moments /= (scales[upper[0]] * scales[upper[1]])[:, None]
+    answers /= scales[:, None]
     width = POOL_MM / Grid(inside.shape[0]).voxel_size_mm
     for sums in (moments, answers):
         for row in sums:
             volume = np.zeros(inside.shape, np.float32)
             volume[inside] = row
             row[:] = ndimage.gaussian_filter(volume, width, mode="constant")[inside]
-    matrices = np.empty((places, count, count), np.float32)
+    matrices = np.empty((places, NUM_SEEN, NUM_SEEN), np.float32)
     matrices[:, upper[0], upper[1]] = matrices[:, upper[1], upper[0]] = moments.T
-    size = np.trace(matrices, axis1=1, axis2=2) / count
+    size = np.trace(matrices, axis1=1, axis2=2) / NUM_SEEN
     # Where nothing was seen nothing is corrected.
-    matrices[:, range(count), range(count)] += (PENALTY * size + np.finfo(np.float32).tiny ** 0.5)[:, None]
-    return np.linalg.solve(matrices, answers.T[..., None])[..., 0].T.astype(np.float32)
+    matrices[:, range(NUM_SEEN), range(NUM_SEEN)] += (PENALTY * size + np.finfo(np.float32).tiny ** 0.5)[:, None]
+    return np.linalg.solve(matrices, answers.T[..., None])[..., 0].T.astype(np.float32), scales
