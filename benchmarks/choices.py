@@ -33,6 +33,10 @@ STUDIES = {
         f"adversarial {adversarial:g}, ms_ssim {ms_ssim:g}": {"loss.adversarial": adversarial, "loss.ms_ssim": ms_ssim}
         for adversarial, ms_ssim in ((0, 0), (0, 0.1), (0, 1), (0.001, 0.1), (0.01, 0.1), (0.1, 0.1), (0.01, 1))
     },
+    # Where there is no L1 term, this is the weight against D's 0.01.
+    "ms_ssim_alone": {
+        f"ms_ssim {weight:g}, no l1": {"loss.l1": 0.0, "loss.ms_ssim": weight} for weight in (0.1, 0.3, 1.0, 3.0)
+    },
     "conditional": {
         "conditional D": {},
         "PET-only D": {"discriminator.conditional": "False"},
