@@ -25,6 +25,7 @@ ROWS = {
         "Figs. 3-5, Tables 1 and 2",
         {},
         {
+            "data": "PCSA-GAN",
             "fig3": "PCSA-GAN",
             "table1": "4×4×4",
             "table2": "MAE + MS-SSIM loss",

@@ -72,7 +72,7 @@ def test_steps_are_those_of_the_training(request_of):
 
 def test_a_row_that_several_targets_need_is_planned_once(request_of):
     plan = make_plan(request_of("all"))
-    assert plan.targets == tuple(TARGETS)
+    assert plan.targets == tuple(target for target in TARGETS if target != "data")
     assert len(plan.rows) == len({row for target in plan.targets for row in rows_of(target, plan.known_rows)})
     assert set(plan.known_rows) - set(plan.rows) == {"sa4", "mae_ms_ssim"}  # other names of one row
     names = [run.name for run in plan.runs]
@@ -92,7 +92,7 @@ def test_rows_of_a_target(request_of, target, rows):
     [
         (
             ["fig9"], {},
-            "ROWSET: expected one of fig3, table1, table2, table2_weights, fig5, table3, disease, all, found "
+            "ROWSET: expected one of fig3, table1, table2, table2_weights, fig5, table3, disease, data, all, found "
             "'fig9'.",
         ),
         (["fig3"], {"folds": 1}, "--folds: expected at least 2, found 1."),
@@ -237,6 +237,19 @@ def test_other_people_are_refused(request_of, tmp_path):
 def test_what_changes_no_result_may_change(request_of):
     write_record(make_plan(request_of()))
     check_record(make_plan(request_of("fig3", "--config.log_every_steps=1")))
+
+
+def test_a_plan_of_before_a_field_existed_meant_its_default(request_of, tmp_path):
+    write_record(make_plan(request_of()))
+    path = tmp_path / "out" / "plan.json"
+    record = json.loads(path.read_text())
+    for row in record["rows"].values():
+        del row["data"]["train_subjects"], row["recipe"]
+    path.write_text(json.dumps(record))
+    check_record(make_plan(request_of()))
+    assert "config.data.train_subjects (row pcsa) = 0, found 3." in conflict(
+        request_of("fig3", "--config.data.train_subjects=3")
+    )
 
 
 def test_other_rows_and_more_seeds_may_follow_but_not_fewer(request_of, tmp_path):
