@@ -88,9 +88,10 @@ def _page(learning: Learning, context: Context, steps: tuple[int, int], notes: S
     yield (
         f"Every predictor learnt from {', '.join(map(str, learning.sizes[:-1])) or 'no smaller number'} and from all "
         f"{learning.sizes[-1]} training subjects of each fold. The fewer are among the more, with the diagnoses in "
-        "their proportions; validation and test subjects are the same throughout, and so is the number of validation "
-        f"subjects that choose a checkpoint. Networks had **equally many steps** ({span}) and as many checkpoints at "
-        "every number: fewer subjects are seen more often, so what differs is the data, not the training.\n"
+        "their proportions; validation and test subjects are the same throughout. "
+        f"Networks had **equally many steps** ({span}) and as many checkpoints at "
+        "every number: fewer subjects have more epochs than all have (above), so what differs is the data, not the "
+        "training.\n"
     )
     yield from (f"* {note}." for note in notes)
     yield "\n## Scores in the brain\n"
