@@ -1,5 +1,6 @@
 """The chart of the learning curve: one line a predictor over the number of training subjects."""
 
+import itertools
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,6 +12,9 @@ from pcsa_jax.studies.reproduction.learning import SHOWN, Learning
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+
+COLOURS = (*LINE_COLOURS[:3], *LINE_COLOURS[4:], MUTED)
+"""Of the predictors; the fourth is the ceiling's."""
 
 BAND = 0.12
 """Opacity of an interval."""
@@ -43,7 +47,7 @@ def learning_chart(path: Path, learning: Learning, *, title: str) -> Path:
 
 def _draw(axes: "Axes", learning: Learning, metric: str) -> None:
     styles = trivial_line_styles()
-    for system, colour in zip(learning.labels, (*LINE_COLOURS[:3], *LINE_COLOURS[4:], MUTED), strict=False):
+    for system, colour in zip(learning.labels, itertools.cycle(COLOURS), strict=False):
         points = [point for point in learning.of(system, metric) if point.mean is not None]
         sizes = [point.train_subjects for point in points]
         bounds = [point.ci95 or (point.mean, point.mean) for point in points]
