@@ -5,7 +5,7 @@ publication documents and what is assumed stands in the docstrings of its networ
 evaluation are those of the base config.
 """
 
-from pcsa_jax.experiment.rows import Row
+from pcsa_jax.experiment.rows import Chosen, Row, tuned_row
 
 MS_SSIM_WEIGHT = 0.1  # of the (MS-)SSIM term where it is on
 MS_SSIM_ALONE = 1.0  # where it has to do without L1; chosen on validation subjects, docs/decisions.md
@@ -141,6 +141,16 @@ ROWS = {
 }
 """The one place to add a row; the tables of ``reproduce`` show it where its labels say."""
 
+CHOSEN = {
+    "hgan": Chosen(5e-4, "one_cycle", 0.1),
+}
+"""Row of Fig. 5 -> the best of its seven trials on validation subjects: ``benchmarks/results/tuning.json``."""
+
+ROWS |= {
+    f"{name}_tuned": tuned_row(name, ROWS[name], chosen, target="fig5", paper="Fig. 5")
+    for name, chosen in CHOSEN.items()
+}
+
 NARROW = {
     "unet": {"generator": {"features": (12, 24, 48, 96, 192)}},
     "cgan_unet": {
@@ -154,3 +164,10 @@ NARROW = {
     },
 }
 """Row -> widths for the demo's 32^3: about the parameters of ``pcsa``, or fewer where a step would cost much more."""
+NARROW |= {f"{name}_tuned": NARROW[name] for name in CHOSEN if name in NARROW}
+
+TUNED = {
+    f"{name}_tuned": {"generator_optimizer": {"learning_rate": own.learning_rate, "schedule": own.schedule}}
+    for name, own in CHOSEN.items()
+}
+"""Row -> what the demo, which gives all rows one optimiser, sets after that."""
