@@ -11,7 +11,11 @@ from pathlib import Path
 
 from pcsa_jax.experiment.config import parse_config
 
-# Everything not named is as in configs/demo.py or given by --set; one budget for all variants of a study.
+HGAN_L1 = {"row": "hgan", "loss.adversarial": 0.0, "loss.cycle": 0.0}
+SLOWLY = {"generator_optimizer.learning_rate": 5e-4}
+
+# Everything not named is as in configs/demo.py or given by --set; one budget for all variants of a study. "row" is the
+# row that a variant starts from, if not the full model.
 STUDIES = {
     "attention": {
         "softmax_sigmoid (literal)": {"generator.channel_attention": "softmax_sigmoid"},
@@ -33,6 +37,17 @@ STUDIES = {
         f"adversarial {adversarial:g}, ms_ssim {ms_ssim:g}": {"loss.adversarial": adversarial, "loss.ms_ssim": ms_ssim}
         for adversarial, ms_ssim in ((0, 0), (0, 0.1), (0, 1), (0.001, 0.1), (0.01, 0.1), (0.1, 0.1), (0.01, 1))
     },
+    # Where there is no L1 term, this is the weight against D's 0.01.
+    "ms_ssim_alone": {
+        f"ms_ssim {weight:g}, no l1": {"loss.l1": 0.0, "loss.ms_ssim": weight} for weight in (0.1, 0.3, 1.0, 3.0)
+    },
+    # Why HGAN is below the mean PET; with its other terms: benchmarks.tuning.
+    "hgan": {
+        "L1 alone": HGAN_L1,
+        "L1 alone, lr 5e-4": HGAN_L1 | SLOWLY,
+        "L1 alone, lr 5e-4, one strided layer": HGAN_L1 | SLOWLY | {"generator.strided": 1},
+        "tuned, 13 epochs": {"row": "hgan", "loss.adversarial": 0.1, "num_epochs": 13} | SLOWLY,
+    },
     "conditional": {
         "conditional D": {},
         "PET-only D": {"discriminator.conditional": "False"},
@@ -51,8 +66,9 @@ def run_variant(workdir: Path, overrides: dict[str, object]) -> dict[str, float]
     from pcsa_jax.experiment.workdir import Workdir
     from pcsa_jax.training.train import train
 
-    words = [f"--config.{name}={value}" for name, value in overrides.items()]
-    train(parse_config(["--config=configs/demo.py", *words]), Workdir(workdir))
+    row = overrides.get("row", "pcsa")
+    words = [f"--config.{name}={value}" for name, value in overrides.items() if name != "row"]
+    train(parse_config([f"--config=configs/demo.py:{row}", *words]), Workdir(workdir))
     rows = [json.loads(line) for line in (workdir / "metrics.jsonl").read_text().splitlines()]
     return [row for row in rows if "validation/mae_brain" in row][-1]
 

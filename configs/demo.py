@@ -29,6 +29,7 @@ def get_config(row: str = "pcsa") -> ConfigDict:
     short = {"b1": 0.9, "b2": 0.99, "schedule": "one_cycle", "gradient_clip": 1.0}
     config.generator_optimizer.update(learning_rate=2e-3, **short)
     config.discriminator_optimizer.update(learning_rate=4e-4, b1=0.9)
+    config.update(pcsa.rows.TUNED.get(row, {}))
     config.log_every_steps = 20
     config.evaluate_every_epochs = 4
     config.checkpoint_every_epochs = 4

@@ -5,9 +5,10 @@ publication documents and what is assumed stands in the docstrings of its networ
 evaluation are those of the base config.
 """
 
-from pcsa_jax.experiment.rows import Row
+from pcsa_jax.experiment.rows import Chosen, Row, tuned_row
 
 MS_SSIM_WEIGHT = 0.1  # of the (MS-)SSIM term where it is on
+MS_SSIM_ALONE = 1.0  # where it has to do without L1; chosen on validation subjects, docs/decisions.md
 GROUPS = {"group_features": 8}  # channels normalised together
 PATCHES = {
     "features": (64, 128, 256, 512),  # channels of the layers; all but the last halve the volume
@@ -23,7 +24,14 @@ ROWS = {
         "nothing: the full model",
         "Figs. 3-5, Tables 1 and 2",
         {},
-        {"fig3": "PCSA-GAN", "table1": "4×4×4", "table2": "MAE + MS-SSIM loss", "fig5": "PCSA-GAN"},
+        {
+            "data": "PCSA-GAN",
+            "fig3": "PCSA-GAN",
+            "table1": "4×4×4",
+            "table2": "MAE + MS-SSIM loss",
+            "table2_weights": "MAE + MS-SSIM loss",
+            "fig5": "PCSA-GAN",
+        },
     ),
     # What a user with data should train. Each value has its measured row in docs/decisions.md; budget, fold and data
     # are the base config's, as for every row.
@@ -58,15 +66,26 @@ ROWS = {
         "self-attention on the 32^3 features", "Table 1", {"generator.attention_sizes": (32,)}, {"table1": "32×32×32"}
     ),
     "adversarial": Row(
-        "the adversarial loss alone", "Table 2", {"loss.l1": 0.0, "loss.ms_ssim": 0.0}, {"table2": "Adversarial loss"}
+        "the adversarial loss alone",
+        "Table 2",
+        {"loss.l1": 0.0, "loss.ms_ssim": 0.0},
+        {"table2": "Adversarial loss", "table2_weights": "Adversarial loss"},
     ),
-    "mae": Row("no MS-SSIM loss", "Table 2", {"loss.ms_ssim": 0.0}, {"table2": "MAE loss"}),
+    "mae": Row(
+        "no MS-SSIM loss", "Table 2", {"loss.ms_ssim": 0.0}, {"table2": "MAE loss", "table2_weights": "MAE loss"}
+    ),
     "ms_ssim": Row("no MAE loss", "Table 2", {"loss.l1": 0.0}, {"table2": "MS-SSIM loss"}),
+    "ms_ssim_alone": Row(
+        "no MAE loss, and an MS-SSIM weight of its own",
+        "Table 2, the weight by us",
+        {"loss.l1": 0.0, "loss.ms_ssim": MS_SSIM_ALONE},
+        {"table2_weights": "MS-SSIM loss, own weight"},
+    ),
     "mae_ssim": Row(
         "SSIM in place of MS-SSIM",
         "Table 2",
         {"loss.ssim": MS_SSIM_WEIGHT, "loss.ms_ssim": 0.0},
-        {"table2": "MAE + SSIM loss"},
+        {"table2": "MAE + SSIM loss", "table2_weights": "MAE + SSIM loss"},
     ),
     "mae_ms_ssim": Row("nothing: another name of `pcsa`", "Table 2", {}),
     # Classic cGAN with a U-Net and PatchGAN; adversarial : L1 = 1 : 100 as in pix2pix.
@@ -140,6 +159,16 @@ ROWS = {
 }
 """The one place to add a row; the tables of ``reproduce`` show it where its labels say."""
 
+CHOSEN = {
+    "hgan": Chosen(5e-4, "one_cycle", 0.1),
+}
+"""Row of Fig. 5 -> the best of its seven trials on validation subjects: ``benchmarks/results/tuning.json``."""
+
+ROWS |= {
+    f"{name}_tuned": tuned_row(name, ROWS[name], chosen, target="fig5", paper="Fig. 5")
+    for name, chosen in CHOSEN.items()
+}
+
 NARROW = {
     "unet": {"generator": {"features": (12, 24, 48, 96, 192)}},
     "cgan_unet": {
@@ -153,3 +182,10 @@ NARROW = {
     },
 }
 """Row -> widths for the demo's 32^3: about the parameters of ``pcsa``, or fewer where a step would cost much more."""
+NARROW |= {f"{name}_tuned": NARROW[name] for name in CHOSEN if name in NARROW}
+
+TUNED = {
+    f"{name}_tuned": {"generator_optimizer": {"learning_rate": own.learning_rate, "schedule": own.schedule}}
+    for name, own in CHOSEN.items()
+}
+"""Row -> what the demo, which gives all rows one optimiser, sets after that."""

@@ -1,5 +1,6 @@
 """One entry in a table is enough: it appears wherever such things are chosen, listed or shown."""
 
+import re
 import sys
 import types
 
@@ -69,13 +70,13 @@ def test_a_row(config_file, cohort, tmp_path, capsys):
     assert plan.rows == ("pcsa", "sa16", "sa32", "blind")
     assert make_row_set("table1", plan.known_rows).labels["blind"] == "D without MRI"
     assert commands.run_command("describe", [f"--config={path}:blind"], prog="describe") == 0
-    assert "blind        D does not see the MRI (added by us)" in capsys.readouterr().out
+    assert re.search(r"^  blind +D does not see the MRI \(added by us\)$", capsys.readouterr().out, re.MULTILINE)
 
 
 def test_a_row_set(config_file, cohort, tmp_path, monkeypatch, capsys):
     monkeypatch.setitem(TARGETS, "table9", TARGETS["table1"]._replace(summary="what D sees", paper="added by us"))
     path = config_file({"table9": "D without MRI"})
-    assert "  table9    what D sees (added by us)" in help_of(capsys, "reproduce")
+    assert re.search(r"^  table9 +what D sees \(added by us\)$", help_of(capsys, "reproduce"), re.MULTILINE)
     request = Request("table9", str(path), (f"--config.data.root={cohort}",), 2, 1, tmp_path / "out")
     with pytest.raises(UserError, match=r"expected ROWS with pcsa and others of table9, found blind\."):
         make_plan(request)  # the reference has no name in it yet

@@ -17,8 +17,9 @@ from pcsa_jax.studies.reproduction.rowsets import ALL, TARGETS
 
 
 def epilog() -> str:
-    lines = [f"  {name:<10}{target.summary} ({target.paper})" for name, target in TARGETS.items()]
-    shared = f"  {ALL:<10}each of these; a row that several share is trained once"
+    width = max(map(len, TARGETS)) + 2
+    lines = [f"  {name:<{width}}{target.summary} ({target.paper})" for name, target in TARGETS.items()]
+    shared = f"  {ALL:<{width}}each of these but data; a row that several share is trained once"
     return "\n".join(["ROWSET is one of", *lines, shared])
 
 

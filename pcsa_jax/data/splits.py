@@ -12,9 +12,18 @@ from pcsa_jax.errors import UserError
 
 SPLITS = ("train", "validation", "test")
 
+UNUSED = "unused"
+"""Of the training part, whom a training on fewer participants leaves out: neither read nor fitted on nor scored."""
+
 
 def make_splits(
-    diagnoses: Mapping[str, str], *, fold: int, num_folds: int, validation_fraction: float, seed: int
+    diagnoses: Mapping[str, str],
+    *,
+    fold: int,
+    num_folds: int,
+    validation_fraction: float,
+    seed: int,
+    train_participants: int = 0,
 ) -> dict[str, str]:
     """Assigns each participant to one part.
 
@@ -30,12 +39,13 @@ def make_splits(
       num_folds: number of folds.
       validation_fraction: part of the non-test participants used for validation, in (0, 1).
       seed: of the shuffle.
+      train_participants: kept of the training part, in its proportions, the fewer among the more. 0: all.
 
     Returns:
-      participant_id -> "train", "validation" or "test", in the order of ``diagnoses``.
+      participant_id -> "train", "validation", "test" or "unused", in the order of ``diagnoses``.
 
     Raises:
-      UserError: if there are too few participants for a non-empty part.
+      UserError: if there are too few participants for a non-empty part, or fewer than ``train_participants``.
     """
     if len(diagnoses) < num_folds:
         raise UserError(
@@ -44,6 +54,7 @@ def make_splits(
         )
     rng = np.random.default_rng([seed, num_folds])
     splits = dict.fromkeys(diagnoses, "train")
+    order: list[tuple[float, str, str]] = []  # of the training part: place within the diagnosis, from 0 to 1
     offset = 0
     for diagnosis in sorted(set(diagnoses.values())):
         members = sorted(person for person, found in diagnoses.items() if found == diagnosis)
@@ -53,14 +64,28 @@ def make_splits(
         offset += len(shuffled)
         rest = [person for person, own in zip(shuffled, folds, strict=True) if own != fold]
         splits |= {person: "test" for person, own in zip(shuffled, folds, strict=True) if own == fold}
-        splits |= dict.fromkeys(rest[: round(validation_fraction * len(rest))], "validation")
+        num_validation = round(validation_fraction * len(rest))
+        splits |= dict.fromkeys(rest[:num_validation], "validation")
+        trained = rest[num_validation:]
+        order += [((rank + 0.5) / len(trained), diagnosis, person) for rank, person in enumerate(trained)]
     for split in SPLITS:
         if split not in splits.values():
             raise UserError(
                 f"split: expected participants in every part, found none in {split} ({len(diagnoses)} participants, "
                 f"{num_folds} folds, validation fraction {validation_fraction:g}). Use more people or fewer folds."
             )
-    return splits
+    left_out = _left_out(order, train_participants, fold) if train_participants else []
+    return splits | dict.fromkeys(left_out, UNUSED)
+
+
+def _left_out(order: Sequence[tuple[float, str, str]], number: int, fold: int) -> list[str]:
+    """Whom a training on ``number`` participants leaves out; every beginning of the order has the proportions."""
+    if number > len(order):
+        raise UserError(
+            f"config.data.train_subjects: expected at most {len(order)}, the participants of the training part of fold "
+            f"{fold}, found {number}. 0 takes all."
+        )
+    return [person for _, _, person in sorted(order)[number:]]
 
 
 def write_splits(path: Path, splits: Mapping[str, str]) -> None:
@@ -85,8 +110,10 @@ def read_splits(path: Path) -> dict[str, str]:
         )
     for line, row in enumerate(reader, start=2):
         person, split = row["participant_id"], row["split"]
-        if split not in SPLITS:
-            raise UserError(f"{path} line {line}: {person} has split {split!r}, expected one of {', '.join(SPLITS)}.")
+        if split not in (*SPLITS, UNUSED):
+            raise UserError(
+                f"{path} line {line}: {person} has split {split!r}, expected one of {', '.join((*SPLITS, UNUSED))}."
+            )
         if person in splits:
             raise UserError(
                 f"{path} line {line}: {person} is in {splits[person]} and in {split}, expected one part. "

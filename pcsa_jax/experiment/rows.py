@@ -25,6 +25,32 @@ class Row(NamedTuple):
     labels: Mapping[str, str] = MappingProxyType({})
 
 
+class Chosen(NamedTuple):
+    """What trials on validation subjects chose for a system.
+
+    Attributes:
+      learning_rate: of the generator, at the scale of the trials alone.
+      schedule: of that.
+      adversarial: weight; 0 in a system without such a term too.
+    """
+
+    learning_rate: float
+    schedule: str
+    adversarial: float
+
+
+def tuned_row(name: str, row: Row, chosen: Chosen, *, target: str, paper: str) -> Row:
+    """``row`` with the schedule and the adversarial weight that were chosen for it, as a row of ``target`` alone."""
+    overrides = {"generator_optimizer.schedule": chosen.schedule, "loss.adversarial": chosen.adversarial}
+    differs = f"`{name}` tuned: {chosen.schedule}, adversarial weight {chosen.adversarial:g}"
+    return Row(
+        f"{differs}; at the demo's scale learning rate {chosen.learning_rate:g}",
+        f"{paper}, tuned by us",
+        {**row.overrides, **overrides},
+        {target: f"{row.labels[target]}, tuned"},
+    )
+
+
 def apply_row(config: "ConfigDict", rows: Mapping[str, Row], name: str) -> None:
     """Makes ``config``, the base, the one of row ``name``.
 

@@ -114,7 +114,7 @@ def _splits(config: ConfigDict, workdir: Workdir, cohort: Cohort, is_resume: boo
     data = config.data
     return make_splits(
         diagnoses, fold=data.fold, num_folds=data.num_folds, validation_fraction=data.validation_fraction,
-        seed=data.split_seed,
+        seed=data.split_seed, train_participants=data.train_subjects,
     )  # fmt: skip
 
 

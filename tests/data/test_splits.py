@@ -6,7 +6,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from pcsa_jax.data.splits import SPLITS, check_splits, make_splits, read_splits, write_splits
+from pcsa_jax.data.splits import SPLITS, UNUSED, check_splits, make_splits, read_splits, write_splits
 from pcsa_jax.errors import UserError
 
 
@@ -82,6 +82,37 @@ def test_the_seed_matters():
     assert len(found) == 10
 
 
+@given(cases(), st.data())
+def test_fewer_training_participants_are_nested_stratified_and_change_no_other_part(case, data):
+    diagnoses, num_folds, fraction, seed = case
+    whole = folds_of(case)[0]
+    trained = members(whole, "train")
+    numbers = sorted(data.draw(st.lists(st.integers(1, len(trained)), min_size=2, max_size=2)))
+    former = set()
+    for number in numbers:
+        splits = make_splits(
+            diagnoses, fold=0, num_folds=num_folds, validation_fraction=fraction, seed=seed, train_participants=number
+        )
+        kept = members(splits, "train")
+        assert len(kept) == number and former <= kept
+        assert kept | members(splits, UNUSED) == trained and list(splits) == list(diagnoses)
+        assert all(members(splits, part) == members(whole, part) for part in ("validation", "test"))
+        for diagnosis in ("AD", "CN"):
+            share = sum(diagnoses[person] == diagnosis for person in trained) / len(trained)
+            assert abs(sum(diagnoses[person] == diagnosis for person in kept) - share * number) <= 1
+        former = kept
+
+
+def test_more_training_participants_than_there_are():
+    diagnoses = {f"sub-{n:02d}": "AD" if n % 2 else "CN" for n in range(20)}
+    with pytest.raises(UserError) as caught:
+        make_splits(diagnoses, fold=1, num_folds=4, validation_fraction=0.2, seed=0, train_participants=14)
+    assert str(caught.value) == (
+        "config.data.train_subjects: expected at most 12, the participants of the training part of fold 1, found 14. 0 "
+        "takes all."
+    )
+
+
 def test_too_few_participants_for_the_folds():
     with pytest.raises(UserError) as caught:
         make_splits({"sub-1": "AD", "sub-2": "CN"}, fold=0, num_folds=5, validation_fraction=0.2, seed=0)
@@ -100,10 +131,10 @@ def test_a_part_without_participants():
 
 
 def test_a_file_gives_back_what_was_written(tmp_path):
-    splits = {"sub-2": "test", "sub-1": "train", "sub-3": "validation"}
+    splits = {"sub-2": "test", "sub-1": "train", "sub-3": "validation", "sub-4": "unused"}
     path = tmp_path / "splits.tsv"
     write_splits(path, splits)
-    assert path.read_text() == "participant_id\tsplit\nsub-2\ttest\nsub-1\ttrain\nsub-3\tvalidation\n"
+    assert path.read_text() == ("participant_id\tsplit\nsub-2\ttest\nsub-1\ttrain\nsub-3\tvalidation\nsub-4\tunused\n")
     assert list(read_splits(path).items()) == list(splits.items())
 
 
@@ -114,9 +145,12 @@ def test_a_file_gives_back_what_was_written(tmp_path):
         ("", "expected the columns participant_id and split, found None. Restore it."),
         (
             "participant_id\tsplit\nsub-1\tdev\n",
-            "line 2: sub-1 has split 'dev', expected one of train, validation, test.",
+            "line 2: sub-1 has split 'dev', expected one of train, validation, test, unused.",
         ),
-        ("participant_id\tsplit\nsub-1\n", "line 2: sub-1 has split None, expected one of train, validation, test."),
+        (
+            "participant_id\tsplit\nsub-1\n",
+            "line 2: sub-1 has split None, expected one of train, validation, test, unused.",
+        ),
         (
             "participant_id\tsplit\nsub-1\ttrain\nsub-2\ttest\nsub-1\ttest\n",
             "line 4: sub-1 is in train and in test, expected one part. A person in two parts makes every test score "

@@ -3,18 +3,24 @@
 import json
 
 import numpy as np
+import pandas as pd
 import pytest
 from rich.console import Console
 
 from pcsa_jax.data import files, layout
 from pcsa_jax.data.cohort import read_cohort
 from pcsa_jax.data.grid import Grid
+from pcsa_jax.data.pairs import load_pairs
+from pcsa_jax.data.predictors.registry import TRIVIAL_PREDICTORS
+from pcsa_jax.data.splits import read_splits
 from pcsa_jax.data.volumes import read_volume
-from pcsa_jax.evaluation import panels
+from pcsa_jax.evaluation import assessment, illustration, panels
 from pcsa_jax.evaluation.assessment import assess_run
 from pcsa_jax.evaluation.predictions import summary_table
 from pcsa_jax.experiment.workdir import Workdir
+from pcsa_jax.training.train import train
 from pcsa_jax.training.trained import open_run
+from tests.training import quick_training
 
 SIZE = 16
 
@@ -62,6 +68,25 @@ def test_a_phantom_trained_generator_on_people(tiny_run, people, tmp_path, monke
     assert ">real PET</th>" in html and "simulated PET" not in html.replace("simulated PET recognised", "")
     assert len(titles) == 4 and all(title.startswith("PHANTOM-trained generator: ") for title in titles)
     assert "PHANTOM-trained generator: 6 external subjects" in printed(summary)
+
+
+def test_predictors_are_fitted_on_the_subjects_that_a_smaller_training_has_left(tiny_config, tmp_path, monkeypatch):
+    """On none of the others: everybody whose volumes are read is trained on or scored."""
+    quick_training.install(monkeypatch)
+    monkeypatch.setattr(illustration, "draw_all", lambda *arguments: [])
+    workdir, read = Workdir(tmp_path / "run"), []
+    train(tiny_config({"num_epochs": 1, "data.train_subjects": 3}), workdir)
+
+    def noting(subjects, **options):
+        read.append({subject.participant_id for subject in subjects})
+        return load_pairs(subjects, **options)
+
+    monkeypatch.setattr(assessment, "load_pairs", noting)
+    assess_run(open_run(workdir.root), workdir, split="test", out=tmp_path / "out")
+    splits = read_splits(workdir.splits)
+    parts = [{person for person, split in splits.items() if split == part} for part in ("train", "test")]
+    assert read == parts and len(parts[0]) == 3
+    assert set(pd.read_csv(tmp_path / "out" / "subjects.tsv", sep="\t").predictor) >= {"model", *TRIVIAL_PREDICTORS}
 
 
 def test_on_its_own_phantom(tiny_run, tmp_path):

@@ -44,6 +44,7 @@ WRONG = {
     "data.num_folds": [1],
     "data.split_seed": [-1],
     "data.validation_fraction": [0.0, 1.0, math.nan],
+    "data.train_subjects": [-1, 0.5],
     "data.normalisation": ["zscore"],
     "data.reference_region": ["thalamus"],
     "data.resident_gib": [-1.0, math.nan],

@@ -1,6 +1,7 @@
 """Every system can be built from its row, in both configs, and each of its fields is checked and used."""
 
 import inspect
+import json
 
 import jax
 import pytest
@@ -9,6 +10,7 @@ from ml_collections import ConfigDict
 from pcsa_jax.errors import UserError
 from pcsa_jax.experiment.build import build
 from pcsa_jax.experiment.config import check_config, flatten, parse_config
+from pcsa_jax.experiment.config_files import read_rows
 from pcsa_jax.experiment.fields import fields
 from pcsa_jax.experiment.systems import SYSTEMS
 from pcsa_jax.model.translation import both_ways, one_way
@@ -37,6 +39,24 @@ def config_of(row, file="pcsa"):
 def test_every_system_has_a_row_of_its_name():
     for name in SYSTEMS:
         assert config_of(name).system == config_of(name, "demo").system == name
+
+
+@pytest.mark.parametrize("name", [name for name in read_rows("pcsa") if name.endswith("_tuned")])
+def test_a_tuned_row_differs_in_what_its_trials_chose_and_is_the_best_of_them(name):
+    system = name.removesuffix("_tuned")
+    best = json.loads((ROOT / "benchmarks" / "results" / "tuning.json").read_text())["systems"][system]["best"]
+    wanted = {
+        "generator_optimizer.learning_rate": best["learning_rate"],
+        "generator_optimizer.schedule": best["schedule"],
+        "loss.adversarial": best["adversarial"],
+    }
+    plain, tuned = (flatten(config_of(row, "demo")) for row in (system, name))
+    assert {field: tuned[field] for field in wanted} == wanted
+    assert {field for field in plain if plain[field] != tuned[field]} <= {"row", *wanted}
+    paper = flatten(config_of(name))
+    del wanted["generator_optimizer.learning_rate"]
+    assert {field: paper[field] for field in wanted} == wanted
+    assert paper["generator_optimizer.learning_rate"] == flatten(config_of(system))["generator_optimizer.learning_rate"]
 
 
 @pytest.mark.parametrize("name", SYSTEMS)

@@ -9,7 +9,7 @@ import pytest
 
 from pcsa_jax.data import layout
 from pcsa_jax.data.cohort import read_cohort
-from pcsa_jax.data.splits import make_splits, read_splits
+from pcsa_jax.data.splits import UNUSED, make_splits, read_splits
 from pcsa_jax.errors import UserError
 from pcsa_jax.experiment.config import parse_config
 from pcsa_jax.training.train import train
@@ -31,6 +31,22 @@ def test_what_was_read_is_written_down(tiny_config, workdir):
     assert len(table) == 1 + 2 * 8
     assert {splits[row[0]] for row in table[1:]} == {"train", "validation"}
     assert {row[table[0].index("steps")] for row in table[1:]} == {"n/a"}
+
+
+@pytest.mark.parametrize("resident_gib", [4.0, 0.0])
+def test_whom_a_smaller_training_leaves_out_is_not_read(tiny_config, workdir, resident_gib):
+    train(tiny_config({"num_epochs": 1, "data.train_subjects": 3, "data.resident_gib": resident_gib}), workdir)
+    splits = read_splits(workdir.splits)
+    parts = {part: {person for person, split in splits.items() if split == part} for part in ("train", UNUSED)}
+    assert (len(parts["train"]), len(parts[UNUSED])) == (3, 3)
+    table = [line.split("\t") for line in workdir.inputs.read_text().splitlines()]
+    assert {row[0] for row in table[1:] if splits[row[0]] != "validation"} == parts["train"]
+
+
+def test_more_training_subjects_than_there_are_stop_before_anything_is_written(tiny_config, workdir):
+    with pytest.raises(UserError, match=r"^config.data.train_subjects: expected at most 6, .* of fold 0, found 7\."):
+        train(tiny_config({"data.train_subjects": 7}), workdir)
+    assert not workdir.config.exists()
 
 
 def recorded_cohort(workdir):

@@ -7,6 +7,7 @@ import numpy as np
 
 from pcsa_jax.data.grid import Grid
 from pcsa_jax.data.pairs import load_pairs
+from pcsa_jax.data.splits import read_splits
 from pcsa_jax.data.subjects import DIAGNOSES
 from pcsa_jax.errors import UserError
 from pcsa_jax.evaluation.assessment import synthesise
@@ -38,10 +39,15 @@ def complete_rows(plan: Plan, rows: Sequence[str], progress: Progress) -> tuple[
     for row in rows:
         lacking = [run for run in plan.runs if run.row == row and run.name not in progress.done]
         if lacking:
-            missing.append(f"{row} ({', '.join(f'seed {run.seed} fold {run.fold}' for run in lacking)})")
+            missing.append(f"{row} ({', '.join(_where(run) for run in lacking)})")
         else:
             complete.append(row)
     return complete, missing
+
+
+def _where(run: Run) -> str:
+    people = f"{run.size} training subjects " if run.size else ""
+    return f"{people}seed {run.seed} fold {run.fold}"
 
 
 def collect_scores(runs: Sequence[Run]) -> "pd.DataFrame":
@@ -83,9 +89,15 @@ def _read_subjects(run: Run) -> "pd.DataFrame":
         ) from error
 
 
+def count_trained(runs: Sequence[Run]) -> int:
+    """Participants that the runs were trained on, rounded: folds may differ by one."""
+    counts = [list(read_splits(run.workdir.splits).values()).count("train") for run in runs]
+    return round(sum(counts) / len(counts))
+
+
 def describe_context(plan: Plan, rows: Sequence[str], progress: Progress) -> Context:
     """What a page says about the runs of ``rows``, which are complete, besides their scores."""
-    runs = [run for run in plan.runs if run.row in rows]
+    runs = [run for run in plan.runs if run.row in rows and not run.size]
     trainings = {row: [progress.done[run.name] for run in runs if run.row == row] for row in rows}
     environment = read_environment(runs[0].workdir.environment)
     return Context(

@@ -43,15 +43,18 @@ def has_mri_only(cohort: Cohort) -> bool:
     return any(subject.pet is None and subject.diagnosis in DIAGNOSES for subject in cohort.subjects)
 
 
-def split_folds(data: ConfigDict, cohort: Cohort, folds: int, targets: Sequence[str]) -> list[dict[str, str]]:
-    """Everyone's part in each fold; the same for all rows and seeds."""
+def split_folds(
+    data: ConfigDict, cohort: Cohort, folds: int, targets: Sequence[str], size: int = 0
+) -> list[dict[str, str]]:
+    """Everyone's part in each fold, the same for all rows and seeds; with ``size`` participants to train on, if any."""
     diagnoses = cohort.diagnoses
     splits = [
         make_splits(
-            diagnoses, fold=fold, num_folds=folds, validation_fraction=data.validation_fraction, seed=data.split_seed
+            diagnoses, fold=fold, num_folds=folds, validation_fraction=data.validation_fraction, seed=data.split_seed,
+            train_participants=size or data.train_subjects,
         )
         for fold in range(folds)
-    ]
+    ]  # fmt: skip
     if "table3" not in targets:
         return splits
     for fold, own in enumerate(splits):

@@ -9,16 +9,20 @@ from typing import Any
 from pcsa_jax.data.files import write_json
 from pcsa_jax.errors import UserError
 from pcsa_jax.experiment.config import flatten, resolved
+from pcsa_jax.experiment.fields import LATER
 from pcsa_jax.studies.reproduction.plan import Plan
 
 _FREE_FIELDS = frozenset({"data.root", "data.participants", "data.resident_gib", "log_every_steps", "micro_batches"})
 """Fields that may differ from one start to the next: they change no result beyond rounding."""
 
+_MEANT = json.loads(json.dumps(LATER))
+"""What a plan meant that was written before a field existed."""
+
 
 def record_of(plan: Plan) -> dict[str, Any]:
     """Content of ``plan.json``: what every run in a folder has in common, and the rows' configs."""
     people = json.dumps(sorted(plan.cohort.diagnoses.items()))
-    first = {row: next(run for run in plan.runs if run.row == row) for row in plan.rows}
+    first = {row: next(run for run in plan.runs if run.row == row and not run.size) for row in plan.rows}
     return {
         "folds": plan.request.folds,
         "seeds": plan.request.seeds,
@@ -61,7 +65,7 @@ def _compare(out: Path, old: Mapping[str, Any], new: Mapping[str, Any]) -> None:
     found = [("cohort", _describe_people(old["cohort"]), _describe_people(new["cohort"]))]
     found.append(("--folds", old["folds"], new["folds"]))
     for row in [row for row in new["rows"] if row in old["rows"]]:
-        fields, wanted = (flatten(record["rows"][row]) for record in (old, new))
+        fields, wanted = (_MEANT | flatten(record["rows"][row]) for record in (old, new))
         names = [name for name in {**fields, **wanted} if name not in _FREE_FIELDS]
         found += [(f"config.{name} (row {row})", fields.get(name), wanted.get(name)) for name in names]
     if old["classifier"] and new["classifier"]:

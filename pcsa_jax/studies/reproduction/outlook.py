@@ -53,6 +53,8 @@ class Outlook(NamedTuple):
         plan, out = self.plan, _output()
         request = plan.request
         out.print(self._table_of_runs())
+        for note in plan.notes:
+            out.print(f"{', '.join(plan.targets)}: {note}")
         people = f"{plan.cohort.name}: {len(plan.cohort.pairs)} pairs of {len(plan.cohort.diagnoses)} participants"
         out.print(f"{people}; each fold {_describe_parts(plan)}")
         if self.left:
@@ -89,8 +91,9 @@ class Outlook(NamedTuple):
 
     def _table_of_runs(self) -> Table:
         plan, request = self.plan, self.plan.request
+        sizes = f"{len(plan.sizes) + 1} numbers of training subjects × " if plan.sizes else ""
         table = _table(
-            f"{', '.join(plan.targets)}: {len(plan.rows)} rows × {request.seeds} seeds × {request.folds} folds",
+            f"{', '.join(plan.targets)}: {len(plan.rows)} rows × {sizes}{request.seeds} seeds × {request.folds} folds",
             ("runs", "finished", "steps each", "measured, each"),
         )
         for row, runs in self._runs_by_row().items():

@@ -16,7 +16,8 @@ from pcsa_jax.experiment.rows import Row
 from pcsa_jax.experiment.workdir import Workdir
 from pcsa_jax.studies.classification.config import CLASSIFIER
 from pcsa_jax.studies.reproduction.feasibility import check_cohort, split_folds
-from pcsa_jax.studies.reproduction.rowsets import ALL, GENERATOR_ROW, TARGETS, rows_of
+from pcsa_jax.studies.reproduction.rowsets import ALL, GENERATOR_ROW, TARGETS, rows_of, whole_part_targets
+from pcsa_jax.studies.reproduction.sizes import choose_sizes, train_on
 from pcsa_jax.training import loop
 
 _OWN_FIELDS = {
@@ -59,8 +60,9 @@ class Run(NamedTuple):
       seed: of parameters and data order.
       fold: that is tested.
       config: with all of it.
-      workdir: OUT/runs/ROW/seedS/foldF.
+      workdir: OUT/runs/ROW/seedS/foldF, or OUT/runs/ROW/trainN/seedS/foldF.
       num_steps: of the whole training.
+      size: participants that are trained on; 0: all of the training part.
     """
 
     row: str
@@ -69,10 +71,12 @@ class Run(NamedTuple):
     config: ConfigDict
     workdir: Workdir
     num_steps: int
+    size: int = 0
 
     @property
     def name(self) -> str:
-        return f"row {self.row}, seed {self.seed}, fold {self.fold}"
+        people = f"{self.size} training subjects, " if self.size else ""
+        return f"row {self.row}, {people}seed {self.seed}, fold {self.fold}"
 
 
 class Plan(NamedTuple):
@@ -86,6 +90,7 @@ class Plan(NamedTuple):
       cohort: that all runs share.
       classifier: config of the classifiers; None if there are none to train.
       parts: fold by fold, part -> number of its pairs.
+      notes: a line for each size that is not run.
     """
 
     request: Request
@@ -95,6 +100,12 @@ class Plan(NamedTuple):
     cohort: Cohort
     classifier: ConfigDict | None = None
     parts: tuple[Mapping[str, int], ...] = ()
+    notes: tuple[str, ...] = ()
+
+    @property
+    def sizes(self) -> tuple[int, ...]:
+        """Participants to train on, as far as they are fewer than all."""
+        return tuple(sorted({run.size for run in self.runs} - {0}))
 
     @property
     def rows(self) -> tuple[str, ...]:
@@ -112,22 +123,32 @@ def make_plan(request: Request) -> Plan:
     for option, number, least in (("--folds", request.folds, 2), ("--seeds", request.seeds, 1)):
         if number < least:
             raise UserError(f"{option}: expected at least {least}, found {number}.")
-    targets = tuple(TARGETS) if request.target == ALL else (request.target,)
+    targets = whole_part_targets() if request.target == ALL else (request.target,)
     known = _read_rows(request, targets)
     rows = tuple(dict.fromkeys(row for target in targets for row in rows_of(target, known)))
     configs = _row_configs(request, rows)
     classifier = _classifier_config(request) if "table3" in targets else None
     cohort = look_at_cohort(configs[rows[0]].data)
     check_cohort(cohort, targets, request.folds)
-    splits = split_folds(configs[rows[0]].data, cohort, request.folds, targets)
-    parts = tuple(Counter(own[subject.participant_id] for subject in cohort.pairs) for own in splits)
+    data = configs[rows[0]].data
+    splits = split_folds(data, cohort, request.folds, targets)
+    sizes, notes = choose_sizes(targets, data, splits)
+    by_size = {
+        size: _count_pairs(cohort, split_folds(data, cohort, request.folds, targets, size)) for size in (0, *sizes)
+    }
     runs = tuple(
-        _run(request.out, configs[row], seed, fold, parts[fold]["train"])
+        _run(request.out, configs[row], seed, fold, by_size, size)
         for row in rows
+        for size in by_size
         for seed in range(request.seeds)
         for fold in range(request.folds)
     )
-    return Plan(request, targets, known, runs, cohort, classifier, parts)
+    return Plan(request, targets, known, runs, cohort, classifier, by_size[0], notes)
+
+
+def _count_pairs(cohort: Cohort, splits: Sequence[Mapping[str, str]]) -> tuple[Mapping[str, int], ...]:
+    """Fold by fold, part -> number of its pairs."""
+    return tuple(Counter(own[subject.participant_id] for subject in cohort.pairs) for own in splits)
 
 
 def _read_rows(request: Request, targets: Sequence[str]) -> dict[str, Row]:
@@ -195,8 +216,20 @@ def _check_override(name: str, plain: Mapping[str, Mapping[str, Any]]) -> None:
         )
 
 
-def _run(out: Path, row_config: ConfigDict, seed: int, fold: int, num_train: int) -> Run:
+def _run(
+    out: Path,
+    row_config: ConfigDict,
+    seed: int,
+    fold: int,
+    by_size: Mapping[int, Sequence[Mapping[str, int]]],
+    size: int,
+) -> Run:
     config = row_config.copy_and_resolve_references()
     config.seed, config.data.fold = seed, fold
-    workdir = Workdir(out / "runs" / config.row / f"seed{seed}" / f"fold{fold}")
-    return Run(config.row, seed, fold, config.lock(), workdir, loop.Plan.of(config, num_train).num_steps)
+    whole, own = (by_size[of][fold]["train"] for of in (0, size))
+    folder = out / "runs" / config.row
+    if size:
+        train_on(config, size, num_pairs=own, num_pairs_of_all=whole)
+        folder /= f"train{size}"
+    workdir = Workdir(folder / f"seed{seed}" / f"fold{fold}")
+    return Run(config.row, seed, fold, config.lock(), workdir, loop.Plan.of(config, own).num_steps, size)

@@ -115,7 +115,7 @@ def _spread(subjects: np.ndarray, runs: np.ndarray) -> Spread:
     return Spread(mean, std, ci95, len(subjects), std_runs, len(runs), reason)
 
 
-def _paired_differences(first: "pd.DataFrame", second: "pd.DataFrame") -> "pd.DataFrame":
+def paired_differences(first: "pd.DataFrame", second: "pd.DataFrame") -> "pd.DataFrame":
     """First - second per participant, over the runs and sessions that both have."""
     keys = ["seed", "fold", "participant_id", "session_id"]
     one, two = (lines.set_index(keys)[list(METRICS)] for lines in (first, second))
@@ -136,7 +136,7 @@ def _pairs_of_systems(rowset: RowSet, systems: Mapping[str, "pd.DataFrame"]) -> 
 
 def _comparisons(rowset: RowSet, systems: Mapping[str, "pd.DataFrame"]) -> Iterator[Comparison]:
     pairs = _pairs_of_systems(rowset, systems)
-    tables = {pair: _paired_differences(systems[pair[0]], systems[pair[1]]) for pair in pairs}
+    tables = {pair: paired_differences(systems[pair[0]], systems[pair[1]]) for pair in pairs}
     for metric in METRICS:
         yield from with_verdicts([compare(metric, *pair, tables[pair][metric].to_numpy(float)) for pair in pairs])
 

@@ -12,6 +12,7 @@ from pcsa_jax.presentation.tables import write_table
 from pcsa_jax.studies.reproduction.collection import (
     collect_scores,
     complete_rows,
+    count_trained,
     describe_context,
     show_subject,
 )
@@ -34,6 +35,8 @@ def present_target(plan: Plan, target: str, done: Progress) -> Progress:
         raise UserError(f"{target}: expected at least one row with all of its runs, found none. See the failed runs.")
     if TARGETS[target].title:
         page = _present_rowset(plan, target, complete, done)
+    elif TARGETS[target].sizes:
+        page = _present_data(plan, target, complete, done)
     elif target == "disease":
         done, page = _present_disease(plan, done)
     else:
@@ -50,6 +53,23 @@ def _present_rowset(plan: Plan, target: str, rows: Sequence[str], done: Progress
     write_table(folder / "subjects.tsv", scores)
     panel = show_subject(plan, rowset, scores) if TARGETS[target].shows_subject else None
     return present(folder, rowset, scores, panel=panel, context=describe_context(plan, rows, done))[-1]
+
+
+def _present_data(plan: Plan, target: str, rows: Sequence[str], done: Progress) -> Path:
+    import pandas as pd
+
+    from pcsa_jax.studies.reproduction.learning_page import present_learning
+
+    tables = []
+    for size in (*plan.sizes, 0):
+        runs = [run for run in plan.runs if run.row in rows and run.size == size]
+        tables.append(collect_scores(runs).assign(train_subjects=size or count_trained(runs)))
+    labels = {row: plan.known_rows[row].labels.get(target, row) for row in rows}
+    steps = [run.num_steps for run in plan.runs if run.row in rows]
+    return present_learning(
+        plan.request.out / target, pd.concat(tables, ignore_index=True), labels,
+        context=describe_context(plan, rows, done), steps=(min(steps), max(steps)), notes=plan.notes,
+    )  # fmt: skip
 
 
 def _present_disease(plan: Plan, done: Progress) -> tuple[Progress, Path]:

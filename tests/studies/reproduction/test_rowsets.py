@@ -3,11 +3,12 @@
 import pytest
 
 from pcsa_jax.evaluation.summary import METRICS
+from pcsa_jax.experiment.config import parse_config
 from pcsa_jax.studies.reproduction.rowsets import why_not_comparable
 from tests.studies.reproduction.reproduction_data import row_set
 
 
-@pytest.mark.parametrize("name", ["fig3", "table1", "table2", "fig5"])
+@pytest.mark.parametrize("name", ["fig3", "table1", "table2", "table2_weights", "fig5"])
 def test_every_row_has_a_label_and_the_reference_is_one(name):
     rowset = row_set(name)
     assert rowset.name == name
@@ -26,6 +27,15 @@ def test_numbers_of_the_tables():
     assert row_set("table2").published["adversarial"]["psnr_db"] == (28.07, 0.08)
     assert row_set("table1").published["pcsa"] == row_set("table2").published["pcsa"]
     assert set(row_set("table2").published) == set(row_set("table2").rows)
+
+
+def test_the_second_table_2_differs_in_the_row_of_ms_ssim_alone():
+    literal, second = row_set("table2"), row_set("table2_weights")
+    other = {"ms_ssim": "ms_ssim_alone"}
+    assert second.rows == tuple(other.get(row, row) for row in literal.rows)
+    assert second.published["ms_ssim_alone"] == literal.published["ms_ssim"]
+    loss = parse_config(["--config=pcsa:ms_ssim_alone"]).loss
+    assert loss.l1 == 0 and loss.ms_ssim > parse_config(["--config=pcsa:ms_ssim"]).loss.ms_ssim
 
 
 @pytest.mark.parametrize("name", ["fig3", "fig5"])
