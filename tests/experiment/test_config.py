@@ -172,7 +172,7 @@ def test_a_missing_file():
 
 
 def test_an_unknown_row():
-    assert refusal(config=f"{PCSA}:sa64").startswith("--config: row: expected one of pcsa, pca, sa, sa4, sa16, ")
+    assert refusal(config=f"{PCSA}:sa64").startswith("--config: row: expected one of pcsa, best, pca, sa, sa4, sa16, ")
     assert refusal(config=f"{PCSA}:sa64").endswith("found 'sa64'.")
 
 
