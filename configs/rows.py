@@ -8,7 +8,7 @@ evaluation are those of the base config.
 from pcsa_jax.experiment.rows import Chosen, Row, tuned_row
 
 MS_SSIM_WEIGHT = 0.1  # of the (MS-)SSIM term where it is on
-MS_SSIM_ALONE = 1.0  # where it has to do without L1; chosen on validation subjects, docs/decisions.md
+MS_SSIM_ALONE = 3.0  # where it has to do without L1; chosen on validation subjects, docs/decisions.md
 GROUPS = {"group_features": 8}  # channels normalised together
 PATCHES = {
     "features": (64, 128, 256, 512),  # channels of the layers; all but the last halve the volume

@@ -12,6 +12,7 @@ from pcsa_jax.data.splits import UNUSED, read_splits
 from pcsa_jax.errors import UserError
 from pcsa_jax.evaluation import illustration
 from pcsa_jax.experiment.workdir import Workdir
+from pcsa_jax.studies.reproduction import runner
 from pcsa_jax.studies.reproduction.learning import compute_learning
 from pcsa_jax.studies.reproduction.learning_page import present_learning
 from pcsa_jax.studies.reproduction.plan import Request, make_plan
@@ -20,6 +21,7 @@ from tests.conftest import ROOT
 from tests.studies.reproduction import quick_reproduction
 from tests.studies.reproduction.quick_reproduction import CONFIG, words
 from tests.studies.reproduction.reproduction_data import long_lines, page_context
+from tests.training import quick_training
 
 DEMO = str(ROOT / "configs" / "demo.py")
 
@@ -124,6 +126,34 @@ def test_one_command_makes_the_curve_and_repeats_nothing(cohort, tmp_path, monke
     # The whole part's runs are those of every other target.
     assert {run.name for run in make_plan(Request("fig3", str(CONFIG), (f"--config.data.root={cohort}",), 2, 1, out))
             .runs if run.row == "pcsa"} == {"row pcsa, seed 0, fold 0", "row pcsa, seed 0, fold 1"}  # fmt: skip
+
+
+@pytest.mark.usefixtures("few")
+def test_a_signal_stops_it_and_the_same_command_goes_on(cohort, tmp_path, monkeypatch):
+    quick_reproduction.install(monkeypatch)
+    arguments = words(cohort, tmp_path / "out", target="data", config=CONFIG)
+    with monkeypatch.context() as patch:
+        quick_training.signal_after(patch, 1)
+        assert reproduce(arguments) == 143
+    assert not (tmp_path / "out" / "data").exists()
+    assert reproduce(arguments) == 0
+    assert (tmp_path / "out" / "data" / "data.md").is_file()
+
+
+@pytest.mark.usefixtures("few")
+def test_a_number_that_fails_leaves_the_row_out_and_is_named(cohort, tmp_path, monkeypatch, capsys):
+    quick_reproduction.install(monkeypatch)
+    train = runner.train
+
+    def failing(config, workdir):
+        if config.data.train_subjects == 2 and config.data.fold == 1:
+            raise UserError("no.")
+        return train(config, workdir)
+
+    monkeypatch.setattr(runner, "train", failing)
+    assert reproduce(words(cohort, tmp_path / "out", target="data", config=CONFIG)) == 1
+    told = capsys.readouterr().err
+    assert "data: left out, as runs are missing: pcsa (2 training subjects seed 0 fold 1)" in told
 
 
 @pytest.mark.slow
