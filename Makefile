@@ -33,7 +33,7 @@ $(VENV)/dev: $(VENV)/installed requirements-dev.txt
 	touch $@
 
 demo: $(VENV)/installed
-	$(BIN)/python train.py --config=configs/demo.py --workdir=$(DEMO)
+	$(BIN)/python train.py --config=configs/demo.py:best --workdir=$(DEMO)
 	$(BIN)/python evaluate.py --workdir=$(DEMO)
 
 test: $(VENV)/dev

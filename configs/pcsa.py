@@ -62,7 +62,8 @@ def get_config(row: str = "pcsa") -> ConfigDict:
     config.ms_ssim_exponents = "raw"  # raw (as printed) | normalised (sum 1); 3.4.3
     # Not in the paper, and off in all of its rows; what each is worth: docs/decisions.md.
     config.recipe = ConfigDict({
-        "channels": (),  # closed-form predictions that G sees beside the map: ridge | linear | mean_pet
+        "channels": (),  # closed-form predictions that G sees beside the map: local_ridge | ridge | linear | mean_pet
+        "deviations": False,  # and how it and the map differ from the training subjects' mean, in units of their SD
         "coordinates": False,  # and the place of each voxel
         "anchor": "none",  # the one of them to which G's output is added, starting at 0
         "num_folds": 5,  # a training subject's predictions come from people in other folds

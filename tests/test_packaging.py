@@ -239,7 +239,7 @@ INSTALL = "-m pip install --quiet --disable-pip-version-check"
 
 def test_the_demo_installs_what_it_needs_once(make):
     assert make("demo").notes == (
-        f"{INSTALL} --editable .\nran train.py --config=configs/demo.py --workdir=runs/demo\n"
+        f"{INSTALL} --editable .\nran train.py --config=configs/demo.py:best --workdir=runs/demo\n"
         "ran evaluate.py --workdir=runs/demo\n"
     )
     assert "pip" not in make("demo").notes

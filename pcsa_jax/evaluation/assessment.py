@@ -66,7 +66,7 @@ def assess_run(
         others = outsiders(external, cohort, trained, other_people=other_people)
         split, subjects[EXTERNAL] = EXTERNAL, list(others.pairs)
     train, test = _read_parts(data, subjects["train"], subjects[split], others)
-    synthetic = synthesise(run, test)
+    synthetic, unlearnt = synthesise(run, test), run.without_network()
     scored = external or cohort
     context = ReportContext(
         cohort=scored.name if external is None else f"{scored.name}; trained on {cohort.name}",
@@ -86,8 +86,9 @@ def assess_run(
     )
     console.print(f"Scoring {len(test)} subjects and drawing the figures")
     return evaluate_predictions(
-        out=out, train=train, test=test, synthetic=synthetic, grid=Grid(data.size), context=context
-    )
+        out=out, train=train, test=test, synthetic=synthetic, grid=Grid(data.size), context=context,
+        anchor=unlearnt and synthesise(unlearnt, test),
+    )  # fmt: skip
 
 
 def _subjects_by_part(cohort: Cohort, workdir: Workdir) -> dict[str, list[Subject]]:

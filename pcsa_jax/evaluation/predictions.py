@@ -19,6 +19,7 @@ from pcsa_jax.evaluation.agreement import MEASURES, regional_correlation, summar
 from pcsa_jax.evaluation.ceilings import ceiling_volumes
 from pcsa_jax.evaluation.ranking import best_predictors
 from pcsa_jax.evaluation.summary import (
+    ANCHOR,
     INDIVIDUAL_METRICS,
     METRICS,
     MODEL,
@@ -51,6 +52,7 @@ def evaluate_predictions(
     synthetic: np.ndarray,
     grid: Grid,
     context: "ReportContext",
+    anchor: np.ndarray | None = None,
     seed: int = 0,
 ) -> dict[str, Any]:
     """Scores the generator beside the trivial predictors and the ceiling, and writes tables, figures and report.
@@ -64,6 +66,8 @@ def evaluate_predictions(
       synthetic: generated PET of ``test``, n x y z.
       grid: on which all volumes lie.
       context: what the report says about the run.
+      anchor: of a generator that starts from a closed-form prediction, what it makes of ``test`` without its network:
+        a row of its own, so that nobody takes the anchor's merit for the network's.
       seed: of the bootstrap.
 
     Returns:
@@ -76,7 +80,8 @@ def evaluate_predictions(
     _check(train, test, synthetic)
     synthetic = np.clip(synthetic, 0, 1)
     with _replacing_folder(Path(out)) as folder:
-        rows, regions = _score_all(train, test, synthetic, grid)
+        own = {MODEL: synthetic} | ({} if anchor is None else {ANCHOR: anchor})
+        rows, regions = _score_all(train, test, own, grid)
         summary = _summary(rows, regions, context, seed)
         write_table(folder / "subjects.tsv", rows, ROW_COLUMNS)
         write_table(folder / "regions.tsv", regions[regions["predictor"] == "model"], REGION_COLUMNS)
@@ -113,7 +118,7 @@ def _check(train: "Pairs", test: "Pairs", synthetic: np.ndarray) -> None:
 
 
 def _score_all(
-    train: "Pairs", test: "Pairs", synthetic: np.ndarray, grid: Grid
+    train: "Pairs", test: "Pairs", own: Mapping[str, np.ndarray], grid: Grid
 ) -> tuple["pd.DataFrame", "pd.DataFrame"]:
     """Per-subject scores and regional means of every predictor, one predictor's volumes in memory at a time."""
     import pandas as pd
@@ -122,7 +127,7 @@ def _score_all(
     from pcsa_jax.evaluation.scoring import regional_asymmetry, regional_means, score
 
     def predictions() -> Iterator[tuple[str, np.ndarray]]:
-        yield MODEL, synthetic
+        yield from own.items()
         for name, trivial in TRIVIAL_PREDICTORS.items():
             yield name, trivial.fit(train.mri, train.pet).predict(test.mri)
         yield from ceiling_volumes(test).items()

@@ -11,6 +11,7 @@ from pcsa_jax.data.regions import CONTROL_REGIONS
 from pcsa_jax.evaluation.ceilings import CEILING, CEILING_OWN_RANGE, CEILINGS
 from pcsa_jax.evaluation.ranking import best_predictors
 from pcsa_jax.evaluation.summary import (
+    ANCHOR,
     INDIVIDUAL_METRICS,
     METRICS,
     MODEL,
@@ -74,7 +75,19 @@ def verdicts(summary: Mapping[str, Any]) -> list[str]:
             claim = f"No clear difference in the brain between the generator and the {trivial.label} predictor"
         phrases = [_difference_phrase(paired[key], key, summary["n_subjects"]) for key in BRAIN_METRICS]
         sentences.append(f"{claim}. Generator minus {trivial.label}: {'; '.join(phrases)}.")
+    if ANCHOR in summary["paired_differences"]:
+        sentences.append(_share_of_network(summary))
     return sentences
+
+
+def _share_of_network(summary: Mapping[str, Any]) -> str:
+    """What a generator's network adds to the closed-form prediction that it starts from."""
+    paired = summary["paired_differences"][ANCHOR]
+    phrases = [_difference_phrase(paired[key], key, summary["n_subjects"]) for key in BRAIN_METRICS]
+    return (
+        "The generator starts from a closed-form prediction, and the rest of its lead is that prediction's. What its "
+        f"network adds: {'; '.join(phrases)}."
+    )
 
 
 def distance_to_ceiling(summary: Mapping[str, Any]) -> str | None:

@@ -57,14 +57,14 @@ INDIVIDUAL_METRICS = {
 REGIONAL_CORRELATION = "regional_correlation"
 """Beside the metrics of a predictor in ``summary.json``: Pearson's r over participants, mean over the regions."""
 
-MODEL = "model"
-"""Name of the generator in tables and files."""
+MODEL, ANCHOR = "model", "anchor"
+"""Names in tables and files of the generator, and of the same one without what its network has learnt."""
 
 
 def predictor_labels() -> dict[str, str]:
     """Name in tables and files -> name for print, in the order of the rows of every table and figure."""
     trivial = {name: predictor.label for name, predictor in TRIVIAL_PREDICTORS.items()}
-    return {MODEL: "generator", **trivial, **CEILINGS}
+    return {MODEL: "generator", ANCHOR: "without its network", **trivial, **CEILINGS}
 
 
 SCORE_COLUMNS = ("participant_id", "session_id", "diagnosis", "predictor", *METRICS)

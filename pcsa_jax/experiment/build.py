@@ -9,6 +9,7 @@ from ml_collections import ConfigDict
 
 from pcsa_jax.data.grid import Grid
 from pcsa_jax.data.normalisation import NORMALISATIONS
+from pcsa_jax.data.predictors.prior import count_channels
 from pcsa_jax.data.regions import brain_mask
 from pcsa_jax.experiment.systems import SYSTEMS
 from pcsa_jax.model.informed import Informed
@@ -64,13 +65,13 @@ def build(config: ConfigDict, *, num_steps: int) -> Experiment:
             config.loss,
             adversarial_form=config.adversarial_form,
             ms_ssim_exponents=config.ms_ssim_exponents,
-            mask=brain_mask(Grid(config.data.size)) if recipe.loss_region == "brain" else None,
+            mask=jnp.asarray(brain_mask(Grid(config.data.size))) if recipe.loss_region == "brain" else None,
         ),
         translate=system.translate,
         dtype=PRECISIONS[config.precision],
         seed=config.seed,
         size=config.data.size,
-        num_known=len(recipe.channels),
+        num_known=count_channels(len(recipe.channels), deviations=recipe.deviations),
         views=recipe.views,
         average_decay=recipe.weight_average or None,
     )

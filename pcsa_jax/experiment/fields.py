@@ -6,7 +6,7 @@ from typing import Any
 from ml_collections import ConfigDict
 
 from pcsa_jax.data.normalisation import NORMALISATIONS
-from pcsa_jax.data.predictors.registry import TRIVIAL_PREDICTORS
+from pcsa_jax.data.predictors.registry import PREDICTORS
 from pcsa_jax.data.regions import REFERENCE_REGIONS
 from pcsa_jax.errors import UserError
 from pcsa_jax.experiment import field_checks as a
@@ -23,6 +23,7 @@ CHANGEABLE = frozenset({
 
 PAPER_RECIPE = {
     "channels": (),
+    "deviations": False,
     "coordinates": False,
     "anchor": "none",
     "num_folds": 5,
@@ -90,9 +91,10 @@ def _common() -> dict[str, Check]:
 def _recipe() -> dict[str, Check]:
     """What is beyond the paper."""
     return {
-        "channels": a.subset(*(name for name, entry in TRIVIAL_PREDICTORS.items() if entry.kind is not None)),
+        "channels": a.subset(*(name for name, entry in PREDICTORS.items() if entry.kind is not None)),
+        "deviations": a.FLAG,
         "coordinates": a.FLAG,
-        "anchor": a.choice("none", *TRIVIAL_PREDICTORS),
+        "anchor": a.choice("none", *PREDICTORS),
         "num_folds": a.whole(2),
         "output_range": a.choice("free", "own"),
         "flip": a.number(0, 1),

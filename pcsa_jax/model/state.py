@@ -5,7 +5,6 @@ from typing import Any, Generic, NamedTuple, TypeVar
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
-import numpy as np
 import optax
 
 from pcsa_jax.model.initialisation import initial_params
@@ -66,6 +65,6 @@ def initial_state(
         initial_params(modules.discriminator, seed, volume, volume),
     )
     opt_state = Nets(*(jax.jit(optimizer.init)(p) for optimizer, p in zip(optimizers, params, strict=True)))
-    # A copy: a compiled step takes the memory of both.
-    average = jax.device_put(jax.tree.map(np.array, params.generator)) if averages else None
+    # Made again, not the same arrays: a compiled step takes the memory of both.
+    average = initial_params(modules.generator, seed, volume, *known) if averages else None
     return GANState(jnp.zeros((), jnp.int32), params, opt_state, average)

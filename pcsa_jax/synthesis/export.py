@@ -252,12 +252,12 @@ def _read_file(path: Path) -> LoadedGenerator:
 
 def _read_prior(path: Path, card: Mapping[str, Any], tensors: Mapping[str, np.ndarray]) -> Prior | None:
     """The closed-form predictors among the tensors of a file; None if its generator starts from none."""
-    channels = card.get("recipe", PAPER_RECIPE)["channels"]
-    if not channels:
+    recipe = card.get("recipe", PAPER_RECIPE)
+    if not recipe["channels"]:
         return None
     arrays = {name.removeprefix(PRIOR): tensor for name, tensor in tensors.items() if name.startswith(PRIOR)}
     try:
-        prior = Prior.from_arrays(channels, arrays)
+        prior = Prior.from_arrays(recipe["channels"], arrays, deviations=recipe["deviations"])
     except ValueError as error:
         raise UserError(f"{path}: expected the predictors that its card names, found others ({error}).") from error
     if prior.shape != tuple(card["grid"]["shape"]):

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple, Protocol
 import jax
 import numpy as np
 import orbax.checkpoint as ocp
+from etils import epath
 from orbax.checkpoint import checkpoint_managers
 
 from pcsa_jax.errors import UserError
@@ -163,10 +164,19 @@ class Checkpoints:
             problem = "" if whole else "its content does not match its SHA-256"
             problem = problem or _other_shape(state, self._target)
         except Exception as error:  # Orbax and TensorStore raise many types for damage; all mean "not this one".
-            problem = " ".join(str(error).split())[:200] or type(error).__name__
+            problem = self._lacking(step, target) or " ".join(str(error).split())[:200] or type(error).__name__
         if problem:
             raise UserError(f"{self._folder / str(step)}: expected a whole checkpoint, found a damaged one: {problem}.")
         return Restored(state, meta)
+
+    def _lacking(self, step: int, target: Mapping[str, Any]) -> str:
+        """What tells the first array that a checkpoint does not have; "" if it has all, or nobody knows."""
+        try:
+            stored = ocp.StandardCheckpointHandler().metadata(epath.Path(self._folder / str(step) / "state"))
+            missing = sorted(set(target) - set(getattr(stored, "tree", stored)))
+        except Exception:  # damaged so far that not even this can be read: the first error says enough
+            return ""
+        return f"it has no {missing[0]}" if missing else ""
 
 
 def _other_shape(state: State, target: State) -> str:

@@ -10,6 +10,7 @@ from ml_collections import ConfigDict
 from pcsa_jax.data.inputs import check_one_grid, describe_preparation, inputs_table
 from pcsa_jax.data.pairs import Pairs, load_pairs
 from pcsa_jax.data.phantom_mark import any_marked
+from pcsa_jax.data.predictors.prior import count_channels
 from pcsa_jax.data.splits import SPLITS, check_splits, make_splits, read_splits
 from pcsa_jax.data.store import INPUTS, open_store, write_store
 from pcsa_jax.data.subjects import Cohort, Subject
@@ -90,7 +91,13 @@ def load_training_data(config: ConfigDict, workdir: Workdir, *, is_resume: bool)
 
 def array_bytes(config: ConfigDict, num_subjects: int) -> int:
     """Bytes of so many subjects' MRI, PET and predictions in float32: in memory, or in the run's folder."""
-    return (2 + len(config.recipe.channels)) * 4 * config.data.size**3 * num_subjects
+    recipe = config.recipe
+    return (
+        (2 + count_channels(len(recipe.channels), deviations=recipe.deviations))
+        * 4
+        * config.data.size**3
+        * num_subjects
+    )
 
 
 def _splits(config: ConfigDict, workdir: Workdir, cohort: Cohort, is_resume: bool) -> dict[str, str]:

@@ -14,7 +14,7 @@ from safetensors.numpy import save
 
 from pcsa_jax.data.files import replacing
 from pcsa_jax.data.predictors.cross_fitting import assign_folds, cross_fitted
-from pcsa_jax.data.predictors.prior import Prior
+from pcsa_jax.data.predictors.prior import Prior, count_channels
 from pcsa_jax.errors import UserError
 from pcsa_jax.machine.progress import console, progress
 
@@ -23,9 +23,10 @@ _REMEDY = "Restore the run's own file, or train again."
 
 def describe_prior(config: ConfigDict) -> dict[str, Any]:
     """What a prior must agree with the config of its run on."""
-    data = config.data
+    data, recipe = config.data, config.recipe
     return {
-        "channels": list(config.recipe.channels), "size": data.size, "normalisation": data.normalisation,
+        "channels": list(recipe.channels), "deviations": recipe.deviations, "size": data.size,
+        "normalisation": data.normalisation,
         "reference_region": data.reference_region if data.normalisation == "suvr" else "",
     }  # fmt: skip
 
@@ -70,7 +71,7 @@ def read_prior(path: Path, config: ConfigDict) -> Prior:
         for name, value in expected.items():
             if found.get(name) != value:
                 raise UserError(f"{path}: expected a prior with {name} {value!r}, found {found.get(name)!r}. {_REMEDY}")
-        prior = Prior.from_arrays(expected["channels"], arrays)
+        prior = Prior.from_arrays(expected["channels"], arrays, deviations=expected["deviations"])
     except (SafetensorError, OSError, ValueError, AttributeError) as error:
         raise UserError(f"{path}: expected a prior, found a damaged file ({error}). {_REMEDY}") from error
     shape = (config.data.size,) * 3
@@ -105,12 +106,12 @@ def known_of_training(
     """
     recipe = config.recipe
     folds = assign_folds(people, num_folds=recipe.num_folds, seed=config.data.split_seed)
-    out = _room((*mri.shape, len(recipe.channels)), folder)
+    out = _room((*mri.shape, count_channels(len(recipe.channels), deviations=recipe.deviations)), folder)
     console.print(
         f"Fitting {', '.join(recipe.channels)} on the training subjects, for each in {recipe.num_folds} folds"
     )
     with progress("Cross-fitting") as report:
-        cross_fitted(recipe.channels, mri, pet, folds, out=out, progress=report)
+        cross_fitted(recipe.channels, mri, pet, folds, out=out, deviations=recipe.deviations, progress=report)
     return out
 
 

@@ -21,6 +21,7 @@ from pcsa_jax.machine.processes import on_main, together
 from pcsa_jax.machine.progress import console
 from pcsa_jax.training.checkpoints import State
 from pcsa_jax.training.data import TrainingData, load_training_data
+from pcsa_jax.training.feed import Volumes
 from pcsa_jax.training.loop import Loop, Outcome, Parts, Plan
 from pcsa_jax.training.prior import known_of_training, prior_hash, read_prior, write_prior
 from pcsa_jax.training.programs import Programs, gan_programs
@@ -80,10 +81,16 @@ def _inform(
         return data, {}
     train, validation = data.train, data.validation
     if not is_resume:
-        on_main(lambda: write_prior(workdir.prior, Prior.fit(names, train.mri, train.pet), config))
+        on_main(lambda: write_prior(workdir.prior, fit_prior(config, train), config))
     prior = together(lambda: read_prior(workdir.prior, config))
     known = together(lambda: known_of_training(config, data.people, train.mri, train.pet, folder=data.folder))
     return data.inform(known, prior.predict(validation.mri)), {"prior_sha256": prior_hash(prior)}
+
+
+def fit_prior(config: ConfigDict, train: Volumes) -> Prior:
+    """The prior of a config from its training subjects."""
+    recipe = config.recipe
+    return Prior.fit(recipe.channels, train.mri, train.pet, deviations=recipe.deviations)
 
 
 def _write_data(workdir: Workdir, data: TrainingData, *, is_resume: bool) -> None:

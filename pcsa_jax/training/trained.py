@@ -6,6 +6,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
+import numpy as np
 from ml_collections import ConfigDict
 
 from pcsa_jax.data.predictors.prior import Prior
@@ -44,6 +45,15 @@ class TrainedRun(NamedTuple):
     splits_sha256: str
     environment: Mapping[str, Any] = MappingProxyType({})
     prior: Prior | None = None
+
+    def without_network(self) -> "TrainedRun | None":
+        """The same generator with the network's part switched off: its anchor, in the range that it has learnt.
+
+        None if it has no anchor.
+        """
+        if self.config.recipe.anchor == "none":
+            return None
+        return self._replace(params={**self.params, "gain": np.zeros_like(self.params["gain"])})
 
 
 def open_run(root: Path, *, checkpoint: str = "best") -> TrainedRun:

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from pcsa_jax.data.predictors.linear import MeanPET, VoxelwiseLinear
-from pcsa_jax.data.predictors.ridge import STRENGTHS, WholeBrainRidge
+from pcsa_jax.data.predictors.ridge import STRENGTHS, WholeBrainRidge, fit_and_leave_out
 
 SHAPE = (4, 5, 6)
 FAR = 0.5
@@ -135,3 +135,18 @@ def test_reads_volumes_that_are_mapped_from_files(tmp_path):
     np.testing.assert_array_equal(
         WholeBrainRidge.fit(mapped, pet).predict(new), WholeBrainRidge.fit(mri, pet).predict(new)
     )
+
+
+def test_what_it_is_short_of_on_a_subject_it_has_not_seen():
+    mri, pet = pairs(12, noise=0.05)
+    fitted, left_out = fit_and_leave_out(mri, pet)
+    residuals = explicit(mri, pet, float(fitted.strength))[3]
+    flat = mri.reshape(12, -1).astype(float)
+    deviations = flat - flat.mean(0)
+    eigenvalues = np.linalg.eigvalsh(deviations @ deviations.T)
+    penalty = float(fitted.strength) * eigenvalues[eigenvalues > 1e-7 * eigenvalues[-1]].mean()
+    rest = np.arange(12) != 4
+    x, y = flat[rest], residuals[rest]
+    kernel = (x - x.mean(0)) @ (x - x.mean(0)).T + penalty * np.eye(11)
+    predicted = y.mean(0) + (flat[4] - x.mean(0)) @ (x - x.mean(0)).T @ np.linalg.solve(kernel, y - y.mean(0))
+    np.testing.assert_allclose(left_out[4], residuals[4] - predicted, atol=1e-5)

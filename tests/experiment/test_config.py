@@ -67,6 +67,16 @@ WRONG = {
     "loss.cycle": [-1.0],
     "adversarial_form": ["wgan"],
     "ms_ssim_exponents": ["wang"],
+    "recipe.channels": [("ridge", "ridge"), ("lasso",), "ridge"],
+    "recipe.deviations": [1],
+    "recipe.coordinates": ["xyz"],
+    "recipe.anchor": ["lasso", ""],
+    "recipe.num_folds": [1, 2.0],
+    "recipe.output_range": ["minmax"],
+    "recipe.flip": [-0.1, 1.1, math.nan],
+    "recipe.views": [0, 3, True],
+    "recipe.loss_region": ["hippocampus"],
+    "recipe.weight_average": [-0.1, 1.0, math.nan],
     **{
         f"{net}_optimizer.{name}": values
         for net in ("generator", "discriminator")
@@ -133,7 +143,11 @@ def test_the_other_fields_reach_what_they_name(config):
     for name in flatten(config):
         group, _, field = name.rpartition(".")
         if group not in ("generator", "discriminator", "generator_optimizer", "discriminator_optimizer", "loss"):
-            assert f"data.{field}" in source if group else f"config.{field}" in source, name
+            assert (
+                f"{group}.{field}" in source or f'{group}["{field}"]' in source
+                if group
+                else f"config.{field}" in source
+            )
 
 
 def test_a_config_builds_what_it_says(tiny_config):
@@ -158,7 +172,7 @@ def test_a_missing_file():
 
 
 def test_an_unknown_row():
-    assert refusal(config=f"{PCSA}:sa64").startswith("--config: row: expected one of pcsa, pca, sa, sa4, sa16, ")
+    assert refusal(config=f"{PCSA}:sa64").startswith("--config: row: expected one of pcsa, best, pca, sa, sa4, sa16, ")
     assert refusal(config=f"{PCSA}:sa64").endswith("found 'sa64'.")
 
 

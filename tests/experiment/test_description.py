@@ -3,7 +3,7 @@
 import pytest
 
 from pcsa_jax.experiment.build import build
-from pcsa_jax.experiment.description import describe, network_layers
+from pcsa_jax.experiment.description import describe, network_layers, state_bytes
 
 
 def test_counts_every_parameter_and_flop(tiny_config):
@@ -55,3 +55,15 @@ def test_two_generators_count_once_and_cost_twice_each():
     )
     teraflops = 16 * (3 * 4 * one_way + 8 * judging) / 1e12
     assert float(cost.split("about ")[1].split(" TFLOP")[0]) == pytest.approx(teraflops, abs=0.01)
+
+
+def test_a_generator_that_knows_more_can_be_described(tiny_config):
+    import jax
+
+    changes = {"recipe.channels": "('ridge','mean_pet')", "recipe.anchor": "ridge", "recipe.weight_average": 0.9}
+    plain, informed = (build(tiny_config(own), num_steps=1) for own in ({}, changes))
+    state = jax.eval_shape(informed.initial_state)
+    assert state_bytes(informed) == sum(leaf.size * leaf.dtype.itemsize for leaf in jax.tree.leaves(state))
+    assert state_bytes(informed) > state_bytes(plain)
+    tables = list(describe(tiny_config(changes)))
+    assert any("network" in str(cell) for table in tables[:1] for cell in table.columns[0].cells)

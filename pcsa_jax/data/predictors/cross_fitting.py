@@ -37,6 +37,7 @@ def cross_fitted(
     folds: np.ndarray,
     *,
     out: np.ndarray,
+    deviations: bool = False,
     progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> None:
     """Writes into ``out`` each row's predictions by predictors fitted on the rows of all other folds.
@@ -48,13 +49,14 @@ def cross_fitted(
       names: of the predictors.
       mri, pet: of the training subjects, ``(n, x, y, z)``.
       folds: of each row.
-      out: float32 ``(n, x, y, z, predictors)``; in memory or mapped from a file.
+      out: float32 ``(n, x, y, z, k)``; in memory or mapped from a file.
+      deviations: see :class:`~pcsa_jax.data.predictors.prior.Prior`; they are those from the other folds' mean.
       progress: called with (folds done, folds in all).
     """
     numbers = sorted(set(folds.tolist()))
     for done, fold in enumerate(numbers, start=1):
         others = np.flatnonzero(folds != fold)
-        prior = Prior.fit(names, mri[others], pet[others])
+        prior = Prior.fit(names, mri[others], pet[others], deviations=deviations)
         for row in np.flatnonzero(folds == fold):
             prior.predict(mri[row : row + 1], out=out[row : row + 1])
         progress(done, len(numbers))

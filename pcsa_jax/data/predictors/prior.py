@@ -1,71 +1,130 @@
 """What is known of a PET before a network has learnt anything: predictors fitted on the training subjects."""
 
-from collections.abc import Mapping, Sequence
+import dataclasses
+from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple, Self
 
 import numpy as np
 
-from pcsa_jax.data.predictors.registry import TRIVIAL_PREDICTORS, Predictor
+from pcsa_jax.data.predictors.registry import PREDICTORS, Predictor
+from pcsa_jax.data.predictors.volumes import check_pairs, mean_volume
+
+DEVIATIONS = "deviations"
+"""Before the names of the arrays of :class:`Deviations`."""
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Deviations:
+    """How a subject differs from the training subjects' mean, in units of how much they differ among each other.
+
+    A network has to find small differences between people on top of a large mean that all share; shown apart and of
+    unit size, they are there from the first step.
+
+    Attributes:
+      mean_map, mean_pet: x y z, of the training subjects.
+      spread: root mean square of the map's deviations, then of each prediction's, over the training subjects and the
+        voxels where the mean map is not 0; (1 + k,).
+    """
+
+    mean_map: np.ndarray
+    mean_pet: np.ndarray
+    spread: np.ndarray
+
+    @classmethod
+    def fit(cls, predict: Callable[[np.ndarray], np.ndarray], mri: np.ndarray, pet: np.ndarray) -> Self:
+        """Finds means and spreads; ``predict`` is (map ``(x, y, z)``) -> predictions ``(x, y, z, k)``."""
+        check_pairs(mri, pet)
+        mean_map, mean_pet = (mean_volume(volumes).astype(np.float32) for volumes in (mri, pet))
+        inside, squares = mean_map > 0, 0.0
+        for gm in mri:
+            shown = np.concatenate([(gm - mean_map)[..., None], predict(gm) - mean_pet[..., None]], axis=-1)
+            squares = squares + np.square(shown[inside], dtype=np.float64).mean(axis=0)
+        spread = np.sqrt(squares / len(mri))
+        # What does not vary (the mean PET, or all of one subject's) stays 0 rather than rounding error over 0.
+        return cls(mean_map, mean_pet, np.where(spread > 1e-6, spread, np.inf).astype(np.float32))
+
+    def show(self, gm: np.ndarray, predictions: np.ndarray) -> np.ndarray:
+        """Deviations of a map ``(x, y, z)`` and of its predictions ``(x, y, z, k)``, ``(x, y, z, 1 + k)``."""
+        shown = np.concatenate([(gm - self.mean_map)[..., None], predictions - self.mean_pet[..., None]], axis=-1)
+        return shown / self.spread
 
 
 class Prior(NamedTuple):
     """Predictors whose PET a generator is given beside the map.
 
     Attributes:
-      predictors: key of :data:`~pcsa_jax.data.predictors.registry.TRIVIAL_PREDICTORS` -> the fitted predictor, in the
+      predictors: key of :data:`~pcsa_jax.data.predictors.registry.PREDICTORS` -> the fitted predictor, in the
         order of the generator's channels.
+      deviations: what is shown after the predictions, see :class:`Deviations`; None for nothing.
     """
 
     predictors: Mapping[str, Predictor]
+    deviations: Deviations | None = None
 
     @classmethod
-    def fit(cls, names: Sequence[str], mri: np.ndarray, pet: np.ndarray) -> Self:
+    def fit(cls, names: Sequence[str], mri: np.ndarray, pet: np.ndarray, *, deviations: bool = False) -> Self:
         """Fits the predictors called ``names`` on the training subjects, both arrays ``(n, x, y, z)``."""
-        return cls({name: TRIVIAL_PREDICTORS[name].fit(mri, pet) for name in names})
+        prior = cls({name: PREDICTORS[name].fit(mri, pet) for name in names})
+        return prior._replace(deviations=Deviations.fit(prior._predictions, mri, pet)) if deviations else prior
+
+    @property
+    def num_channels(self) -> int:
+        """Of what it gives."""
+        return count_channels(len(self.predictors), deviations=self.deviations is not None)
 
     def predict(self, mri: np.ndarray, out: np.ndarray | None = None) -> np.ndarray:
-        """PET of ``(n, x, y, z)`` maps by each predictor, float32 ``(n, x, y, z, k)``, not clipped.
+        """What is known of each of ``(n, x, y, z)`` maps, float32 ``(n, x, y, z, k)``: predictions, not clipped, first.
 
         Each subject's is computed by itself, so that it does not depend on who else is asked for.
         """
-        out = np.empty((*mri.shape, len(self.predictors)), np.float32) if out is None else out
-        for row in range(len(mri)):
-            for channel, predictor in enumerate(self.predictors.values()):
-                out[row, ..., channel] = predictor.predict(mri[row : row + 1], clipped=False)[0]
+        out = np.empty((*mri.shape, self.num_channels), np.float32) if out is None else out
+        count = len(self.predictors)
+        for row, gm in enumerate(mri):
+            out[row, ..., :count] = self._predictions(gm)
+            if self.deviations is not None:
+                out[row, ..., count:] = self.deviations.show(gm, out[row, ..., :count])
         return out
+
+    def _predictions(self, gm: np.ndarray) -> np.ndarray:
+        found = [predictor.predict(gm[None], clipped=False)[0] for predictor in self.predictors.values()]
+        return np.stack(found, axis=-1)
 
     @property
     def shape(self) -> tuple[int, ...]:
         """Of the volumes that it takes."""
-        arrays = (array for array in self.arrays().values() if array.ndim == 3)
-        return next(arrays).shape
+        return next(array for array in self.arrays().values() if array.ndim == 3).shape
 
     def arrays(self) -> dict[str, np.ndarray]:
         """All that it consists of, ``{"ridge.slope": array}``; :meth:`from_arrays` is the inverse."""
+        parts = dict(self.predictors) | ({DEVIATIONS: self.deviations} if self.deviations is not None else {})
         return {
-            f"{name}.{field}": np.asarray(array)
-            for name, predictor in self.predictors.items()
-            for field, array in vars(predictor).items()
+            f"{name}.{field}": np.asarray(array) for name, part in parts.items() for field, array in vars(part).items()
         }
 
     @classmethod
-    def from_arrays(cls, names: Sequence[str], arrays: Mapping[str, np.ndarray]) -> Self:
+    def from_arrays(cls, names: Sequence[str], arrays: Mapping[str, np.ndarray], *, deviations: bool = False) -> Self:
         """The prior that :meth:`arrays` came from.
 
         Raises:
-          ValueError: if an array is missing or is none of its predictors'.
+          ValueError: if an array is missing or is none of its parts'.
         """
-        fields: dict[str, dict[str, np.ndarray]] = {name: {} for name in names}
+        kinds = {name: PREDICTORS[name].kind for name in names} | ({DEVIATIONS: Deviations} if deviations else {})
+        fields: dict[str, dict[str, np.ndarray]] = {name: {} for name in kinds}
         for path, array in arrays.items():
             name, _, field = path.partition(".")
             if name not in fields:
-                raise ValueError(f"expected arrays of {', '.join(names)}, found {path}")
+                raise ValueError(f"expected arrays of {', '.join(fields)}, found {path}")
             fields[name][field] = array
-        predictors = {}
+        parts = {}
         for name, own in fields.items():
-            kind = TRIVIAL_PREDICTORS[name].kind
-            wanted = set(kind.__dataclass_fields__)
+            wanted = set(kinds[name].__dataclass_fields__)
             if own.keys() != wanted:
                 raise ValueError(f"expected of {name} the arrays {sorted(wanted)}, found {sorted(own)}")
-            predictors[name] = kind(**own)
-        return cls(predictors)
+            parts[name] = kinds[name](**own)
+        found = parts.pop(DEVIATIONS, None)
+        return cls(parts, found)
+
+
+def count_channels(num_predictors: int, *, deviations: bool) -> int:
+    """Channels that a prior of so many predictors gives."""
+    return num_predictors + (1 + num_predictors if deviations and num_predictors else 0)

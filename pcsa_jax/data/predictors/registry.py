@@ -6,6 +6,7 @@ from typing import NamedTuple, Protocol
 import numpy as np
 
 from pcsa_jax.data.predictors.linear import MeanPET, VoxelwiseLinear
+from pcsa_jax.data.predictors.local import LocalRidge
 from pcsa_jax.data.predictors.ridge import WholeBrainRidge
 
 
@@ -52,3 +53,14 @@ TRIVIAL_PREDICTORS: dict[str, TrivialPredictor] = {
     ),
 }
 """Name in tables and files -> the predictor, in the order in which tables show them: the one place to add another."""
+
+PREDICTORS: dict[str, TrivialPredictor] = {
+    **TRIVIAL_PREDICTORS,
+    "local_ridge": TrivialPredictor(
+        "local ridge",
+        "corrects the whole-brain ridge by a linear filter that changes slowly from place to place, in closed form",
+        LocalRidge.fit,
+        kind=LocalRidge,
+    ),
+}
+"""The same and those that are no opponents in tables: all that a generator can start from."""

@@ -63,23 +63,7 @@ class WholeBrainRidge:
         Raises:
           ValueError: if the shapes do not fit, or a value is not finite.
         """
-        check_pairs(mri, pet)
-        linear = VoxelwiseLinear.fit(mri, pet)
-        deviations, inside, centre = _deviations(mri)
-        residuals, reached = _residuals(linear, mri, pet)
-        eigenvalues, vectors = np.linalg.eigh(_products(deviations))
-        kept = eigenvalues > SMALLEST_EIGENVALUE * max(eigenvalues[-1], np.finfo(np.float32).tiny)
-        eigenvalues, vectors = eigenvalues[kept], vectors[:, kept]
-        unit = eigenvalues.mean() if len(eigenvalues) else 1.0
-        strength = _choose_strength(eigenvalues / unit, vectors, _products(residuals))
-        scale = np.sqrt(eigenvalues)
-        to_components = (vectors / scale).T.astype(np.float32)
-        to_loadings = (vectors * (scale / (eigenvalues + strength * unit))).T.astype(np.float32)
-        return cls(
-            intercept=linear.intercept, slope=linear.slope, inside=inside, centre=centre,
-            components=to_components @ deviations, reached=reached, loadings=to_loadings @ residuals,
-            strength=np.asarray(strength, np.float32),
-        )  # fmt: skip
+        return fit_and_leave_out(mri, pet)[0]
 
     def predict(self, mri: np.ndarray, *, clipped: bool = True) -> np.ndarray:
         """PET for ``(n, x, y, z)`` grey-matter maps, float32, clipped to [0, 1] unless told otherwise."""
@@ -91,6 +75,37 @@ class WholeBrainRidge:
             scores = self.components @ (gm[self.inside] - self.centre)
             volume[self.reached] += scores @ self.loadings
         return np.clip(pet, 0, 1, out=pet) if clipped else pet
+
+
+def fit_and_leave_out(mri: np.ndarray, pet: np.ndarray) -> tuple[WholeBrainRidge, np.ndarray]:
+    """The ridge, and what it is short of on each training subject if it has not seen that one.
+
+    Args:
+      mri, pet: see :meth:`WholeBrainRidge.fit`.
+
+    Returns:
+      The predictor, and PET minus prediction at the voxels ``reached``, (n, u); as at its fit, the linear predictor
+      has seen all subjects.
+    """
+    check_pairs(mri, pet)
+    linear = VoxelwiseLinear.fit(mri, pet)
+    deviations, inside, centre = _deviations(mri)
+    residuals, reached = _residuals(linear, mri, pet)
+    eigenvalues, vectors = np.linalg.eigh(_products(deviations))
+    kept = eigenvalues > SMALLEST_EIGENVALUE * max(eigenvalues[-1], np.finfo(np.float32).tiny)
+    eigenvalues, vectors = eigenvalues[kept], vectors[:, kept]
+    unit = eigenvalues.mean() if len(eigenvalues) else 1.0
+    strength = _choose_strength(eigenvalues / unit, vectors, _products(residuals))
+    scale = np.sqrt(eigenvalues)
+    to_components = (vectors / scale).T.astype(np.float32)
+    to_loadings = (vectors * (scale / (eigenvalues + strength * unit))).T.astype(np.float32)
+    ridge = WholeBrainRidge(
+        intercept=linear.intercept, slope=linear.slope, inside=inside, centre=centre,
+        components=to_components @ deviations, reached=reached, loadings=to_loadings @ residuals,
+        strength=np.asarray(strength, np.float32),
+    )  # fmt: skip
+    left_out = _left_out(eigenvalues / unit, vectors, strength).astype(np.float32)
+    return ridge, left_out @ residuals
 
 
 def _deviations(mri: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -143,9 +158,15 @@ def _choose_strength(eigenvalues: np.ndarray, vectors: np.ndarray, residual_prod
     n = len(residual_products)
     best, least = np.inf, np.trace(residual_products) / (1 - 1 / n) ** 2 if n > 1 else 0.0
     for strength in STRENGTHS if len(eigenvalues) else ():
-        hat = (vectors * (eigenvalues / (eigenvalues + strength))) @ vectors.T
-        left_out = (np.eye(n) - hat) / (1 - 1 / n - np.diag(hat))[:, None]
+        left_out = _left_out(eigenvalues, vectors, strength)
         error = np.einsum("ij,jk,ik->", left_out, residual_products, left_out, optimize=True)
         if error < least * (1 - 1e-9):
             best, least = float(strength), float(error)
     return best
+
+
+def _left_out(eigenvalues: np.ndarray, vectors: np.ndarray, strength: float) -> np.ndarray:
+    """N x n: times the residuals, the error on each subject of the ridge of all others."""
+    n = len(vectors)
+    hat = (vectors * (eigenvalues / (eigenvalues + strength))) @ vectors.T
+    return (np.eye(n) - hat) / np.maximum(1 - 1 / n - np.diag(hat), 1e-12)[:, None]

@@ -115,7 +115,7 @@ def test_one_command_makes_the_curve_and_repeats_nothing(cohort, tmp_path, monke
     assert set(scores.train_subjects) == {2, 4}
     assert (scores[scores.predictor == "model"].groupby("train_subjects").participant_id.nunique() == 12).all()
     summary = json.loads((folder / "summary.json").read_text())
-    assert summary["train_subjects"] == [2, 4] and set(summary["systems"]) == {"pcsa", *TRIVIAL_PREDICTORS}
+    assert summary["train_subjects"] == [2, 4] and set(summary["systems"]) == {"pcsa", "best", *TRIVIAL_PREDICTORS}
     assert summary["not_run"] == ["25 training subjects: not run, as the training part has 4 only"]
     # The predictors learnt from the fewer subjects too: another mean.
     means = [summary["systems"]["mean_pet"][number]["mae_brain"]["mean"] for number in ("2", "4")]
@@ -164,7 +164,7 @@ def test_the_whole_way_with_networks(cohort, tmp_path, monkeypatch):
     summary = json.loads((tmp_path / "data" / "summary.json").read_text())
     scores = [summary["systems"]["pcsa"][number]["mae_brain"]["mean"] for number in ("2", "4")]
     assert all(0 < score < 1 for score in scores) and scores[0] != scores[1]
-    assert {gain["system"] for gain in summary["gains"]} == {"pcsa", *TRIVIAL_PREDICTORS}
+    assert {gain["system"] for gain in summary["gains"]} == {"pcsa", "best", *TRIVIAL_PREDICTORS}
 
 
 @pytest.fixture

@@ -39,6 +39,7 @@ def get_config(row="pcsa"):
     config.data.pairs, config.data.mri_only = 12, 2
     config.data.validation_fraction = 0.3
     config.batch_size = 2
+    config.recipe.num_folds = 2
     config.num_epochs = 2
     config.log_every_steps = 2
     config.evaluate_every_epochs = config.checkpoint_every_epochs = 1

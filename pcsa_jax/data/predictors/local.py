@@ -1,0 +1,145 @@
+"""A linear filter that changes slowly from place to place, on top of the whole-brain ridge."""
+
+import dataclasses
+from collections.abc import Iterator
+from typing import Self
+
+import numpy as np
+from scipy import ndimage
+
+from pcsa_jax.data.grid import Grid
+from pcsa_jax.data.predictors.ridge import WholeBrainRidge, fit_and_leave_out
+from pcsa_jax.data.predictors.volumes import check_like, mean_volume
+
+NEIGHBOUR_MM = 6.0
+"""Distance of the six neighbours whose grey matter is looked at; one voxel where voxels are larger."""
+
+WIDTHS_MM = (6.0, 12.0, 24.0)
+"""SD of the Gaussians through which the surroundings are seen."""
+
+POOL_MM = 18.0
+"""SD of the Gaussian over which places share their equations: neighbours need nearly the same filter, and 84 subjects
+are too few for one at each voxel by itself."""
+
+NUM_SEEN = 8 + 2 * len(WIDTHS_MM)
+"""Things that are looked at: map and ridge at the voxel, six neighbours of the map, both through each Gaussian."""
+
+PENALTY = 0.03
+"""Of a filter's weights, in units of the mean square of what it looks at."""
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class LocalRidge:
+    """The whole-brain ridge, corrected at each voxel by what is seen around it.
+
+    Looked at are the subject's deviation from the mean map, at the voxel, its neighbours and through wider and wider
+    Gaussians, and the ridge's own deviation from the mean PET in the same way. The correction is a ridge regression of
+    what the ridge gets wrong on people it has not seen (leave-one-out, closed form), whose equations are pooled over
+    :data:`POOL_MM`. Constants were chosen on other phantom subjects than those of any table (``docs/decisions.md``).
+
+    At 64^3 with 400 subjects: see ``docs/decisions.md``.
+
+    Attributes:
+      mean_map, mean_pet: x y z.
+      weights: of what is looked at, (f, v) at the voxels ``inside``.
+      scales: what each is divided by, (f,).
+      intercept, slope, inside, centre, components, reached, loadings, strength: of the
+        :class:`~pcsa_jax.data.predictors.ridge.WholeBrainRidge`.
+    """
+
+    mean_map: np.ndarray
+    mean_pet: np.ndarray
+    weights: np.ndarray
+    scales: np.ndarray
+    intercept: np.ndarray
+    slope: np.ndarray
+    inside: np.ndarray
+    centre: np.ndarray
+    components: np.ndarray
+    reached: np.ndarray
+    loadings: np.ndarray
+    strength: np.ndarray
+
+    @classmethod
+    def fit(cls, mri: np.ndarray, pet: np.ndarray) -> Self:
+        """Fits the ridge, then the filter; args and errors as :meth:`WholeBrainRidge.fit` has them."""
+        ridge, left_out = fit_and_leave_out(mri, pet)
+        mean_map, mean_pet = (mean_volume(volumes).astype(np.float32) for volumes in (mri, pet))
+
+        def seen(row: int) -> tuple[np.ndarray, np.ndarray]:
+            """What is looked at inside, (f, v), and what the ridge is short of there, (v,)."""
+            error = np.zeros(mean_pet.shape, np.float32)
+            error[ridge.reached] = left_out[row]
+            return look(mri[row] - mean_map, pet[row] - error - mean_pet)[:, ridge.inside], error[ridge.inside]
+
+        weights, scales = _solve((seen(row) for row in range(len(mri))), len(mri), ridge.inside)
+        return cls(mean_map, mean_pet, weights, scales, **vars(ridge))
+
+    def predict(self, mri: np.ndarray, *, clipped: bool = True) -> np.ndarray:
+        """PET for ``(n, x, y, z)`` grey-matter maps, float32, clipped to [0, 1] unless told otherwise."""
+        check_like(mri, self.slope)
+        ridge = WholeBrainRidge(*(getattr(self, field.name) for field in dataclasses.fields(WholeBrainRidge)))
+        pet = ridge.predict(mri, clipped=False)
+        for gm, volume in zip(mri, pet, strict=True):
+            found = look(gm - self.mean_map, volume - self.mean_pet)[:, self.inside]
+            volume[self.inside] += np.einsum("fv,fv->v", found / self.scales[:, None], self.weights)
+        return np.clip(pet, 0, 1, out=pet) if clipped else pet
+
+
+def look(map_deviation: np.ndarray, pet_deviation: np.ndarray) -> np.ndarray:
+    """What the filter sees at each voxel of one subject, (f, x, y, z): see :class:`LocalRidge`."""
+    voxel_size_mm = Grid(map_deviation.shape[0]).voxel_size_mm
+    steps = max(1, round(NEIGHBOUR_MM / voxel_size_mm))
+    seen = [map_deviation]
+    seen += [_shifted(map_deviation, axis, by) for axis in range(3) for by in (-steps, steps)]
+    seen += [pet_deviation]
+    for volume in (map_deviation, pet_deviation):
+        seen += [ndimage.gaussian_filter(volume, width / voxel_size_mm, mode="constant") for width in WIDTHS_MM]
+    return np.stack(seen)
+
+
+def _shifted(volume: np.ndarray, axis: int, by: int) -> np.ndarray:
+    """``volume`` moved along an axis; 0 comes in."""
+    result = np.zeros_like(volume)
+    to, source = [slice(None)] * 3, [slice(None)] * 3
+    to[axis], source[axis] = (slice(by, None), slice(None, -by)) if by > 0 else (slice(None, by), slice(-by, None))
+    result[tuple(to)] = volume[tuple(source)]
+    return result
+
+
+def _solve(
+    seen: Iterator[tuple[np.ndarray, np.ndarray]], num_subjects: int, inside: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """The least squares at each voxel inside, whose sums over subjects are pooled over its place.
+
+    Args:
+      seen: of each subject, what is looked at, (f, v), and what is to be found, (v,).
+      num_subjects: how many.
+      inside: x y z.
+
+    Returns:
+      Weights, (f, v), and what each thing that is looked at is to be divided by, (f,): its root mean square.
+    """
+    upper, places = np.triu_indices(NUM_SEEN), int(inside.sum())
+    moments, answers = np.zeros((len(upper[0]), places), np.float32), np.zeros((NUM_SEEN, places), np.float32)
+    for found, error in seen:
+        for row, (one, other) in enumerate(zip(*upper, strict=True)):
+            moments[row] += found[one] * found[other]
+        answers += found * error
+    squares = moments[upper[0] == upper[1]].sum(axis=1, dtype=np.float64)
+    scales = np.sqrt(squares / (num_subjects * max(1, places)))
+    scales = np.where(scales > 1e-6, scales, np.inf).astype(np.float32)
+    moments /= (scales[upper[0]] * scales[upper[1]])[:, None]
+    answers /= scales[:, None]
+    width = POOL_MM / Grid(inside.shape[0]).voxel_size_mm
+    for sums in (moments, answers):
+        for row in sums:
+            volume = np.zeros(inside.shape, np.float32)
+            volume[inside] = row
+            row[:] = ndimage.gaussian_filter(volume, width, mode="constant")[inside]
+    matrices = np.empty((places, NUM_SEEN, NUM_SEEN), np.float32)
+    matrices[:, upper[0], upper[1]] = matrices[:, upper[1], upper[0]] = moments.T
+    size = np.trace(matrices, axis1=1, axis2=2) / NUM_SEEN
+    # Where nothing was seen nothing is corrected.
+    matrices[:, range(NUM_SEEN), range(NUM_SEEN)] += (PENALTY * size + np.finfo(np.float32).tiny ** 0.5)[:, None]
+    return np.linalg.solve(matrices, answers.T[..., None])[..., 0].T.astype(np.float32), scales
