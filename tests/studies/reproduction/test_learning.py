@@ -47,8 +47,8 @@ def reproduce(arguments):
 @pytest.mark.usefixtures("few")
 def test_every_number_has_as_many_steps_and_a_folder_of_its_own(request_of, tmp_path):
     plan = make_plan(request_of())
-    out = tmp_path / "out" / "runs" / "pcsa"
-    assert [(run.size, run.fold, run.workdir.root) for run in plan.runs] == [
+    out, runs = tmp_path / "out" / "runs" / "pcsa", [run for run in plan.runs if run.row == "pcsa"]
+    assert [(run.size, run.fold, run.workdir.root) for run in runs] == [
         (0, 0, out / "seed0" / "fold0"),
         (0, 1, out / "seed0" / "fold1"),
         (2, 0, out / "train2" / "seed0" / "fold0"),
@@ -56,9 +56,9 @@ def test_every_number_has_as_many_steps_and_a_folder_of_its_own(request_of, tmp_
     ]
     # Four subjects in two steps an epoch, two of them in one.
     assert {run.num_steps for run in plan.runs} == {4}
-    assert [(run.config.num_epochs, run.config.evaluate_every_epochs) for run in plan.runs[1:3]] == [(2, 1), (4, 2)]
-    assert [run.config.data.train_subjects for run in plan.runs] == [0, 0, 2, 2]
-    assert plan.runs[2].name == "row pcsa, 2 training subjects, seed 0, fold 0"
+    assert [(run.config.num_epochs, run.config.evaluate_every_epochs) for run in runs[1:3]] == [(2, 1), (4, 2)]
+    assert [run.config.data.train_subjects for run in runs] == [0, 0, 2, 2]
+    assert runs[2].name == "row pcsa, 2 training subjects, seed 0, fold 0"
     assert plan.notes == ("25 training subjects: not run, as the training part has 4 only",)
 
 
@@ -69,7 +69,7 @@ def test_the_demo_s_numbers_differ_by_no_more_than_half_an_epoch():
     steps = {run.size: run.num_steps for run in plan.runs}
     assert abs(steps[25] - steps[0]) <= 25 / 2
     five = make_plan(Request("data", DEMO, (), 5, 1, ROOT / "none"))
-    assert five.sizes == (25, 50) and len(five.runs) == 15
+    assert five.sizes == (25, 50) and len(five.runs) == 15 * len(five.rows)
 
 
 @pytest.mark.usefixtures("few")
@@ -101,7 +101,7 @@ def test_one_command_makes_the_curve_and_repeats_nothing(cohort, tmp_path, monke
     arguments = words(cohort, out, target="data", config=CONFIG)
     assert reproduce([*arguments, "--plan", "--no-measure"]) == 0
     shown = capsys.readouterr().out
-    assert "data: 1 rows × 2 numbers of training subjects × 1 seeds × 2 folds" in shown
+    assert "data: 2 rows × 2 numbers of training subjects × 1 seeds × 2 folds" in shown
     assert "data: 25 training subjects: not run, as the training part has 4 only" in shown
     assert not out.exists()
     assert reproduce(arguments) == 0

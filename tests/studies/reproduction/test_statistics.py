@@ -51,11 +51,12 @@ def test_same_for_any_order_of_the_lines():
 
 
 def test_reference_and_plain_network_are_compared_with_all_others_once():
+    others = row_set("fig5").rows[:-1]
     statistics = compute_statistics(row_set("fig5"), long_table(row_set("fig5").rows))
     pairs = [(c.first, c.second) for c in statistics.comparisons if c.metric == "mae"]
     assert pairs == [
-        *(("pcsa", other) for other in ("cgan_unet", "hgan", "gla_gan", "unet", "linear", "mean_pet")),
-        *(("unet", other) for other in ("cgan_unet", "hgan", "gla_gan", "linear", "mean_pet")),
+        *(("pcsa", other) for other in (*others, "linear", "mean_pet")),
+        *(("unet", other) for other in (*others, "linear", "mean_pet") if other != "unet"),
     ]
 
 
