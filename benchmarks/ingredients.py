@@ -206,14 +206,18 @@ def differences(result: Mapping[str, Any], variant: str, others: tuple[str, ...]
     return lines
 
 
-def main() -> None:
+def make_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("study", choices=list(STUDIES))
     parser.add_argument("--heads", type=Path, required=True, metavar="DIR", help="cohort of benchmarks.real_anatomy")
     parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="cohorts and runs")
     parser.add_argument("--seeds", type=int, default=2, metavar="N", help="of cohort and training (2)")
     parser.add_argument("--set", action="append", default=[], metavar="FIELD=VALUE", help="for every variant")
-    arguments = parser.parse_args()
+    return parser
+
+
+def main() -> None:
+    arguments = make_parser().parse_args()
     common = dict(word.split("=", 1) for word in arguments.set)
     result = measure(arguments.out, arguments.study, arguments.heads, range(arguments.seeds), common)
     print(tabulate(result))
