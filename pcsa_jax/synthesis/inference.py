@@ -22,14 +22,15 @@ class Generation:
 
     def __init__(self, module: nn.Module, devices: Devices, *, dtype: jnp.dtype, views: int):
         self._program = compile_generation(module, devices, dtype=dtype, views=views)
-        self._compiled: dict[tuple[int, ...], Callable[..., Any]] = {}
+        self._compiled: dict[tuple, Callable[..., Any]] = {}
 
     def __call__(self, params: Any, mri: jax.Array, known: jax.Array | None) -> jax.Array:
-        if mri.shape not in self._compiled:
+        key = (mri.shape, None if known is None else known.shape)
+        if key not in self._compiled:
             lowered = self._program.lower(params, mri, known)
             what = f"the generator for {' x '.join(map(str, mri.shape[1:4]))} voxels"
-            self._compiled[mri.shape] = compile_patiently(lowered, what)
-        return self._compiled[mri.shape](params, mri, known)
+            self._compiled[key] = compile_patiently(lowered, what)
+        return self._compiled[key](params, mri, known)
 
 
 _generation = functools.lru_cache(maxsize=8)(Generation)

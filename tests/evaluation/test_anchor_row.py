@@ -27,6 +27,7 @@ def test_it_is_a_row_of_table_and_report(anchored):
     summary, html = anchored
     assert list(summary["predictors"])[:2] == ["model", "anchor"]
     assert "without its network" in printed(summary) and "without its network" in html
+    assert "<em>Without its network</em> is the closed-form prediction" in html
     assert "without its network" not in printed({**summary, "predictors": {"model": summary["predictors"]["model"]}})
     assert summary_table(summary).row_count > 0
 

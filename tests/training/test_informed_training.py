@@ -235,3 +235,16 @@ def test_nobody_of_validation_or_test_is_read_for_the_prior(config, finished):
     data, splits = training_data(config, finished), read_splits(Workdir(finished).splits)
     assert {splits[person] for person in data.people} == {"train"}
     assert len(data.people) == len(data.train.mri) < len(open_cohort(config.data).pairs)
+
+
+def test_two_generators_of_one_architecture_may_know_different_things(tiny_config, tmp_path):
+    """Their networks are equal as modules, their first kernels are not: neither gets the other's program."""
+    mri = np.random.default_rng(0).random((1, 16, 16, 16), np.float32)
+    made = []
+    for names in (("ridge",), ("ridge", "linear")):
+        config = tiny_config(
+            {"recipe.channels": names, "recipe.anchor": "ridge", "num_epochs": 1, "recipe.num_folds": 3}
+        )
+        train(config, Workdir(tmp_path / str(len(names))))
+        made.append(Inference.of_run(open_run(tmp_path / str(len(names))))(mri))
+    assert all(np.isfinite(pet).all() for pet in made)
