@@ -165,7 +165,10 @@ ROWS = {
 
 CHOSEN = {
     "pcsa": Chosen(0.002, "one_cycle", 0.01),
+    "cgan_unet": Chosen(0.002, "one_cycle", 0.01),
     "hgan": Chosen(0.0005, "one_cycle", 0.1),
+    "gla_gan": Chosen(0.002, "one_cycle", 0.001),
+    "unet": Chosen(0.004, "one_cycle", 0.0),
 }
 """Row of Fig. 5 -> the best of its seven trials on validation subjects: ``benchmarks/results/tuning.json``."""
 

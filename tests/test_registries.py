@@ -122,9 +122,8 @@ def test_a_predictor(tmp_path, monkeypatch):
     summary = evaluate_predictions(
         out=out, train=train, test=test, synthetic=0.9 * test.pet, grid=GRID, context=report_context()
     )
-    assert list(predictor_labels()) == [
-        "model", "ridge", "linear", "mean_pet", "halved", "predictable", "predictable_own_range",
-    ]  # fmt: skip
+    names = list(predictor_labels())
+    assert "halved" in names and [name for name in names if name in TRIVIAL_PREDICTORS] == list(TRIVIAL_PREDICTORS)
     assert summary["predictors"]["halved"]["mae"]["mean"] > 2 * summary["predictors"]["mean_pet"]["mae"]["mean"]
     assert "halved" in summary["paired_differences"] and "halved" in summary["regions"]["hippocampus"]["predictors"]
     assert (pd.read_csv(out / "subjects.tsv", sep="\t").predictor == "halved").sum() == 6

@@ -245,7 +245,7 @@ def test_a_plan_of_before_a_field_existed_meant_its_default(request_of, tmp_path
     path = tmp_path / "out" / "plan.json"
     record = json.loads(path.read_text())
     for row in record["rows"].values():
-        del row["data"]["train_subjects"], row["recipe"]
+        del row["data"]["train_subjects"], row["recipe"]["flip"]
     path.write_text(json.dumps(record))
     check_record(make_plan(request_of()))
     assert "config.data.train_subjects (row pcsa) = 0, found 3." in conflict(
