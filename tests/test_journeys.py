@@ -19,7 +19,7 @@ from tests.preprocessing.test_driver import in_this_process
 
 pytestmark = pytest.mark.slow
 
-SMALL = {**TINY, "data.num_folds": 2, "data.validation_fraction": 0.4, "num_epochs": 1}
+SMALL = {**TINY, "data.num_folds": 2, "recipe.num_folds": 2, "data.validation_fraction": 0.4, "num_epochs": 1}
 """A network and a split for a handful of volumes: all else is as the README has it."""
 
 

@@ -18,6 +18,7 @@ SHAPE = (1, 16, 32, 48, 1)
 TINY = {"stages": (((3, 2),), ((3, 3),)), "bottleneck_features": 4, "attention_sizes": (), "skip_sizes": ()}
 PARAMETERS = {
     "pcsa": 3_515_766,
+    "best": 3_515_766,  # of its network, as if it saw the map alone
     "pca": 3_469_685,
     "sa": 3_423_626,
     "sa4": 3_515_766,
@@ -26,8 +27,10 @@ PARAMETERS = {
     "adversarial": 3_515_766,
     "mae": 3_515_766,
     "ms_ssim": 3_515_766,
+    "ms_ssim_alone": 3_515_766,
     "mae_ssim": 3_515_766,
     "mae_ms_ssim": 3_515_766,
+    "pcsa_tuned": 3_515_766,
 }
 
 
