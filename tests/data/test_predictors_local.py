@@ -5,6 +5,7 @@ import pytest
 from scipy import ndimage
 
 from pcsa_jax.data.predictors.local import LocalRidge, look
+from pcsa_jax.data.predictors.prior import arrays_of
 from pcsa_jax.data.predictors.ridge import WholeBrainRidge
 
 SIZE = 16
@@ -45,7 +46,7 @@ def test_where_the_map_does_not_vary_the_ridge_remains():
     mri[:, :4] = 0
     fitted, ridge = LocalRidge.fit(mri, pet), WholeBrainRidge.fit(mri, pet)
     new = pairs(2, seed=1)[0]
-    assert not fitted.inside[:4].any() and fitted.weights.shape == (14, fitted.inside.sum())
+    assert not fitted.ridge.inside[:4].any() and fitted.weights.shape == (14, fitted.ridge.inside.sum())
     np.testing.assert_allclose(fitted.predict(new)[:, :4], ridge.predict(new)[:, :4], atol=1e-6)
 
 
@@ -60,7 +61,7 @@ def test_clipped_unless_told_otherwise():
     free, clipped = fitted.predict(new, clipped=False), fitted.predict(new)
     assert free.max() > 1 and free.dtype == np.float32
     np.testing.assert_array_equal(clipped, np.clip(free, 0, 1))
-    assert all(array.dtype in (np.float32, bool) for array in vars(fitted).values())
+    assert all(array.dtype in (np.float32, bool) for array in arrays_of(fitted, "").values())
 
 
 def test_what_is_looked_at():

@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 
 from pcsa_jax.data.predictors.prior import Deviations, Prior, count_channels
-from pcsa_jax.data.predictors.registry import TRIVIAL_PREDICTORS
+from pcsa_jax.data.predictors.registry import PREDICTORS, TRIVIAL_PREDICTORS
 
 NAMES = ("ridge", "linear", "mean_pet")
+ALL = tuple(PREDICTORS)
 
 
 def volumes(n, seed=0):
@@ -60,15 +61,15 @@ def test_arrays_that_are_not_its_own():
     arrays = Prior.fit(NAMES, *volumes(4)).arrays()
     with pytest.raises(ValueError, match=r"^expected arrays of ridge, found linear\.intercept$"):
         Prior.from_arrays(("ridge",), arrays)
-    with pytest.raises(
-        ValueError, match=r"^expected of deviations the arrays \['mean_map', 'mean_pet', 'spread'\], found"
-    ):
+    with pytest.raises(ValueError, match=r"^expected the array deviations\.mean_map, found none$"):
         Prior.from_arrays(NAMES, arrays, deviations=True)
     del arrays["linear.slope"]
-    with pytest.raises(
-        ValueError, match=r"^expected of linear the arrays \['intercept', 'slope'\], found \['intercept'\]$"
-    ):
+    with pytest.raises(ValueError, match=r"^expected the array linear\.slope, found none$"):
         Prior.from_arrays(NAMES, arrays)
+    local = Prior.fit(("local_ridge",), *volumes(4)).arrays()
+    del local["local_ridge.ridge.loadings"]
+    with pytest.raises(ValueError, match=r"^expected the array local_ridge\.ridge\.loadings, found none$"):
+        Prior.from_arrays(("local_ridge",), local)
 
 
 def test_a_subjects_channels_do_not_depend_on_who_else_is_asked_for():

@@ -9,7 +9,7 @@ from scipy import ndimage
 
 from pcsa_jax.data.grid import Grid
 from pcsa_jax.data.predictors.ridge import WholeBrainRidge, fit_and_leave_out
-from pcsa_jax.data.predictors.volumes import check_like, mean_volume
+from pcsa_jax.data.predictors.volumes import mean_volume
 
 NEIGHBOUR_MM = 6.0
 """Distance of the six neighbours whose grey matter is looked at; one voxel where voxels are larger."""
@@ -35,30 +35,20 @@ class LocalRidge:
     Looked at are the subject's deviation from the mean map, at the voxel, its neighbours and through wider and wider
     Gaussians, and the ridge's own deviation from the mean PET in the same way. The correction is a ridge regression of
     what the ridge gets wrong on people it has not seen (leave-one-out, closed form), whose equations are pooled over
-    :data:`POOL_MM`. Constants were chosen on other phantom subjects than those of any table (``docs/decisions.md``).
-
-    At 64^3 with 400 subjects: see ``docs/decisions.md``.
+    :data:`POOL_MM`. How its constants were chosen, and its time and memory at 64^3: ``docs/decisions.md``.
 
     Attributes:
+      ridge: what is corrected.
       mean_map, mean_pet: x y z.
-      weights: of what is looked at, (f, v) at the voxels ``inside``.
+      weights: of what is looked at, (f, v) at the voxels ``ridge.inside``.
       scales: what each is divided by, (f,).
-      intercept, slope, inside, centre, components, reached, loadings, strength: of the
-        :class:`~pcsa_jax.data.predictors.ridge.WholeBrainRidge`.
     """
 
+    ridge: WholeBrainRidge
     mean_map: np.ndarray
     mean_pet: np.ndarray
     weights: np.ndarray
     scales: np.ndarray
-    intercept: np.ndarray
-    slope: np.ndarray
-    inside: np.ndarray
-    centre: np.ndarray
-    components: np.ndarray
-    reached: np.ndarray
-    loadings: np.ndarray
-    strength: np.ndarray
 
     @classmethod
     def fit(cls, mri: np.ndarray, pet: np.ndarray) -> Self:
@@ -73,16 +63,14 @@ class LocalRidge:
             return look(mri[row] - mean_map, pet[row] - error - mean_pet)[:, ridge.inside], error[ridge.inside]
 
         weights, scales = _solve((seen(row) for row in range(len(mri))), len(mri), ridge.inside)
-        return cls(mean_map, mean_pet, weights, scales, **vars(ridge))
+        return cls(ridge, mean_map, mean_pet, weights, scales)
 
     def predict(self, mri: np.ndarray, *, clipped: bool = True) -> np.ndarray:
         """PET for ``(n, x, y, z)`` grey-matter maps, float32, clipped to [0, 1] unless told otherwise."""
-        check_like(mri, self.slope)
-        ridge = WholeBrainRidge(*(getattr(self, field.name) for field in dataclasses.fields(WholeBrainRidge)))
-        pet = ridge.predict(mri, clipped=False)
+        pet, inside = self.ridge.predict(mri, clipped=False), self.ridge.inside
         for gm, volume in zip(mri, pet, strict=True):
-            found = look(gm - self.mean_map, volume - self.mean_pet)[:, self.inside]
-            volume[self.inside] += np.einsum("fv,fv->v", found / self.scales[:, None], self.weights)
+            found = look(gm - self.mean_map, volume - self.mean_pet)[:, inside]
+            volume[inside] += np.einsum("fv,fv->v", found / self.scales[:, None], self.weights)
         return np.clip(pet, 0, 1, out=pet) if clipped else pet
 
 

@@ -2,7 +2,7 @@
 
 import dataclasses
 from collections.abc import Callable, Mapping, Sequence
-from typing import NamedTuple, Self
+from typing import Any, NamedTuple, Self, get_type_hints
 
 import numpy as np
 
@@ -96,10 +96,13 @@ class Prior(NamedTuple):
 
     def arrays(self) -> dict[str, np.ndarray]:
         """All that it consists of, ``{"ridge.slope": array}``; :meth:`from_arrays` is the inverse."""
-        parts = dict(self.predictors) | ({DEVIATIONS: self.deviations} if self.deviations is not None else {})
-        return {
-            f"{name}.{field}": np.asarray(array) for name, part in parts.items() for field, array in vars(part).items()
-        }
+        found = {}
+        for name, part in self._parts().items():
+            found |= arrays_of(part, f"{name}.")
+        return found
+
+    def _parts(self) -> dict[str, Any]:
+        return dict(self.predictors) | ({DEVIATIONS: self.deviations} if self.deviations is not None else {})
 
     @classmethod
     def from_arrays(cls, names: Sequence[str], arrays: Mapping[str, np.ndarray], *, deviations: bool = False) -> Self:
@@ -109,20 +112,39 @@ class Prior(NamedTuple):
           ValueError: if an array is missing or is none of its parts'.
         """
         kinds = {name: PREDICTORS[name].kind for name in names} | ({DEVIATIONS: Deviations} if deviations else {})
-        fields: dict[str, dict[str, np.ndarray]] = {name: {} for name in kinds}
-        for path, array in arrays.items():
-            name, _, field = path.partition(".")
-            if name not in fields:
-                raise ValueError(f"expected arrays of {', '.join(fields)}, found {path}")
-            fields[name][field] = array
-        parts = {}
-        for name, own in fields.items():
-            wanted = set(kinds[name].__dataclass_fields__)
-            if own.keys() != wanted:
-                raise ValueError(f"expected of {name} the arrays {sorted(wanted)}, found {sorted(own)}")
-            parts[name] = kinds[name](**own)
+        left = dict(arrays)
+        parts = {name: made_of(kind, left, f"{name}.") for name, kind in kinds.items()}
+        if left:
+            raise ValueError(f"expected arrays of {', '.join(kinds)}, found {sorted(left)[0]}")
         found = parts.pop(DEVIATIONS, None)
         return cls(parts, found)
+
+
+def arrays_of(part: Any, prefix: str) -> dict[str, np.ndarray]:
+    """The arrays of a dataclass and of those in it, under ``prefix`` and the fields' names."""
+    found = {}
+    for name, value in vars(part).items():
+        is_nested = dataclasses.is_dataclass(value)
+        found |= arrays_of(value, f"{prefix}{name}.") if is_nested else {f"{prefix}{name}": np.asarray(value)}
+    return found
+
+
+def made_of(kind: type, arrays: dict[str, np.ndarray], prefix: str) -> Any:
+    """The dataclass that :func:`arrays_of` came from; takes its arrays out of ``arrays``.
+
+    Raises:
+      ValueError: if one is missing.
+    """
+    values = {}
+    for name, own in get_type_hints(kind).items():
+        path = f"{prefix}{name}"
+        if dataclasses.is_dataclass(own):
+            values[name] = made_of(own, arrays, f"{path}.")
+        elif path in arrays:
+            values[name] = arrays.pop(path)
+        else:
+            raise ValueError(f"expected the array {path}, found none")
+    return kind(**values)
 
 
 def count_channels(num_predictors: int, *, deviations: bool) -> int:
