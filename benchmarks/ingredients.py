@@ -40,12 +40,14 @@ HOME_PEOPLE, HOME_FIRST, PAIRS = 100, 1001, 120
 MEASURES = ("mae", "psnr_db", "matched_psnr_db", "ssim")
 """All in the brain."""
 
+START = "without its network"
+
 _CHANNELS = {"recipe.channels": "('ridge','linear','mean_pet')"}
 _RIDGE = _CHANNELS | {"recipe.anchor": "ridge"}
 _LOCAL = {"recipe.channels": "('local_ridge','mean_pet')", "recipe.anchor": "local_ridge"}
 _OWN = _LOCAL | {"recipe.output_range": "own"}
 _DEVIATIONS = _OWN | {"recipe.deviations": True}
-_BEST = _DEVIATIONS | {"loss.adversarial": 0.0}
+_ROW = {"row": "best"}
 
 STUDIES: dict[str, dict[str, dict[str, Any]]] = {
     # From the paper's generator to the recipe, one step at a time.
@@ -58,32 +60,32 @@ STUDIES: dict[str, dict[str, dict[str, Any]]] = {
         "added to the local ridge's": _LOCAL,
         "+ the range of its own": _OWN,
         "+ deviations as channels": _DEVIATIONS,
-        "+ no discriminator": _BEST,
+        "+ no discriminator": _DEVIATIONS | {"loss.adversarial": 0.0},
     },
-    # The last line of the path with one value changed.
+    # The row with one value changed.
     "around": {
-        "the recipe": _BEST | {"recipe.weight_average": 0.99},
-        "no moving average": _BEST,
-        "mirrored pairs (0.5), two views": _BEST | {"recipe.flip": 0.5, "recipe.views": 2},
-        "two views": _BEST | {"recipe.views": 2},
-        "coordinates": _BEST | {"recipe.coordinates": True},
-        "L1 in the brain": _BEST | {"recipe.loss_region": "brain"},
-        "MS-SSIM weight 1": _BEST | {"loss.ms_ssim": 1.0},
-        "no MS-SSIM": _BEST | {"loss.ms_ssim": 0.0},
-        "learning rate 5e-4": _BEST | {"generator_optimizer.learning_rate": 5e-4},
-        "learning rate 1e-3": _BEST | {"generator_optimizer.learning_rate": 1e-3},
-        "learning rate 4e-3": _BEST | {"generator_optimizer.learning_rate": 4e-3},
-        "cosine": _BEST | {"generator_optimizer.schedule": "cosine"},
+        "the recipe": _ROW,
+        "no moving average": _ROW | {"recipe.weight_average": 0.0},
+        "mirrored pairs (0.5), two views": _ROW | {"recipe.flip": 0.5, "recipe.views": 2},
+        "two views": _ROW | {"recipe.views": 2},
+        "coordinates": _ROW | {"recipe.coordinates": True},
+        "L1 in the brain": _ROW | {"recipe.loss_region": "brain"},
+        "MS-SSIM weight 1": _ROW | {"loss.ms_ssim": 1.0},
+        "no MS-SSIM": _ROW | {"loss.ms_ssim": 0.0},
+        "adversarial weight 0.01": _ROW | {"loss.adversarial": 0.01},
+        "learning rate 2e-4": _ROW | {"generator_optimizer.learning_rate": 2e-4},
+        "learning rate 2e-3": _ROW | {"generator_optimizer.learning_rate": 2e-3},
+        "cosine": _ROW | {"generator_optimizer.schedule": "cosine"},
         "the paper's generator with a range of its own": {"recipe.output_range": "own"},
     },
     # Another unit, so other decibels: compare within a line.
     "normalisation": {
-        "minmax": _BEST,
-        "percentile": _BEST | {"data.normalisation": "percentile"},
-        "suvr": _BEST | {"data.normalisation": "suvr", "recipe.output_range": "free"},
+        "minmax": _ROW,
+        "percentile": _ROW | {"data.normalisation": "percentile"},
+        "suvr": _ROW | {"data.normalisation": "suvr", "recipe.output_range": "free"},
     },
     # Whole budget: what README and docs/transfer.md say.
-    "final": {"the paper's generator": {}, "best": {"row": "best"}},
+    "final": {"the paper's generator": {}, "best": _ROW},
 }
 
 
@@ -140,7 +142,7 @@ def score_run(root: Path, places: Mapping[str, Path], cohort: Path) -> dict[str,
     train = read(cohort, run.config.data, "train", read_splits(Workdir(root).splits))
     makers = {"generator": Inference.of_run(run)}
     if (start := run.without_network()) is not None:
-        makers["without its network"] = Inference.of_run(start)
+        makers[START] = Inference.of_run(start)
     makers |= {entry.label: entry.fit(train.mri, train.pet).predict for entry in PREDICTORS.values()}
     found = {}
     for place, people in places.items():
@@ -166,12 +168,16 @@ def measure(out: Path, study: str, heads: Path, seeds: range, common: Mapping[st
 
 
 def tabulate(result: Mapping[str, Any]) -> str:
-    """One line a variant: means over people and seeds; ± is the SD of the seeds' means. Closed forms last."""
+    """One line a variant: means over people and seeds; ± is the SD of the seeds' means.
+
+    A variant that starts from a closed form has a second line without its network; the closed forms come last.
+    """
     lines, seen = [], {}
     for variant, by_seed in result.items():
-        lines.append([variant, *_cells([own for own in by_seed.values()], "generator")])
-        first = next(iter(by_seed.values()))
-        seen |= {name: by_seed for name in first["home"] if name != "generator" and name not in seen}
+        runs = list(by_seed.values())
+        lines.append([variant, *_cells(runs, "generator")])
+        lines += [[f"… {START}", *_cells(runs, START)]] if START in runs[0]["home"] else []
+        seen |= {name: by_seed for name in runs[0]["home"] if name not in ("generator", START, *seen)}
     lines += [[f"*{name}*", *_cells(list(by_seed.values()), name)] for name, by_seed in seen.items()]
     titles = [f"{place}: {what}" for place in ("home", "abroad") for what in ("MAE", "PSNR", "scale-matched", "SSIM")]
     return markdown_table(["variant", *titles], lines)
@@ -222,7 +228,7 @@ def main() -> None:
     result = measure(arguments.out, arguments.study, arguments.heads, range(arguments.seeds), common)
     print(tabulate(result))
     if arguments.study == "final":
-        others = tuple(entry.label for entry in PREDICTORS.values()) + ("without its network",)
+        others = tuple(entry.label for entry in PREDICTORS.values()) + (START,)
         print(markdown_table(["people", "minus", *MEASURES], differences(result, "best", others)))
     environment = describe_environment()
     write_json(

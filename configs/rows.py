@@ -33,8 +33,8 @@ ROWS = {
             "fig5": "PCSA-GAN",
         },
     ),
-    # What a user with data should train. Each value has its measured row in docs/decisions.md; budget, fold and data
-    # are the base config's, as for every row.
+    # What a user with data should train, see docs/decisions.md, "The recipe"; budget, folds and data are the base
+    # config's, as for every row.
     "best": Row(
         "closed-form start (local ridge), range of its own, no discriminator: what to train on your own data",
         "added by us",
@@ -192,9 +192,8 @@ NARROW = {
 """Row -> widths for the demo's 32^3: about the parameters of ``pcsa``, or fewer where a step would cost much more."""
 NARROW |= {f"{name}_tuned": NARROW[name] for name in CHOSEN if name in NARROW}
 
-TUNED = {
+TUNED = {"best": {"generator_optimizer": {"learning_rate": 5e-4}}} | {
     f"{name}_tuned": {"generator_optimizer": {"learning_rate": own.learning_rate, "schedule": own.schedule}}
     for name, own in CHOSEN.items()
 }
 """Row -> what the demo, which gives all rows one optimiser, sets after that."""
-TUNED["best"] = {"generator_optimizer": {"learning_rate": 5e-4}}

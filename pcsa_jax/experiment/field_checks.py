@@ -39,7 +39,9 @@ def subset(*names: str) -> Check:
     """A tuple of some names, each at most once."""
     return (
         f"a tuple of names among {', '.join(names)}, each once at most",
-        lambda value: isinstance(value, tuple) and set(value) <= set(names) and len(set(value)) == len(value),
+        lambda value: (
+            isinstance(value, tuple) and all(item in names for item in value) and len(set(value)) == len(value)
+        ),
     )
 
 

@@ -16,7 +16,7 @@ from pcsa_jax.data.files import replacing
 from pcsa_jax.data.predictors.cross_fitting import assign_folds, cross_fitted
 from pcsa_jax.data.predictors.prior import Prior, count_channels
 from pcsa_jax.errors import UserError
-from pcsa_jax.machine.progress import console, progress
+from pcsa_jax.machine.progress import progress
 
 _REMEDY = "Restore the run's own file, or train again."
 
@@ -107,9 +107,6 @@ def known_of_training(
     recipe = config.recipe
     folds = assign_folds(people, num_folds=recipe.num_folds, seed=config.data.split_seed)
     out = _room((*mri.shape, count_channels(len(recipe.channels), deviations=recipe.deviations)), folder)
-    console.print(
-        f"Fitting {', '.join(recipe.channels)} on the training subjects, for each in {recipe.num_folds} folds"
-    )
     with progress("Cross-fitting") as report:
         cross_fitted(recipe.channels, mri, pet, folds, out=out, deviations=recipe.deviations, progress=report)
     return out

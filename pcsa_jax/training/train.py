@@ -80,6 +80,9 @@ def _inform(
     if not names:
         return data, {}
     train, validation = data.train, data.validation
+    console.print(
+        f"Fitting {', '.join(names)} on all training subjects, and without each of {config.recipe.num_folds} folds"
+    )
     if not is_resume:
         on_main(lambda: write_prior(workdir.prior, fit_prior(config, train), config))
     prior = together(lambda: read_prior(workdir.prior, config))

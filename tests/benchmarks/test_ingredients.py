@@ -20,9 +20,10 @@ def test_every_variant_is_a_config(study):
         parse_config([f"--config={ROOT / 'configs' / 'demo.py'}:{row}", *words])
 
 
-def test_best_is_the_end_of_the_path():
+def test_the_path_and_its_moving_average_lead_to_best():
     best = parse_config([f"--config={ROOT / 'configs' / 'demo.py'}:best"])
-    words = [f"--config.{name}={value}" for name, value in STUDIES["around"]["the recipe"].items()]
+    overrides = STUDIES["path"]["+ no discriminator"] | STUDIES["path"]["+ moving average of its weights (0.99)"]
+    words = [f"--config.{name}={value}" for name, value in overrides.items()]
     end = parse_config([f"--config={ROOT / 'configs' / 'demo.py'}", *words])
     assert best.recipe.to_dict() == end.recipe.to_dict() and best.loss.to_dict() == end.loss.to_dict()
 
@@ -57,6 +58,13 @@ def test_tables_hold_means_over_people_and_seeds():
     assert lines[3].startswith("| *ridge* | 0.6000 ± 0.0000 |")
     line = differences(result(), "best", ("ridge",))[0]
     assert line[:3] == ["home", "ridge", "+1.0000 (+1.0000 to +1.0000)"]
+
+
+def test_a_variant_that_starts_from_a_closed_form_has_a_line_without_its_network():
+    one, other = (own for own in result()["best"].values())
+    one = {place: scored | {"without its network": values(0.9)} for place, scored in one.items()}
+    lines = tabulate({"best": {"seed0": one}, "other": {"seed0": other}}).splitlines()
+    assert [line.split("|")[1].strip() for line in lines[2:]] == ["best", "… without its network", "other", "*ridge*"]
 
 
 def test_what_is_scored_is_kept(tmp_path, monkeypatch):

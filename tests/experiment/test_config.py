@@ -67,7 +67,7 @@ WRONG = {
     "loss.cycle": [-1.0],
     "adversarial_form": ["wgan"],
     "ms_ssim_exponents": ["wang"],
-    "recipe.channels": [("ridge", "ridge"), ("lasso",), "ridge"],
+    "recipe.channels": [("ridge", "ridge"), ("lasso",), "ridge", (["ridge"],)],
     "recipe.deviations": [1],
     "recipe.coordinates": ["xyz"],
     "recipe.anchor": ["lasso", ""],
