@@ -43,7 +43,8 @@ def describe(config: ConfigDict) -> Iterator[Table | str]:
 
 def step_flops(config: ConfigDict) -> float:
     """FLOPs of the kernels in a training step of ``config``; nothing is computed, only traced."""
-    return _step_flops(_layers_of_step(build(config, num_steps=1)), config.batch_size)
+    experiment = build(config, num_steps=1)
+    return _step_flops(experiment, _layers_of_step(experiment), config.batch_size)
 
 
 def state_bytes(experiment: Experiment) -> int:
@@ -123,16 +124,16 @@ def _forward_flops(layers: list[Layer]) -> float:
     return sum(layer.flops for layer in layers)
 
 
-def _step_flops(layers: dict[str, list[Layer]], batch: int) -> float:
+def _step_flops(experiment: Experiment, layers: dict[str, list[Layer]], batch: int) -> float:
     generator, discriminator = (_forward_flops(rows) for rows in layers.values())
     # A gradient in parameters and input costs two forwards. G: one forward, one backward. D: the same for real and fake
-    # in its own update, then a forward and an input gradient in G's.
-    return batch * (3 * generator + 8 * discriminator)
+    # in its own update, then a forward and an input gradient in G's. Without an adversarial term D takes no part.
+    return batch * (3 * generator + 8 * discriminator * ("adversarial" in experiment.loss.weights))
 
 
 def _cost(experiment: Experiment, layers: dict[str, list[Layer]], batch: int) -> str:
     """FLOPs and a lower bound on the memory of one training step."""
-    flops = _step_flops(layers, batch)
+    flops = _step_flops(experiment, layers, batch)
     num_bytes = state_bytes(experiment)
     outputs = sum(math.prod(layer.shape) for rows in layers.values() for layer in rows if layer.flops)
     activation_bytes = outputs * batch * jnp.dtype(experiment.dtype).itemsize

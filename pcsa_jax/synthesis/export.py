@@ -259,7 +259,9 @@ def _read_prior(path: Path, card: Mapping[str, Any], tensors: Mapping[str, np.nd
     try:
         prior = Prior.from_arrays(recipe["channels"], arrays, deviations=recipe["deviations"])
     except ValueError as error:
-        raise UserError(f"{path}: expected the predictors that its card names, found others ({error}).") from error
+        raise UserError(
+            f"{path}: expected the predictors that its card names, found others ({error}). Export again."
+        ) from error
     if prior.shape != tuple(card["grid"]["shape"]):
         raise UserError(
             f"{path}: expected predictors on the generator's grid {tuple(card['grid']['shape'])}, found {prior.shape}. "

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pcsa_jax.data.batches import batch_order, epoch_batches, padded
+from pcsa_jax.data.batches import batch_order, epoch_batches, padded, with_mirrored
 from pcsa_jax.errors import UserError
 
 
@@ -61,3 +61,25 @@ def test_fillers_have_no_weight(multiple, length):
     assert rows.dtype == np.int32 and weight.dtype == np.float32
     assert rows.tolist() == [5, 2, 7] + [0] * (length - 3)
     assert weight.tolist() == [1, 1, 1] + [0] * (length - 3)
+
+
+def mirrored_order(*, start=0, probability=0.5, seed=0):
+    order = batch_order(9, batch_size=3, seed=seed, start=start, stop=60)
+    return dict(with_mirrored(order, 9, probability=probability, seed=seed))
+
+
+def test_mirror_images_are_chosen_by_seed_and_step_alone():
+    whole, resumed = mirrored_order(), mirrored_order(start=7)
+    for step, rows in resumed.items():
+        np.testing.assert_array_equal(rows, whole[step])
+    plain = dict(batch_order(9, batch_size=3, seed=0, start=0, stop=60))
+    for step, rows in whole.items():
+        np.testing.assert_array_equal(rows % 9, plain[step])
+    share = np.mean([rows >= 9 for rows in whole.values()])
+    assert 0.35 < share < 0.65
+    assert any((rows != whole[step]).any() for step, rows in mirrored_order(seed=1).items())
+
+
+@pytest.mark.parametrize(("probability", "share"), [(0.0, 0), (1.0, 1)])
+def test_never_and_always(probability, share):
+    assert np.mean([rows >= 9 for rows in mirrored_order(probability=probability).values()]) == share

@@ -230,10 +230,40 @@ def test_a_value_of_the_wrong_type(word, message):
             "config.loss.cycle: expected 0 for system 'pcsa', which has one generator, found 1. The system hgan has "
             "two.",
         ),
+        (
+            ["--config.recipe.anchor=ridge", "--config.recipe.channels=('linear',)"],
+            "config.recipe.anchor: expected none or one of recipe.channels (linear), found 'ridge'.",
+        ),
+        (
+            ["--config.recipe.anchor=ridge", "--config.recipe.channels=('ridge',)", "--config.generator.output=relu"],
+            "config.generator.output: expected none where recipe.anchor is ridge, as what is added to it may be "
+            "negative, found 'relu'.",
+        ),
+        (
+            ["--config.recipe.output_range=own", "--config.data.normalisation=suvr"],
+            "config.recipe.output_range: expected free with data.normalisation suvr, which gives a PET no range of its "
+            "own, found own. It goes with minmax and percentile.",
+        ),
     ],
 )
 def test_a_value_or_combination_out_of_range(words, message):
     assert refusal(*words).endswith(message)
+
+
+@pytest.mark.parametrize(
+    ("word", "field"),
+    [("channels=('ridge',)", "channels"), ("coordinates=True", "coordinates"), ("output_range=own", "output_range")],
+)
+def test_two_generators_know_nothing_beside_the_mri(word, field):
+    message = refusal(f"--config.recipe.{word}", config=f"{PCSA}:hgan")
+    assert message.startswith(f"config.recipe.{field}: expected ") and "which has two generators" in message
+
+
+def test_a_config_from_before_the_recipe_means_none_of_it(tmp_path, config):
+    content = resolved(config)
+    del content["recipe"], content["data"]["train_subjects"]
+    (tmp_path / "config.json").write_text(json.dumps(content))
+    assert flatten(read_config(tmp_path / "config.json")) == flatten(config)
 
 
 def test_a_stored_config_comes_back_as_it_was(tmp_path, tiny_config):

@@ -3,7 +3,7 @@
 import pytest
 
 from pcsa_jax.experiment.build import build
-from pcsa_jax.experiment.description import describe, network_layers, state_bytes
+from pcsa_jax.experiment.description import describe, network_layers, state_bytes, step_flops
 
 
 def test_counts_every_parameter_and_flop(tiny_config):
@@ -67,3 +67,16 @@ def test_a_generator_that_knows_more_can_be_described(tiny_config):
     assert state_bytes(informed) > state_bytes(plain)
     tables = list(describe(tiny_config(changes)))
     assert any("network" in str(cell) for table in tables[:1] for cell in table.columns[0].cells)
+
+
+def test_a_discriminator_that_takes_no_part_costs_nothing(tiny_config):
+    with_d, without = (step_flops(tiny_config({"loss.adversarial": weight})) for weight in (0.01, 0.0))
+    generator = network_layers(build(tiny_config(), num_steps=1).modules.generator, volume_of(16))
+    assert without == pytest.approx(2 * 3 * sum(layer.flops for layer in generator)) and with_d > without
+
+
+def volume_of(size):
+    import jax
+    import jax.numpy as jnp
+
+    return jax.ShapeDtypeStruct((1, size, size, size, 1), jnp.float32)

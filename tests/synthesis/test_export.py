@@ -150,3 +150,49 @@ def test_nothing_is_overwritten(trained, exported):
     with pytest.raises(UserError, match="expected a new file, found one"):
         export_generator(trained, exported, cohort="phantom", is_phantom=True)
     assert exported.read_bytes() == before
+
+
+def rewritten(source, path, **changes):
+    """A file with other entries in its card (None: without)."""
+    with safe_open(source, framework="numpy") as stream:
+        card = json.loads(stream.metadata()["pcsa_jax"]) | changes
+    card = {name: value for name, value in card.items() if value is not None}
+    save_file(load_file(source), path, metadata={"pcsa_jax": json.dumps(card)})
+    return path
+
+
+def test_a_file_of_the_former_format_opens_as_it_did(exported, pairs, tmp_path):
+    former = rewritten(exported, tmp_path / "former.safetensors", format="pcsa_jax generator 1", recipe=None)
+    np.testing.assert_array_equal(
+        pcsa_jax.load_generator(former)(pairs.mri), pcsa_jax.load_generator(exported)(pairs.mri)
+    )
+
+
+def test_a_card_that_names_predictors_which_the_file_has_not(exported, tmp_path):
+    with safe_open(exported, framework="numpy") as stream:
+        recipe = json.loads(stream.metadata()["pcsa_jax"])["recipe"]
+    other = rewritten(exported, tmp_path / "other.safetensors", recipe=recipe | {"channels": ["linear"]})
+    with pytest.raises(UserError) as caught:
+        pcsa_jax.load_generator(other)
+    assert str(caught.value) == (
+        f"{other}: expected the predictors that its card names, found others (expected the array linear.intercept, "
+        "found none). Export again."
+    )
+
+
+def test_predictors_on_another_grid(tiny_config, tmp_path):
+    from pcsa_jax.experiment.workdir import Workdir
+    from pcsa_jax.training.train import train
+
+    changes = {"recipe.channels": "('linear',)", "recipe.anchor": "linear", "recipe.num_folds": 3, "num_epochs": 1}
+    train(tiny_config(changes), Workdir(tmp_path / "run"))
+    path = tmp_path / "own.safetensors"
+    export_generator(open_run(tmp_path / "run"), path, cohort="phantom", is_phantom=True)
+    with safe_open(path, framework="numpy") as stream:
+        grid = json.loads(stream.metadata()["pcsa_jax"])["grid"]
+    other = rewritten(path, tmp_path / "other.safetensors", grid=grid | {"shape": [32, 32, 32]})
+    with pytest.raises(UserError) as caught:
+        pcsa_jax.load_generator(other)
+    assert str(caught.value) == (
+        f"{other}: expected predictors on the generator's grid (32, 32, 32), found (16, 16, 16). Export again."
+    )

@@ -10,7 +10,7 @@ import pytest
 from pcsa_jax.data.batches import batch_order
 from pcsa_jax.machine.devices import Devices
 from pcsa_jax.training import feed
-from pcsa_jax.training.feed import Feed, Volumes, resident, streamed
+from pcsa_jax.training.feed import Feed, InformedVolumes, Volumes, resident, streamed
 
 
 @pytest.fixture
@@ -41,6 +41,22 @@ def test_both_sources_give_the_same_bits(devices, volumes, multiple):
         np.testing.assert_array_equal(found.mri[:3, ..., 0], volumes.mri[rows])
         np.testing.assert_array_equal(found.pet[:3, ..., 0], volumes.pet[rows])
         assert found.weight.tolist() == [1, 1, 1] + [0] * (-3 % multiple)
+
+
+@pytest.mark.parametrize("source", [resident, streamed])
+def test_a_mirrored_row_is_mirrored_in_all_its_volumes_and_no_other_row_is(devices, volumes, source):
+    known = np.random.default_rng(1).random((7, 2, 3, 4, 5), np.float32)
+    batch = source(
+        InformedVolumes(*volumes, known), devices, multiple=4,
+        batch=lambda mri, pet, known, weight: (mri, pet, known, weight),
+    )(np.array([2, 2 + 7, 6]))  # fmt: skip
+    for found, array in zip(batch, (volumes.mri[..., None], volumes.pet[..., None], known), strict=False):
+        np.testing.assert_array_equal(found[0], array[2])
+        np.testing.assert_array_equal(found[1], array[2][::-1])
+        np.testing.assert_array_equal(found[2], array[6])
+        assert (found[0] != found[1]).any()
+    assert batch[-1].tolist() == [1, 1, 1, 0]
+    np.testing.assert_array_equal(volumes.mri, np.load(volumes.mri.filename))  # the cohort itself is left as it is
 
 
 def test_a_streamed_batch_reads_only_its_rows(devices, volumes):
