@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from pathlib import Path
 
 import jax
 import numpy as np
@@ -248,3 +249,17 @@ def test_two_generators_of_one_architecture_may_know_different_things(tiny_confi
         train(config, Workdir(tmp_path / str(len(names))))
         made.append(Inference.of_run(open_run(tmp_path / str(len(names))))(mri))
     assert all(np.isfinite(pet).all() for pet in made)
+
+
+def test_a_full_disk_is_told_and_leaves_no_half_of_a_prior(config, tmp_path, monkeypatch):
+    def full(self, data):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(Path, "write_bytes", full)
+    with pytest.raises(UserError) as caught:
+        train(config, Workdir(tmp_path / "run"))
+    path = tmp_path / "run" / "prior.safetensors"
+    assert str(caught.value) == f"{path}: could not be written (No space left on device). Free some space."
+    assert sorted(file.name for file in path.parent.iterdir()) == [".lock", "inputs.tsv", "splits.tsv"]
+    monkeypatch.undo()
+    assert train(config, Workdir(tmp_path / "run")) == Outcome(STEPS, None)
