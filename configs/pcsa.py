@@ -26,6 +26,9 @@ def get_config(row: str = "pcsa") -> ConfigDict:
     config.data = ConfigDict({
         "root": "",  # cohort folder or manifest; empty: the built-in cohort (a phantom)
         "participants": "",  # participants.tsv or its BIDS folder, if the cohort (a CAPS) has none
+        "tracer": "",  # FDG: of the PET whose names and sidecars do not say it
+        "diagnosis": "any",  # visit: a visit's own row alone gives it a diagnosis; any: or else the participant's
+        "fwhm_mm": -1.0,  # what volumes have been smoothed with, mm, of which nobody says; -1: nobody knows
         "pairs": 356,  # subjects of the built-in cohort with both modalities; 4.1
         "mri_only": 328,  # and without PET, for the classification test; 4.8
         "size": 64,  # voxels along each axis, a multiple of 16; 4.1

@@ -55,13 +55,15 @@ def phantom(
 
 
 def check(
-    cohort: AnyPath, *, participants: AnyPath | None = None, report: AnyPath | None = None, jobs: int | None = None
-) -> "Inspection":
+    cohort: AnyPath, *, participants: AnyPath | None = None, tracer: str = "", diagnosis: str = "any",
+    fwhm_mm: float | None = None, report: AnyPath | None = None, jobs: int | None = None,
+) -> "Inspection":  # fmt: skip
     """Reads every file of a cohort to its end and lists every problem of every file.
 
     Args:
       cohort: folder (BIDS derivatives, CAPS) or manifest (.tsv); never written to.
       participants: ``participants.tsv`` or its folder, if it is not in the cohort.
+      tracer, diagnosis, fwhm_mm: what files leave open, see :class:`pcsa_jax.data.subjects.Reading`.
       report: TSV file for all problems.
       jobs: files read at a time; all cores, at most 8, if not given.
 
@@ -71,20 +73,11 @@ def check(
     Raises:
       UserError: if there is no cohort at all, or ``report`` cannot be written.
     """
-    from pcsa_jax.data.cohort import survey
-    from pcsa_jax.data.inspection import inspect_cohort
-    from pcsa_jax.machine.progress import progress
-    from pcsa_jax.preprocessing.checking import check_jobs, check_report_path, write_report
+    from pcsa_jax.data.cohort import Reading
+    from pcsa_jax.preprocessing.checking import check_cohort
 
-    jobs = check_jobs(jobs)
-    if report is not None:
-        check_report_path(Path(report), Path(cohort))
-    found = survey(Path(cohort), participants=_path(participants))
-    with progress("Reading") as step:
-        inspection = inspect_cohort(found, jobs=jobs, progress=step)
-    if report is not None:
-        write_report(Path(report), inspection.problems)
-    return inspection
+    reading = Reading(_path(participants), tracer, diagnosis, fwhm_mm)
+    return check_cohort(Path(cohort), reading, report=_path(report), jobs=jobs)
 
 
 def train(
@@ -155,19 +148,20 @@ def evaluate(
     Raises:
       UserError: if the run or the cohort cannot be read, or somebody of the other cohort was trained on.
     """
-    from pcsa_jax.data.cohort import read_cohort
+    from pcsa_jax.data.cohort import Reading, read_cohort
     from pcsa_jax.evaluation.assessment import assess_run
     from pcsa_jax.experiment.workdir import Workdir
     from pcsa_jax.machine.compilation import keep_compiled_programs
     from pcsa_jax.training.trained import open_run
 
     external = None
-    if other_people and cohort is None:
-        raise UserError("--other-people: expected --cohort=PATH beside it, found none. It says who is in that cohort.")
+    for option, given in (("--other-people", other_people), ("--participants", participants is not None)):
+        if given and cohort is None:
+            raise UserError(f"{option}: expected --cohort=PATH beside it, found none. It says who is in that cohort.")
     if cohort is not None:
         if out is None:
             raise UserError("--cohort: expected --out=DIR beside it, found none. Say where its evaluation goes.")
-        external = read_cohort(Path(cohort), participants=_path(participants))
+        external = read_cohort(Path(cohort), Reading(_path(participants)))
     keep_compiled_programs()
     folder = Workdir(Path(workdir))
     trained = open_run(folder.root, checkpoint=checkpoint)
@@ -189,7 +183,7 @@ def synthesize(
     """Makes FDG-PET of grey-matter maps or raw T1w scans, on each input's own grid.
 
     Args:
-      inputs: NIfTI files, cohort folders or manifests.
+      inputs: NIfTI files, cohort folders, manifests, folders of maps.
       generators: run folders (their best checkpoint) or exported files; of several, mean and SD.
       out: folder to write, outside of the inputs.
       fwhm_mm: what the maps have been smoothed with, if neither cohort nor sidecar says.
@@ -206,10 +200,11 @@ def synthesize(
     """
     from pcsa_jax.data.synthesis_inputs import find_inputs
     from pcsa_jax.machine.compilation import keep_compiled_programs
+    from pcsa_jax.machine.progress import console
     from pcsa_jax.synthesis.generators import open_generators
     from pcsa_jax.synthesis.synthesize import Synthesis
 
-    found = find_inputs([Path(path) for path in inputs], fwhm_mm=fwhm_mm, are_raw=are_raw)
+    found = find_inputs([Path(path) for path in inputs], fwhm_mm=fwhm_mm, are_raw=are_raw, note=console.print)
     keep_compiled_programs()
     ensemble = open_generators([Path(path) for path in generators])
     return Synthesis(ensemble, found, Path(out), panels=panels, overwrite=overwrite, skip_bad=skip_bad).run()

@@ -6,6 +6,9 @@ Examples:
   python -m pcsa_jax check data/phantom
   python -m pcsa_jax check data/adni_caps --participants=data/adni_bids --report=problems.tsv --jobs=8
   python -m pcsa_jax check data/manifest.tsv
+  python -m pcsa_jax check data/petprep --tracer=FDG --fwhm=8 --diagnosis=visit
+
+The last three say what files leave open; a training takes them as data.tracer, data.fwhm_mm and data.diagnosis.
 """
 
 import argparse
@@ -18,6 +21,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--participants", type=Path, metavar="FILE", help="participants.tsv, or its folder, if it is not in COHORT"
+    )
+    parser.add_argument("--tracer", default="", metavar="FDG", help="of the PET whose names and sidecars do not say it")
+    parser.add_argument(
+        "--diagnosis", default="any", metavar="FROM",
+        help="visit: only a visit's own row gives it a diagnosis; any: or else the participant's (any)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--fwhm", type=float, metavar="MM", help="what the volumes have been smoothed with of which nobody says"
     )
     parser.add_argument("--report", type=Path, metavar="FILE.tsv", help="write all problems there, as a table")
     parser.add_argument(
@@ -32,8 +43,9 @@ def run(arguments: argparse.Namespace) -> int:
     from pcsa_jax.preprocessing.checking import describe_inspection
 
     inspection = pcsa_jax.check(
-        arguments.cohort, participants=arguments.participants, report=arguments.report, jobs=arguments.jobs
-    )
+        arguments.cohort, participants=arguments.participants, tracer=arguments.tracer,
+        diagnosis=arguments.diagnosis, fwhm_mm=arguments.fwhm, report=arguments.report, jobs=arguments.jobs,
+    )  # fmt: skip
     console = Console(highlight=False)
     if not console.is_terminal:
         console.width = max(console.width, 120)

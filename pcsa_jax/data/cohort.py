@@ -1,48 +1,75 @@
 """Finding the subjects of a cohort on disk, in whatever layout it is."""
 
+import dataclasses
+from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
+from types import ModuleType
 
 from pcsa_jax.data.layouts import bids_derivatives, caps, manifest
-from pcsa_jax.data.layouts.sidecars import describe_root
+from pcsa_jax.data.layouts.sidecars import describe_root, is_fwhm
+from pcsa_jax.data.names import is_fdg
 from pcsa_jax.data.phantom_mark import note_phantom
 from pcsa_jax.data.problems import Problem
-from pcsa_jax.data.subjects import Cohort, Findings, Subject, Survey, describe_left_out
+from pcsa_jax.data.subjects import (
+    DIAGNOSES_FROM,
+    Cohort,
+    Findings,
+    Reading,
+    Seen,
+    Subject,
+    Survey,
+    counted,
+    describe_left_out,
+    listing,
+)
 from pcsa_jax.errors import UserError
 
-__all__ = ["Cohort", "Subject", "Survey", "read_cohort", "survey"]
+__all__ = ["Cohort", "Reading", "Subject", "Survey", "read_cohort", "survey", "why_none_to_train_on"]
+
+AS_IT_IS = Reading()
+"""Nothing said beside what the files say."""
 
 LAYOUTS = (manifest, caps, bids_derivatives)
 """In this order: a manifest was written to be read; a CAPS has folders that BIDS derivatives have not."""
 
 
-def survey(path: Path, *, participants: Path | None = None) -> Survey:
+def claims(path: Path) -> list[tuple[ModuleType, str]]:
+    """The layouts that a folder or manifest may be in, each with what tells, the one that is read first."""
+    return [(layout, reason) for layout in LAYOUTS if (reason := layout.claim(path))]
+
+
+def survey(path: Path, reading: Reading = AS_IT_IS) -> Survey:
     """Finds every visit of a cohort and every problem of its tables and names; volumes are not opened.
 
     Args:
       path: a folder, or a manifest (.tsv).
-      participants: where participants.tsv is if not in ``path``: the file, or the BIDS folder that holds it.
+      reading: what the user says of it beside.
 
     Raises:
-      UserError: if there is nothing at ``path`` or ``participants``.
+      UserError: if there is nothing at ``path`` or ``reading.participants``, or ``reading`` holds no such value.
     """
-    path = Path(path)
+    path, participants = Path(path), reading.participants
+    _check_reading(reading)
     for place, what in ((path, "a folder or a manifest (.tsv)"), (participants, "participants.tsv or its folder")):
         if place is not None and not (Path(place).is_dir() or Path(place).is_file()):
             raise UserError(f"cohort {place}: expected {what}, found none. Check the path.")
-    claims = [(layout, reason) for layout in LAYOUTS if (reason := layout.claim(path))]
-    if not claims and any((path / name).is_file() for name in ("dataset_description.json", "participants.tsv")):
-        claims = [(bids_derivatives, "it holds the tables of one")]
-    if not claims:
+    found = claims(path)
+    if not found and any((path / name).is_file() for name in ("dataset_description.json", "participants.tsv")):
+        found = [(bids_derivatives, "it holds the tables of one")]
+    if not found:
         return _nothing(path)
-    layout, reason = claims[0]
+    layout, reason = found[0]
     findings = Findings()
-    if claims[1:]:
-        others = ", ".join(f"{other.NAME} ({why})" for other, why in claims[1:])
+    if found[1:]:
+        others = ", ".join(f"{other.NAME} ({why})" for other, why in found[1:])
         findings.notes.append(f"Read as {layout.NAME} ({reason}), which comes before {others}")
     root = path if path.is_dir() else path.parent
     name, is_phantom = describe_root(root, findings, is_required=layout is bids_derivatives)
-    subjects, without_mri = layout.read(path, Path(participants) if participants else None, findings)
+    subjects, without_mri = layout.read(path, reading, findings)
+    findings.notes.extend(findings.describe_unread())
     findings.notes.extend(describe_left_out(subjects))
+    subjects = _with_given_fwhm(path, subjects, reading.fwhm_mm, findings)
     if not is_phantom and (note := note_phantom(subjects)):
         # The folder does not say so: a manifest, or files that were copied out of theirs.
         is_phantom = True
@@ -57,7 +84,38 @@ def survey(path: Path, *, participants: Path | None = None) -> Survey:
         without_mri=without_mri,
         problems=tuple(findings.problems),
         notes=tuple(findings.notes),
+        seen=Seen(tuple(sorted(findings.tracers.items())), tuple(findings.unmet)),
     )
+
+
+def _check_reading(reading: Reading) -> None:
+    if reading.tracer and not is_fdg(reading.tracer):
+        raise UserError(f"--tracer: expected FDG, found {reading.tracer!r}. PET of other tracers is not read.")
+    if reading.diagnosis not in DIAGNOSES_FROM:
+        known = " or ".join(DIAGNOSES_FROM)
+        raise UserError(f"--diagnosis: expected {known}, found {reading.diagnosis!r}. Correct it.")
+    if reading.fwhm_mm is not None and not is_fwhm(reading.fwhm_mm):
+        raise UserError(f"--fwhm: expected millimetres, 0 or more, found {reading.fwhm_mm!r}. Correct it.")
+
+
+def _with_given_fwhm(
+    path: Path, subjects: Sequence[Subject], fwhm_mm: float | None, findings: Findings
+) -> list[Subject]:
+    """``subjects`` with the user's word on the volumes of which nobody else says what they were smoothed with."""
+    if fwhm_mm is None:
+        return list(subjects)
+    found = []
+    for subject in subjects:
+        open_fields = {
+            f"{modality}_fwhm_mm": fwhm_mm
+            for modality in ("mri", "pet")
+            if getattr(subject, modality) is not None and getattr(subject, f"{modality}_fwhm_mm") is None
+        }
+        found.append(dataclasses.replace(subject, **open_fields))
+    if subjects and found == list(subjects):
+        text = f"--fwhm={fwhm_mm:g}: expected volumes of which nobody says what they were smoothed with, found none"
+        findings.add(path, text, "Leave it out")
+    return found
 
 
 def _nothing(path: Path) -> Survey:
@@ -71,17 +129,17 @@ def _nothing(path: Path) -> Survey:
     return Survey(path, path.resolve().name, "", "", False, (), (), (problem,), ())
 
 
-def read_cohort(root: Path, *, participants: Path | None = None, with_diagnoses: bool = True) -> Cohort:
+def read_cohort(root: Path, reading: Reading = AS_IT_IS, *, with_diagnoses: bool = True) -> Cohort:
     """The cohort at ``root``, if nothing is wrong with its tables and names; volumes are not opened.
 
     Args:
-      root, participants: see :func:`survey`.
+      root, reading: see :func:`survey`.
       with_diagnoses: False to read it without them, or with those that are known.
 
     Raises:
       UserError: with the first problem and the number of the others.
     """
-    found = survey(root, participants=participants)
+    found = survey(root, reading)
     problems = [problem for problem in found.problems if with_diagnoses or not problem.is_of_diagnosis]
     if problems:
         others = len(problems) - 1
@@ -96,4 +154,33 @@ def read_cohort(root: Path, *, participants: Path | None = None, with_diagnoses:
         layout=found.layout,
         reason=found.reason,
         notes=found.notes,
+        seen=found.seen,
     )
+
+
+def why_none_to_train_on(found: Cohort | Survey) -> Problem | None:
+    """The problem of a cohort without a single pair, with the counts that lead to it; None if there are any."""
+    subjects = found.subjects
+    if any(subject.is_pair for subject in subjects):
+        return None
+    with_pet = [subject for subject in subjects if subject.pet is not None]
+    diagnoses = Counter(subject.diagnosis or "none" for subject in subjects)
+    parts = [f"{counted(len(subjects), 'visit')} with a GM map", f"{len(with_pet)} of them with an FDG-PET"]
+    if found.seen.tracers:
+        parts.append("tracers of PET " + ", ".join(f"{name} ({count})" for name, count in found.seen.tracers))
+    if found.seen.unmet:
+        parts.append(f"sessions that did not meet: {listing(found.seen.unmet)}")
+    if subjects:
+        parts.append("diagnoses " + ", ".join(f"{name} ({count})" for name, count in sorted(diagnoses.items())))
+    text = "expected visits with a GM map, an FDG-PET and the diagnosis AD or CN, found none: " + "; ".join(parts)
+    return Problem("", "", found.root, text, _remedy_for_none(found, with_pet), is_of_diagnosis=True)
+
+
+def _remedy_for_none(found: Cohort | Survey, with_pet: Sequence[Subject]) -> str:
+    if with_pet:
+        return "Write AD or CN for these visits to participants.tsv or a sessions table"
+    if found.seen.unmet:
+        return "Make a GM map of the session of each PET, or one of each participant"
+    if any(not is_fdg(tracer) for tracer, _ in found.seen.tracers) or not found.subjects:
+        return "Only FDG-PET is trained on"
+    return "Put each visit's FDG-PET beside its GM map (README.md, 'Your own data')"

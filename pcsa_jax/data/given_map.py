@@ -7,18 +7,22 @@ import nibabel as nib
 import numpy as np
 from nibabel.spatialimages import SpatialImage
 
+from pcsa_jax.data.given_files import Input, check_name
 from pcsa_jax.data.grid import Grid
 from pcsa_jax.data.headers import is_placing
 from pcsa_jax.data.layouts.sidecars import is_fwhm
+from pcsa_jax.data.names import NIFTI
 from pcsa_jax.data.own_grid import OwnGrid
-from pcsa_jax.data.synthesis_inputs import NIFTI, Input, Prepared, check_space, find_inputs, prepare, prepare_volume
+from pcsa_jax.data.synthesis_inputs import Prepared, check_kind, find_inputs, prepare, prepare_volume
 from pcsa_jax.data.volumes import READ_ERRORS, Volume
 from pcsa_jax.errors import UserError
 
 GivenMap = str | os.PathLike | SpatialImage
 
 
-def prepare_given(given: GivenMap, grid: Grid, normalisation: str, *, fwhm_mm: float | None = None) -> Prepared:
+def prepare_given(
+    given: GivenMap, grid: Grid, normalisation: str, *, fwhm_mm: float | None = None, is_modulated: bool = False
+) -> Prepared:
     """Brings a map to the model's grid, smoothness and intensities, as ``python -m pcsa_jax synthesize`` does.
 
     Args:
@@ -26,6 +30,7 @@ def prepare_given(given: GivenMap, grid: Grid, normalisation: str, *, fwhm_mm: f
       grid, normalisation: the model's.
       fwhm_mm: what the map has been smoothed with; None for what the file's name or sidecar says, or those of the file
         that an image was loaded from (see :func:`~pcsa_jax.data.harmonisation.harmonise` if nobody says).
+      is_modulated: whether the model was trained on modulated maps.
 
     Raises:
       UserError: if the map is damaged, no grey-matter probability, not in MNI152 space, or without contrast.
@@ -33,14 +38,14 @@ def prepare_given(given: GivenMap, grid: Grid, normalisation: str, *, fwhm_mm: f
     if fwhm_mm is not None and not is_fwhm(fwhm_mm):
         raise UserError(f"fwhm_mm: expected millimetres, 0 or more, found {fwhm_mm!r}. Leave it out if nobody knows.")
     if isinstance(given, SpatialImage):
-        return _prepare_image(given, grid, normalisation, fwhm_mm)
+        return _prepare_image(given, grid, normalisation, fwhm_mm, is_modulated=is_modulated)
     path = Path(given)
     if path.is_dir() or not NIFTI.search(path.name):
         found = "a folder" if path.is_dir() else "another kind of file" if path.exists() else "nothing"
         raise UserError(
             f"{path}: expected a .nii or .nii.gz file, found {found}. Whole cohorts: python -m pcsa_jax synthesize."
         )
-    return prepare(_source(path, fwhm_mm), grid, normalisation)
+    return prepare(_source(path, fwhm_mm), grid, normalisation, is_modulated=is_modulated)
 
 
 def _source(path: Path, fwhm_mm: float | None) -> Input:
@@ -52,12 +57,15 @@ def _source(path: Path, fwhm_mm: float | None) -> Input:
     return source
 
 
-def _prepare_image(image: SpatialImage, grid: Grid, normalisation: str, fwhm_mm: float | None) -> Prepared:
+def _prepare_image(
+    image: SpatialImage, grid: Grid, normalisation: str, fwhm_mm: float | None, *, is_modulated: bool
+) -> Prepared:
     file = Path(image.get_filename() or "")
     name = f"mri {file.name}".strip()
     if NIFTI.search(file.name):
         source = _source(file, fwhm_mm)
-        check_space(source, name)
+        check_name(source, name)
+        check_kind(source, name, is_modulated=is_modulated)
         fwhm_mm = source.fwhm_mm
     volume, own_grid = _read_image(image, name)
     return prepare_volume(volume, own_grid, grid, normalisation, fwhm_mm=fwhm_mm, name=name)

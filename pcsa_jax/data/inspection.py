@@ -10,7 +10,7 @@ from typing import NamedTuple
 import nibabel as nib
 import numpy as np
 
-from pcsa_jax.data.cohort import Subject, Survey
+from pcsa_jax.data.cohort import Subject, Survey, why_none_to_train_on
 from pcsa_jax.data.headers import Finding
 from pcsa_jax.data.placement import check_placement, load_references
 from pcsa_jax.data.problems import Problem
@@ -111,7 +111,8 @@ def inspect_cohort(
     finally:
         pool.shutdown(cancel_futures=True)  # Ctrl-C: what has not begun is dropped
     foreign, copies = _foreign_grids(files), _copies(files)
-    problems = list(survey.problems)
+    nothing = why_none_to_train_on(survey)
+    problems = [*survey.problems, *([nothing] if nothing else [])]
     for place, file in enumerate(files):
         found = (*file.findings, *foreign.get(place, ()), *copies.get(place, ()))
         problems += [_problem(file, finding) for finding in found if not finding.is_note]

@@ -5,11 +5,12 @@ from pathlib import Path
 
 import numpy as np
 
+from pcsa_jax.data.given_files import Input
 from pcsa_jax.data.grid import Grid
 from pcsa_jax.data.harmonisation import TARGET_FWHM_MM
 from pcsa_jax.data.normalisation import intensity_range
 from pcsa_jax.data.own_grid import OwnGrid
-from pcsa_jax.data.synthesis_inputs import Input, Prepared
+from pcsa_jax.data.synthesis_inputs import Prepared
 from pcsa_jax.data.volumes import Volume
 from pcsa_jax.errors import UserError
 

@@ -2,9 +2,10 @@
 
 import dataclasses
 import re
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable
 from pathlib import Path
+from typing import NamedTuple
 
 from pcsa_jax.data.problems import Problem
 
@@ -13,6 +14,9 @@ DIAGNOSES = ("AD", "CN")
 
 OTHER_DIAGNOSES = ("MCI", "EMCI", "LMCI", "SMC")
 """Known in ADNI's tables; such visits are read, but are no pairs to train on. So are those without a diagnosis."""
+
+DIAGNOSES_FROM = ("any", "visit")
+"""Which row of the tables gives a visit its diagnosis: its own or else the participant's; its own alone."""
 
 PARTICIPANT_ID = re.compile(r"sub-[A-Za-z0-9]+")
 SESSION_ID = re.compile(r"ses-[A-Za-z0-9]+")
@@ -31,6 +35,7 @@ class Subject:
       predictable: the phantom's PET without its unpredictable part; None in real cohorts.
       mri_fwhm_mm, pet_fwhm_mm: what the volume has been smoothed with, as name, sidecar or manifest say; None if
         nobody says (see :func:`~pcsa_jax.data.harmonisation.harmonise`).
+      mri_session_id: session of the GM map, "" if it has none, where it serves the PET of another session; else None.
     """
 
     participant_id: str
@@ -41,6 +46,7 @@ class Subject:
     predictable: Path | None = None
     mri_fwhm_mm: float | None = None
     pet_fwhm_mm: float | None = None
+    mri_session_id: str | None = None
 
     @property
     def name(self) -> str:
@@ -50,6 +56,38 @@ class Subject:
     def is_pair(self) -> bool:
         """True with both modalities and one of the two diagnoses."""
         return self.pet is not None and self.diagnosis in DIAGNOSES
+
+
+class Reading(NamedTuple):
+    """What a user says of a cohort that its files leave open.
+
+    Attributes:
+      participants: ``participants.tsv`` or its folder, if not in the cohort.
+      tracer: that of the PET whose name and sidecars do not say; "" if nobody knows.
+      diagnosis: key of :data:`DIAGNOSES_FROM`.
+      fwhm_mm: what the volumes have been smoothed with of which nobody says; None for the rule of
+        :func:`~pcsa_jax.data.harmonisation.harmonise`.
+    """
+
+    participants: Path | None = None
+    tracer: str = ""
+    diagnosis: str = "any"
+    fwhm_mm: float | None = None
+
+
+class Seen(NamedTuple):
+    """What the readers met on their way to the visits, for the case that none can be trained on.
+
+    Attributes:
+      tracers: tracer in a PET's name or sidecar -> files.
+      unmet: visits with an FDG-PET of a session that none of the person's several GM maps belongs to.
+    """
+
+    tracers: tuple[tuple[str, int], ...] = ()
+    unmet: tuple[str, ...] = ()
+
+
+NOTHING_SEEN = Seen()
 
 
 @dataclasses.dataclass(frozen=True)
@@ -65,6 +103,7 @@ class Cohort:
       layout: how it was read ("BIDS derivatives", "Clinica CAPS", "manifest").
       reason: what told the layout.
       notes: one line each on what was chosen and what was left out.
+      seen: what else there was.
     """
 
     root: Path
@@ -75,6 +114,7 @@ class Cohort:
     layout: str = ""
     reason: str = ""
     notes: tuple[str, ...] = ()
+    seen: Seen = NOTHING_SEEN
 
     @property
     def pairs(self) -> tuple[Subject, ...]:
@@ -107,6 +147,7 @@ class Survey:
     without_mri: tuple[str, ...]
     problems: tuple[Problem, ...]
     notes: tuple[str, ...]
+    seen: Seen = NOTHING_SEEN
 
 
 @dataclasses.dataclass(frozen=True)
@@ -116,16 +157,37 @@ class Findings:
     Attributes:
       problems: faults, each of which keeps a training from starting.
       notes: choices and omissions that a user wants to know of.
+      unread: (modality, reason) -> what it was -> files: those that were seen and not taken.
+      tracers: tracer -> PET files.
+      unmet: see :class:`Seen`.
+      by_name: files whose names say the session that their folder does not.
     """
 
     problems: list[Problem] = dataclasses.field(default_factory=list)
     notes: list[str] = dataclasses.field(default_factory=list)
+    unread: dict[tuple[str, str], Counter[str]] = dataclasses.field(default_factory=lambda: defaultdict(Counter))
+    tracers: Counter[str] = dataclasses.field(default_factory=Counter)
+    unmet: list[str] = dataclasses.field(default_factory=list)
+    by_name: list[Path] = dataclasses.field(default_factory=list)
 
     def add(
         self, file: Path, found: str, remedy: str, *, visit: tuple[str, str] = ("", ""), is_of_diagnosis: bool = False
     ) -> None:
         """Adds a problem of ``file``; ``visit`` is its (participant_id, session_id)."""
         self.problems.append(Problem(*visit, file, found, remedy, is_of_diagnosis))
+
+    def leave(self, modality: str, reason: str, what: str) -> None:
+        """Counts a file that was seen and is not taken: ``modality`` "GM map" or "FDG-PET", ``reason`` "tracer"."""
+        self.unread[modality, reason][what] += 1
+
+    def describe_unread(self) -> list[str]:
+        """One note a reason."""
+        notes = []
+        for (modality, reason), counts in self.unread.items():
+            words = [f"{-number} {what}" for number, what in sorted((-number, what) for what, number in counts.items())]
+            shown = ", ".join(words[:8]) + (", ..." if words[8:] else "")
+            notes.append(f"Not taken for {modality}s, by {reason}: {counted(counts.total(), 'file')} ({shown})")
+        return notes
 
     def check_presence(self, path: Path, *, visit: tuple[str, str]) -> None:
         """Adds a problem if ``path`` does not lead to anything."""

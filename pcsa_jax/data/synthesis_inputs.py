@@ -1,68 +1,25 @@
 """The grey-matter maps (or T1w scans) that a user wants PET of: files by name, or whole cohorts."""
 
 import dataclasses
-import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 
-from pcsa_jax.data.cohort import read_cohort
+from pcsa_jax.data.cohort import claims, read_cohort
 from pcsa_jax.data.files import write_text
-from pcsa_jax.data.grid import SPACE, Grid
+from pcsa_jax.data.given_files import Input, check_name, file_input, folder_inputs, kept_entities
+from pcsa_jax.data.grid import Grid
 from pcsa_jax.data.harmonisation import harmonise
-from pcsa_jax.data.layouts.bids_derivatives import MNI_SPACE
-from pcsa_jax.data.layouts.sidecars import smoothing_fwhm_mm
+from pcsa_jax.data.names import NIFTI, parse_name
 from pcsa_jax.data.normalisation import intensity_range
 from pcsa_jax.data.own_grid import OwnGrid
-from pcsa_jax.data.subjects import Findings
 from pcsa_jax.data.volumes import Volume, read_volume
 from pcsa_jax.errors import UserError
 
-NIFTI = re.compile(r"\.nii(\.gz)?$")
-ENTITY = re.compile(r"([a-zA-Z]+)-([A-Za-z0-9]+)")
-KEPT_ENTITIES = ("run", "space", "res")
-"""Entities of an input's name, beside the participant and the session, that its outputs have too."""
-
-RAW_SPACE = "T1w"
-"""``space-`` of PET on the grid of a T1w scan."""
-
 PROBABILITY_TOLERANCE = 0.01
 """How far outside [0, 1] interpolation and rounding may take a probability."""
-
-
-@dataclasses.dataclass(frozen=True)
-class Input:
-    """One map or scan.
-
-    Attributes:
-      path: of the NIfTI file.
-      participant_id, session_id: "sub-X"; "ses-Y" or "".
-      entities: those of :data:`KEPT_ENTITIES` that the name holds; a grey-matter map always has a space.
-      dataset: the BIDS folder that it belongs to; None for a loose file.
-      fwhm_mm: what it has been smoothed with; None if nobody says (see :func:`~.harmonisation.harmonise`).
-      is_raw: True for a T1w scan in its own space.
-    """
-
-    path: Path
-    participant_id: str
-    session_id: str
-    entities: dict[str, str]
-    dataset: Path | None
-    fwhm_mm: float | None = None
-    is_raw: bool = False
-
-    @property
-    def name(self) -> str:
-        return f"{self.participant_id} {self.session_id}".strip()
-
-    @property
-    def source(self) -> str:
-        """The path inside :attr:`dataset`, or the file's name alone."""
-        if self.dataset is None or not self.path.is_relative_to(self.dataset):
-            return self.path.name
-        return self.path.relative_to(self.dataset).as_posix()
 
 
 class Prepared(NamedTuple):
@@ -79,23 +36,35 @@ class Prepared(NamedTuple):
     own_grid: OwnGrid
 
 
-def find_inputs(places: Sequence[Path], *, fwhm_mm: float | None, are_raw: bool = False) -> list[Input]:
+def find_inputs(
+    places: Sequence[Path],
+    *,
+    fwhm_mm: float | None,
+    are_raw: bool = False,
+    note: Callable[[str], None] = lambda text: None,
+) -> list[Input]:
     """What ``places`` name, in their order; a cohort's subjects without PET are among them.
 
     Args:
-      places: NIfTI files, cohort folders, manifest tables.
+      places: NIfTI files, cohort folders, manifest tables, folders of maps.
       fwhm_mm: smoothness of all maps, over what a cohort says; None to leave it to the cohort.
       are_raw: take files for T1w scans whatever their names say.
+      note: gets one line on each place that holds files which are left out.
 
     Raises:
       UserError: if a place does not exist, is of another kind, or names nobody.
     """
     inputs: list[Input] = []
     for place in places:
-        if place.is_dir() or place.suffix == ".tsv":
+        if place.is_dir() and _is_flat(place):
+            found, left_out = folder_inputs(place)
+            inputs += found
+            if left_out:
+                note(left_out)
+        elif place.is_dir() or place.suffix == ".tsv":
             inputs += _cohort_inputs(place)
         elif NIFTI.search(place.name):
-            inputs.append(_file_input(place, are_raw=are_raw))
+            inputs.append(file_input(place, are_raw=are_raw))
         else:
             found = "another kind of file" if place.exists() else "nothing"
             raise UserError(f"{place}: expected a .nii or .nii.gz file or a cohort, found {found}. Check the path.")
@@ -124,34 +93,26 @@ def check_identities(inputs: Iterable[Input]) -> None:
 
 def _origin(each: Input) -> Path | bool:
     """The data set; for a loose file whether its name says who it is."""
-    return each.dataset or "sub" in entities_of(each.path)
+    return each.dataset or bool(parse_name(each.path).participant_id)
 
 
-def prepare(each: Input, grid: Grid, normalisation: str) -> Prepared:
+def prepare(each: Input, grid: Grid, normalisation: str, *, is_modulated: bool = False) -> Prepared:
     """Reads a grey-matter map, checks it, and brings it to the model's grid, smoothness and intensities.
 
     Args:
       each: not a raw scan.
       grid: the model's.
       normalisation: the model's, of its input.
+      is_modulated: whether the model was trained on modulated maps.
 
     Raises:
       UserError: if the file is damaged, no grey-matter probability, not in MNI152 space, or without contrast.
     """
     name = f"{each.name}: {each.path.name}"
-    check_space(each, name)
+    check_name(each, name)
+    check_kind(each, name, is_modulated=is_modulated)
     volume = read_volume(each.path, subject=name)
     return prepare_volume(volume, OwnGrid.of(each.path), grid, normalisation, fwhm_mm=each.fwhm_mm, name=name)
-
-
-def check_space(each: Input, name: str) -> None:
-    """Raises UserError if the name of a map, called ``name`` in the message, says another space than MNI152."""
-    space = each.entities["space"]
-    if not MNI_SPACE.fullmatch(space):
-        raise UserError(
-            f"{name}: expected a map in MNI152 space, found space-{space}. Take the normalised one, or start from the "
-            "T1w scan."
-        )
 
 
 def prepare_volume(
@@ -180,6 +141,17 @@ def prepare_volume(
     return Prepared(mri, harmonised.steps, own_grid)
 
 
+def check_kind(each: Input, subject: str, *, is_modulated: bool) -> None:
+    """Raises UserError if the name says another kind of map than the model was trained on."""
+    if each.is_modulated not in (None, is_modulated):
+        kinds = {True: "modulated", False: "unmodulated"}
+        raise UserError(
+            f"{subject}: expected {kinds[is_modulated]} grey matter, as the generator was trained on, found "
+            f"{kinds[each.is_modulated]} by its name. Take the segmentation's other output (unmodulated: Clinica's "
+            "modulated-off, SPM's wc1, CAT12's wp1)."
+        )
+
+
 def write_skipped(path: Path, skipped: Iterable[tuple[Input, Exception]]) -> None:
     """Writes a table of the inputs that were left out, and why."""
     lines = ["participant_id\tsession_id\tfile\tproblem"]
@@ -188,63 +160,20 @@ def write_skipped(path: Path, skipped: Iterable[tuple[Input, Exception]]) -> Non
 
 
 def _cohort_inputs(place: Path) -> list[Input]:
+    """One input a GM map: a map that serves several visits is made PET of once, under its own session."""
     cohort = read_cohort(place, with_diagnoses=False)
     dataset = cohort.root if cohort.root.is_dir() else cohort.root.parent  # of a manifest
-    return [
-        Input(
-            path=subject.mri, participant_id=subject.participant_id, session_id=subject.session_id,
-            entities=_kept(entities_of(subject.mri)), dataset=dataset,
-            fwhm_mm=subject.mri_fwhm_mm,
-        )
-        for subject in cohort.subjects
-    ]  # fmt: skip
+    found: dict[Path, Input] = {}
+    for subject in cohort.subjects:
+        name = parse_name(subject.mri)
+        session_id = subject.session_id if subject.mri_session_id is None else subject.mri_session_id
+        found.setdefault(subject.mri, Input(
+            path=subject.mri, participant_id=subject.participant_id, session_id=session_id,
+            entities=kept_entities(name), dataset=dataset, fwhm_mm=subject.mri_fwhm_mm, is_modulated=name.is_modulated,
+        ))  # fmt: skip
+    return list(found.values())
 
 
-def _file_input(path: Path, *, are_raw: bool) -> Input:
-    entities = entities_of(path)
-    is_raw = are_raw or NIFTI.sub("", path.name).endswith("_T1w")
-    participant_id = f"sub-{entities['sub']}" if "sub" in entities else _safe_id(path)
-    session_id = f"ses-{entities['ses']}" if "sub" in entities and "ses" in entities else ""
-    kept = _kept(entities)
-    if is_raw:
-        kept = {name: value for name, value in kept.items() if name == "run"} | {"space": RAW_SPACE}
-    fwhm_mm = None if is_raw else _known_fwhm_mm(path, entities)
-    return Input(path, participant_id, session_id, kept, _dataset_of(path), fwhm_mm, is_raw)
-
-
-def _known_fwhm_mm(path: Path, entities: dict[str, str]) -> float | None:
-    """What the name (Clinica: ``fwhm-8mm``) or the sidecar (``SmoothingFWHM``) says; None if neither does."""
-    if match := re.fullmatch(r"(\d+)mm", entities.get("fwhm", "")):
-        return float(match[1])
-    findings = Findings()
-    fwhm_mm = smoothing_fwhm_mm(path, findings, visit=("", ""))
-    if findings.problems:
-        raise UserError(str(findings.problems[0]))
-    return fwhm_mm
-
-
-def entities_of(path: Path) -> dict[str, str]:
-    """The ``name-value`` parts of a BIDS file name, e.g. ``{"sub": "01", "space": "MNI152NLin6Asym"}``; {} if none."""
-    words = NIFTI.sub("", path.name).split("_")
-    found = dict(match.groups() for word in words if (match := ENTITY.fullmatch(word)))
-    return found if words[0].startswith("sub-") and "sub" in found else {}
-
-
-def _kept(entities: dict[str, str]) -> dict[str, str]:
-    kept = {name: entities[name] for name in KEPT_ENTITIES if name in entities}
-    # A map whose name says no space is taken for what the command asks for. Clinica writes Ixi549Space.
-    space = kept.get("space", SPACE)
-    return {**kept, "space": "IXI549Space" if space.lower() == "ixi549space" else space}
-
-
-def _safe_id(path: Path) -> str:
-    letters = re.sub(r"[^A-Za-z0-9]", "", NIFTI.sub("", path.name))
-    if not letters:
-        raise UserError(f"{path}: expected a name with letters a-z or digits, found none. Rename it to sub-X.nii.gz.")
-    return f"sub-{letters}"
-
-
-def _dataset_of(path: Path) -> Path | None:
-    """The nearest folder above ``path`` that is a BIDS data set."""
-    parents = path.absolute().parents
-    return next((folder for folder in parents if (folder / "dataset_description.json").is_file()), None)
+def _is_flat(place: Path) -> bool:
+    """Whether a folder holds volumes and no cohort."""
+    return not claims(place) and any(NIFTI.search(path.name) for path in place.iterdir())

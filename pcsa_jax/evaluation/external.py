@@ -4,6 +4,7 @@ import dataclasses
 import re
 from collections.abc import Iterable, Sequence
 
+from pcsa_jax.data.cohort import why_none_to_train_on
 from pcsa_jax.data.inputs import Input
 from pcsa_jax.data.pairs import Pairs
 from pcsa_jax.data.phantom.roster import read_origin
@@ -83,11 +84,8 @@ def outsiders(external: Cohort, cohort: Cohort, trained: Iterable[str], *, other
     Raises:
       UserError: if there are no pairs, or if both are phantoms of one seed and share training participants.
     """
-    if not external.pairs:
-        raise UserError(
-            f"cohort {external.root}: expected visits with GM map and PET and a diagnosis of AD or CN, found none. "
-            "Scores need a measured PET; python -m pcsa_jax synthesize does not."
-        )
+    if problem := why_none_to_train_on(external):
+        raise UserError(f"{problem} Scores need a measured PET; python -m pcsa_jax synthesize does not.")
     shared = tuple(sorted({subject.participant_id for subject in external.pairs} & set(trained)))
     theirs, ours = read_origin(external), read_origin(cohort)
     if shared and theirs is not None and theirs == ours:

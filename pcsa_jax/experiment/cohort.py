@@ -6,10 +6,11 @@ from typing import Any
 
 from ml_collections import ConfigDict
 
-from pcsa_jax.data.cohort import Cohort, read_cohort
+from pcsa_jax.data.cohort import Cohort, Reading, read_cohort, why_none_to_train_on
 from pcsa_jax.data.phantom.cohort import write_cohort
 from pcsa_jax.data.phantom.roster import PHANTOM_VERSION, list_cohort
 from pcsa_jax.errors import UserError
+from pcsa_jax.experiment.fields import AS_FILES_SAY
 from pcsa_jax.machine.cache import cache_folder
 from pcsa_jax.machine.progress import console, progress
 
@@ -24,6 +25,7 @@ def open_cohort(data: ConfigDict) -> Cohort:
     """
     if data.root:
         return _read_own(data)
+    _check_no_reading(data)
     root = builtin_root(data)
     if not root.exists():
         console.print(f"Writing the built-in cohort (a phantom: {data.pairs} pairs at {data.size}^3) to {root}")
@@ -49,6 +51,7 @@ def look_at_cohort(data: ConfigDict) -> Cohort:
     """
     if data.root:
         return _read_own(data)
+    _check_no_reading(data)
     return list_cohort(builtin_root(data), pairs=data.pairs, mri_only=data.mri_only, size=data.size)
 
 
@@ -92,5 +95,23 @@ def describe_training(data: ConfigDict, environment: Mapping[str, Any]) -> tuple
     return (recorded["name"], recorded["is_phantom"]) if recorded else describe_cohort(data)
 
 
+def _check_no_reading(data: ConfigDict) -> None:
+    """Raises UserError if a config says something of a cohort of the user's without naming any."""
+    given = [name for name in ("participants", "tracer") if data[name]]
+    given += ["diagnosis"] if data.diagnosis != "any" else []
+    given += ["fwhm_mm"] if data.fwhm_mm != AS_FILES_SAY else []
+    if given:
+        raise UserError(
+            f"config.data.{given[0]}: expected a cohort that it is said of (--config.data.root), found none: it would "
+            "have no effect on the built-in cohort. Leave it out."
+        )
+
+
 def _read_own(data: ConfigDict) -> Cohort:
-    return read_cohort(Path(data.root), participants=Path(data.participants) if data.participants else None)
+    participants = Path(data.participants) if data.participants else None
+    fwhm_mm = None if data.fwhm_mm == AS_FILES_SAY else data.fwhm_mm
+    reading = Reading(participants, data.tracer, data.diagnosis, fwhm_mm)
+    cohort = read_cohort(Path(data.root), reading)
+    if problem := why_none_to_train_on(cohort):
+        raise UserError(str(problem))
+    return cohort

@@ -22,6 +22,15 @@ def number(low: float, high: float = math.inf, *, open_low: bool = False) -> Che
     )
 
 
+def millimetres_or(unknown: float) -> Check:
+    """Millimetres, or the number that stands for nobody's word."""
+    text, fits = number(0)
+    return (
+        f"{text} (mm), or {unknown:g}",
+        lambda value: fits(value) or (not isinstance(value, bool) and value == unknown),
+    )
+
+
 def whole(low: int) -> Check:
     """A whole number of at least ``low``."""
     return (

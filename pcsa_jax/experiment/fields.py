@@ -8,6 +8,7 @@ from ml_collections import ConfigDict
 from pcsa_jax.data.normalisation import NORMALISATIONS
 from pcsa_jax.data.predictors.registry import PREDICTORS
 from pcsa_jax.data.regions import REFERENCE_REGIONS
+from pcsa_jax.data.subjects import DIAGNOSES_FROM
 from pcsa_jax.errors import UserError
 from pcsa_jax.experiment import field_checks as a
 from pcsa_jax.experiment.field_checks import Check, prefixed
@@ -20,6 +21,9 @@ CHANGEABLE = frozenset({
 })  # fmt: skip
 """Fields that may differ when a run is resumed; the cohort itself is checked by its splits."""
 
+
+AS_FILES_SAY = -1.0
+"""``data.fwhm_mm`` of a config that adds nothing to what names, sidecars and manifest say."""
 
 PAPER_RECIPE = {
     "channels": (),
@@ -35,7 +39,9 @@ PAPER_RECIPE = {
 }
 """The group ``recipe`` with everything off that is beyond the paper."""
 
-LATER = {"data.train_subjects": 0} | {f"recipe.{name}": value for name, value in PAPER_RECIPE.items()}
+LATER = {"data.train_subjects": 0, "data.tracer": "", "data.diagnosis": "any", "data.fwhm_mm": AS_FILES_SAY} | {
+    f"recipe.{name}": value for name, value in PAPER_RECIPE.items()
+}
 """Fields that older configs lack, and what those meant."""
 
 
@@ -65,6 +71,9 @@ def _common() -> dict[str, Check]:
         "num_epochs": a.whole(1),
         "data.root": a.TEXT,
         "data.participants": a.TEXT,
+        "data.tracer": a.TEXT,
+        "data.diagnosis": a.choice(*DIAGNOSES_FROM),
+        "data.fwhm_mm": a.millimetres_or(AS_FILES_SAY),
         "data.pairs": a.whole(1),
         "data.mri_only": a.whole(0),
         "data.size": a.SIZE,

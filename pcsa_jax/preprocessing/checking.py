@@ -10,11 +10,13 @@ from rich.console import RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from pcsa_jax.data.cohort import Reading, survey
 from pcsa_jax.data.files import write_text
-from pcsa_jax.data.inspection import MODALITIES, Inspection, describe_grid, group_grids
+from pcsa_jax.data.inspection import MODALITIES, Inspection, describe_grid, group_grids, inspect_cohort
 from pcsa_jax.data.phantom_mark import is_marked
 from pcsa_jax.data.problems import Problem
 from pcsa_jax.errors import UserError
+from pcsa_jax.machine.progress import progress
 
 COLUMNS = ("participant_id", "session_id", "file", "problem", "remedy")
 """Of the report."""
@@ -25,6 +27,29 @@ MOST_SHOWN = 20
 MOST_GRIDS = 3
 MOST_JOBS = 8
 """Of the default: reading is bound by the disk before that, and every job holds volumes."""
+
+
+def check_cohort(cohort: Path, reading: Reading, *, report: Path | None, jobs: int | None) -> Inspection:
+    """Reads every file of a cohort and writes the report, if one is wanted.
+
+    Args:
+      cohort: folder or manifest.
+      reading: what the user says of it beside.
+      report: where all problems go; None for nowhere.
+      jobs: see :func:`check_jobs`.
+
+    Raises:
+      UserError: if there is no cohort at all, or ``report`` cannot be written.
+    """
+    jobs = check_jobs(jobs)
+    if report is not None:
+        check_report_path(report, cohort)
+    found = survey(cohort, reading)
+    with progress("Reading") as step:
+        inspection = inspect_cohort(found, jobs=jobs, progress=step)
+    if report is not None:
+        write_report(report, inspection.problems)
+    return inspection
 
 
 def check_jobs(jobs: int | None) -> int:

@@ -4,8 +4,9 @@ from typing import Any
 
 from pcsa_jax import __version__
 from pcsa_jax.data.derivatives import INTENDED_USE
+from pcsa_jax.data.given_files import Input
 from pcsa_jax.data.phantom_mark import SIDECAR_KEY, is_marked
-from pcsa_jax.data.synthesis_inputs import Input, Prepared
+from pcsa_jax.data.synthesis_inputs import Prepared
 from pcsa_jax.presentation.origin import TRAINED_ON_PHANTOM
 from pcsa_jax.synthesis.export import scale_note
 from pcsa_jax.synthesis.generators import Ensemble

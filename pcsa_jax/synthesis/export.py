@@ -44,6 +44,11 @@ def pet_scale(card: Mapping[str, Any]) -> PetScale:
     return known._replace(range=tuple(card.get("pet", {}).get("range", known.range)))
 
 
+def is_modulated(card: Mapping[str, Any]) -> bool:
+    """Whether a generator was trained on modulated maps; cards that do not say are of unmodulated ones."""
+    return bool(card["training"].get("is_modulated"))
+
+
 def describe_generator(run: TrainedRun, *, cohort: str, is_phantom: bool | None) -> dict[str, Any]:
     """All that a user of the run's generator must know, as plain JSON values.
 
@@ -73,7 +78,7 @@ def describe_generator(run: TrainedRun, *, cohort: str, is_phantom: bool | None)
         "training": {
             "cohort": cohort, "is_phantom": is_phantom, "row": config["row"], "step": run.step,
             "checkpoint": run.checkpoint, "validation": run.meta.get("scores", {}), "splits_sha256": run.splits_sha256,
-            "config": config,
+            "is_modulated": bool((run.environment.get("cohort") or {}).get("is_modulated")), "config": config,
         },
         "environment": describe_environment(),
         "notice": TRAINED_ON_PHANTOM if is_phantom else "",
@@ -168,7 +173,9 @@ class LoadedGenerator:
         return low + (high - low) * self.infer(mri)
 
     def _of_given(self, given: GivenMap, fwhm_mm: float | None) -> nib.Nifti1Image:
-        prepared = prepare_given(given, self.grid, self.card["normalisation"]["mri"], fwhm_mm=fwhm_mm)
+        prepared = prepare_given(
+            given, self.grid, self.card["normalisation"]["mri"], fwhm_mm=fwhm_mm, is_modulated=is_modulated(self.card)
+        )
         low, high = pet_scale(self.card).range
         return prepared.own_grid.give_back(self.in_unit(prepared.mri[None])[0], self.grid, low=low, high=high)
 

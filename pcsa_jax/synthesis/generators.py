@@ -8,7 +8,7 @@ import numpy as np
 
 from pcsa_jax.data.normalisation import PetScale
 from pcsa_jax.errors import UserError
-from pcsa_jax.synthesis.export import LoadedGenerator, load_generator, pet_scale
+from pcsa_jax.synthesis.export import LoadedGenerator, is_modulated, load_generator, pet_scale
 
 
 class Synthetic(NamedTuple):
@@ -54,6 +54,11 @@ class Ensemble:
     def is_phantom(self) -> bool:
         """Whether any of them was trained on a phantom."""
         return any(member.card["training"]["is_phantom"] for member in self.members)
+
+    @property
+    def is_modulated(self) -> bool:
+        """Whether they were trained on modulated grey-matter maps."""
+        return is_modulated(self.members[0].card)
 
     def __call__(self, mri: np.ndarray) -> Synthetic:
         """PET of normalised maps (n, x, y, z) on :attr:`grid`."""
@@ -127,6 +132,7 @@ def _traits(member: LoadedGenerator) -> dict[str, Any]:
     card, scale = member.card, pet_scale(member.card)
     return {
         "grid": f"{member.grid.size}^3",
+        "kind of GM map": "modulated" if is_modulated(card) else "unmodulated",
         "normalisation of the MRI": card["normalisation"]["mri"],
         "normalisation of the PET": card["normalisation"]["pet"],
         "range of the PET": f"{scale.range[0]:g} to {scale.range[1]:g} {scale.unit}",

@@ -19,9 +19,10 @@ from pcsa_jax.data.derivatives import (
     open_folder,
     write_outputs,
 )
+from pcsa_jax.data.given_files import Input
 from pcsa_jax.data.phantom_mark import SIDECAR_KEY
 from pcsa_jax.data.raw_scans import check_scan, prepare_scan
-from pcsa_jax.data.synthesis_inputs import Input, Prepared, check_identities, prepare, write_skipped
+from pcsa_jax.data.synthesis_inputs import Prepared, check_identities, prepare, write_skipped
 from pcsa_jax.errors import UserError
 from pcsa_jax.machine.interruption import Interruption, watch_signals
 from pcsa_jax.machine.progress import console, progress
@@ -137,7 +138,10 @@ class Synthesis:
             try:
                 if tasks[row].source.is_raw:
                     return check_scan(tasks[row].source)
-                found = prepare(tasks[row].source, self._ensemble.grid, self._ensemble.mri_normalisation)
+                found = prepare(
+                    tasks[row].source, self._ensemble.grid, self._ensemble.mri_normalisation,
+                    is_modulated=self._ensemble.is_modulated,
+                )  # fmt: skip
             except UserError as error:
                 return error
             maps[row] = found.mri

@@ -8,6 +8,7 @@ import numpy as np
 from ml_collections import ConfigDict
 
 from pcsa_jax.data.inputs import check_one_grid, describe_preparation, inputs_table
+from pcsa_jax.data.names import parse_name
 from pcsa_jax.data.pairs import Pairs, load_pairs
 from pcsa_jax.data.phantom_mark import any_marked
 from pcsa_jax.data.predictors.prior import count_channels
@@ -32,6 +33,7 @@ class TrainingData(NamedTuple):
       inputs: content of ``inputs.tsv``: which files were read, and what was done to them.
       cohort: name of the cohort.
       is_phantom: whether it was simulated by this software.
+      is_modulated: whether the GM maps' names say that they are modulated.
       people: participant of each training row.
       folder: of arrays that do not fit into memory; None if they do.
     """
@@ -43,6 +45,7 @@ class TrainingData(NamedTuple):
     inputs: str
     cohort: str
     is_phantom: bool
+    is_modulated: bool = False
     people: tuple[str, ...] = ()
     folder: Path | None = None
 
@@ -86,7 +89,8 @@ def load_training_data(config: ConfigDict, workdir: Workdir, *, is_resume: bool)
         console.print("If they were smooth already, say so: SmoothingFWHM in a sidecar, mri_fwhm_mm in a manifest")
     people = tuple(subject.participant_id for subject in train)
     folder = None if is_resident else workdir.arrays
-    return TrainingData(*parts, is_resident, splits, inputs, cohort.name, is_phantom, people, folder)
+    is_modulated = any(parse_name(subject.mri).is_modulated for subject in train)
+    return TrainingData(*parts, is_resident, splits, inputs, cohort.name, is_phantom, is_modulated, people, folder)
 
 
 def array_bytes(config: ConfigDict, num_subjects: int) -> int:

@@ -44,7 +44,7 @@ def train(config: ConfigDict, workdir: Workdir) -> Outcome:
         plan = together(lambda: Plan.of(config, len(data.train.mri)))
         on_main(lambda: _write_data(workdir, data, is_resume=is_resume))
         data, stamp = _inform(config, data, workdir, is_resume=is_resume)
-        cohort = {"name": data.cohort, "is_phantom": data.is_phantom}
+        cohort = {"name": data.cohort, "is_phantom": data.is_phantom, "is_modulated": data.is_modulated}
         on_main(lambda: write_start(config, workdir, is_resume=is_resume, changes=changes, cohort=cohort))
         experiment, devices = build(config, num_steps=plan.num_steps), Devices.of(jax.devices())
         programs = gan_programs(

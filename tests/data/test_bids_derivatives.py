@@ -48,14 +48,18 @@ def test_the_stand_in_is_read_as_written(tmp_path, sessions):
         {subject.mri_fwhm_mm for subject in found.subjects} == {subject.pet_fwhm_mm for subject in found.pairs} == {8}
     )
     assert found.subjects[0].session_id == ("ses-M000" if sessions else "")
-    assert found.notes == (f"Not trained on: 1 visit without a PET ({found.subjects[-1].name})",)
+    assert found.notes[-1] == f"Not trained on: 1 visit without a PET ({found.subjects[-1].name})"
 
 
 def test_native_maps_of_fmriprep_are_not_taken(derivatives):
     root = derivatives(gm(), gm(""), gm("space-T1w_"), gm("space-MNI305_"), gm("space-MNI152NLin6Asym_res-2_"), fdg())
     assert only(root).mri.name == "sub-01_ses-1_space-MNI152NLin2009cAsym_label-GM_probseg.nii.gz"
-    assert read_cohort(root).notes == (
-        "GM map: space-MNI152NLin2009cAsym is read (1 visit); also there: space-MNI152NLin6Asym res-2 (1 visit)",
+    notes = read_cohort(root).notes
+    assert notes[0] == (
+        "GM map: space-MNI152NLin2009cAsym is read (1 visit); also there: space-MNI152NLin6Asym res-2 (1 visit)"
+    )
+    assert notes[-1] == (
+        "Not taken for GM maps, by space: 3 files (1 of the scan's own, without space-, 1 space-MNI305, 1 space-T1w)"
     )
 
 
@@ -163,11 +167,11 @@ def test_an_annexed_file_is_a_problem_and_a_fetched_one_is_not(derivatives, tmp_
 
 
 def test_pet_without_mri_and_unlisted_folders_are_noted(derivatives):
-    root = derivatives(gm(), fdg().replace("ses-1", "ses-2"), gm().replace("sub-01", "sub-09"), "sub-x_y/anat/x")
-    assert read_cohort(root).notes == (
+    root = derivatives(fdg(), gm().replace("sub-01", "sub-09"), "sub-x_y/anat/x")
+    assert survey(root).notes == (
         "Left out: 2 folders that participants.tsv lacks (sub-09, sub-x_y)",
-        "Left out: 1 visit with an FDG-PET but no GM map (sub-01 ses-2)",
-        "Not trained on: 1 visit without a PET (sub-01 ses-1)",
+        "Left out: 1 visit with an FDG-PET but no GM map (sub-01 ses-1)",
+        "Left out: 1 participant without a GM map (sub-01)",
     )
 
 

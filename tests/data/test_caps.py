@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from pcsa_jax.data.cohort import read_cohort, survey
+from pcsa_jax.data.cohort import Reading, read_cohort, survey
 from pcsa_jax.data.files import write_text
 from tests.data.cohort_layouts import write_caps
 
@@ -48,13 +48,18 @@ def test_the_stand_in_is_read_by_the_ranking(caps):
     assert first.mri.parent.name == "group-all"
     assert first.pet.name == f"sub-0001_ses-M000_trc-18FFDG_{PET}_suvr-pons_mask-brain_fwhm-8mm_pet.nii.gz"
     assert (first.mri_fwhm_mm, first.pet_fwhm_mm) == (8, 8)
-    assert found.notes == (
+    assert found.notes[:2] == (
         "GM map: modulated-off, smoothed to 8 mm, DARTEL group-all is read (7 visits); also there: modulated-off, not "
         "smoothed, DARTEL group-all (7 visits); modulated-off, not smoothed, segmentation (7 visits); modulated-on, "
         "smoothed to 8 mm, DARTEL group-all (7 visits)",
         "FDG-PET: suvr-pons, masked, smoothed to 8 mm, group-all is read (6 visits); also there: suvr-pons, masked, "
         "not smoothed, group-all (6 visits); suvr-cerebellumPons, masked, smoothed to 8 mm, group-all (6 visits); "
         "pvc-rbv, suvr-pons, masked, smoothed to 8 mm, group-all (6 visits)",
+    )
+    assert found.notes[3:] == (
+        "Not taken for GM maps, by label: 7 files (7 white matter)",
+        "Not taken for FDG-PETs, by tracer: 6 files (6 trc-18FAV45)",
+        "Not taken for FDG-PETs, by suvr: 6 files (6 not divided by a reference region)",
         "Not trained on: 1 visit without a PET (sub-0006 ses-M000)",
     )
 
@@ -113,7 +118,7 @@ def test_tables_of_the_bids_folder_are_read_where_they_are(caps, tmp_path):
         f"sub-000{n}\tF\t{diagnosis}\n" for n, diagnosis in enumerate(("EMCI", "CN", "AD", "LMCI", "SMC", "n/a"), 1)
     ))  # fmt: skip
     write_text(bids / "sub-0001" / "sub-0001_sessions.tsv", "session_id\tdiagnosis\nses-M000\tMCI\nses-M012\tAD\n")
-    found = read_cohort(caps, participants=bids)
+    found = read_cohort(caps, Reading(bids))
     assert [subject.diagnosis for subject in found.subjects] == ["MCI", "AD", "CN", "AD", "LMCI", "SMC", ""]
     assert found.diagnoses == {"sub-0001": "AD", "sub-0002": "CN", "sub-0003": "AD"}
     assert found.notes[-1] == (

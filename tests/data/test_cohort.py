@@ -5,7 +5,7 @@ import json
 import pytest
 
 from pcsa_jax.data import layout
-from pcsa_jax.data.cohort import read_cohort, survey
+from pcsa_jax.data.cohort import Reading, read_cohort, survey
 from pcsa_jax.errors import UserError
 
 TABLE = "participants.tsv"
@@ -202,9 +202,9 @@ def test_tables_elsewhere(by_hand, tmp_path):
     bids.mkdir()
     (root / TABLE).rename(bids / TABLE)
     for participants in (bids, bids / TABLE):
-        assert [s.diagnosis for s in read_cohort(root, participants=participants).subjects] == ["AD"]
+        assert [s.diagnosis for s in read_cohort(root, Reading(participants)).subjects] == ["AD"]
     with pytest.raises(UserError, match="none: expected participants.tsv or its folder, found none. Check the path"):
-        read_cohort(root, participants=tmp_path / "none")
+        read_cohort(root, Reading(tmp_path / "none"))
 
 
 @pytest.mark.parametrize(

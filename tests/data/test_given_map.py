@@ -72,7 +72,10 @@ def test_images_that_cannot_be_used(image, message):
         ("", "expected a .nii or .nii.gz file, found a folder. Whole cohorts: python -m pcsa_jax synthesize."),
         ("map.mgz", "expected a .nii or .nii.gz file, found nothing."),
         ("sub-1_T1w.nii.gz", "expected a grey-matter map, found a T1w scan by its name."),
-        ("sub-1_space-T1w_label-GM_probseg.nii.gz", "expected a map in MNI152 space, found space-T1w."),
+        (
+            "sub-1_space-T1w_label-GM_probseg.nii.gz",
+            "expected a grey-matter map in MNI152 space, found a map in space-T1w, by its name.",
+        ),
         ("gm.nii", "expected a file, found none"),
     ],
 )
@@ -83,7 +86,10 @@ def test_paths_that_cannot_be_used(tmp_path, name, message):
 def test_a_loaded_image_is_judged_by_its_name_too(tmp_path):
     for name, message in (
         ("sub-1_T1w.nii.gz", "expected a grey-matter map, found a T1w scan by its name."),
-        ("sub-1_space-T1w_label-GM_probseg.nii.gz", "expected a map in MNI152 space, found space-T1w."),
+        (
+            "sub-1_space-T1w_label-GM_probseg.nii.gz",
+            "expected a grey-matter map in MNI152 space, found a map in space-T1w, by its name.",
+        ),
     ):
         image_of(VOXELS).to_filename(tmp_path / name)
         assert message in refusal(nib.load(tmp_path / name))

@@ -221,7 +221,8 @@ def test_an_error_of_ours_names_the_file(three, monkeypatch):
 
 def test_nobody_to_inspect(three):
     found = inspect_cohort(dataclasses.replace(survey(three), subjects=()))
-    assert found.files == () and found.problems == ()
+    assert found.files == () and len(found.problems) == 1
+    assert found.problems[0].found.startswith("expected visits with a GM map, an FDG-PET and the diagnosis AD or CN, ")
 
 
 def test_nothing_is_written(copied):

@@ -164,7 +164,7 @@ def test_what_was_smoothed_already_is_not_smoothed_again(tmp_path):
         ("gm", np.linspace(-0.5, 1, 4096).reshape(GRID.shape), None, "found -0.5 to 1"),
         ("gm", np.where(np.arange(4096) == 7, np.nan, 0.5).reshape(GRID.shape), None, "finite voxels, found 1"),
         ("gm", None, np.eye(4), "expected a volume in MNI152 space, found a field of view that holds"),
-        ("sub-1_space-T1w_probseg", None, None, "expected a map in MNI152 space, found space-T1w"),
+        ("sub-1_space-T1w_probseg", None, None, "expected a grey-matter map in MNI152 space, found a map in space-T1w"),
     ],
 )  # fmt: skip
 def test_bad_maps_are_refused(tmp_path, name, data, affine, message):

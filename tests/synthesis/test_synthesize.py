@@ -6,7 +6,6 @@ import shutil
 import signal
 import subprocess
 import sysconfig
-from dataclasses import replace
 from pathlib import Path
 
 import jax
@@ -19,7 +18,8 @@ from pcsa_jax.data.cohort import read_cohort
 from pcsa_jax.data.grid import Grid
 from pcsa_jax.data.own_grid import OwnGrid
 from pcsa_jax.data.pairs import load_pairs
-from pcsa_jax.data.synthesis_inputs import find_inputs, prepare
+from pcsa_jax.data.synthesis_inputs import find_inputs, prepare_volume
+from pcsa_jax.data.volumes import read_volume
 from pcsa_jax.errors import UserError
 from pcsa_jax.evaluation.assessment import synthesise
 from pcsa_jax.synthesis import synthesize as module
@@ -301,7 +301,8 @@ def identity_scans(monkeypatch, tmp_path):
         assert folder.is_dir()
         if "bad" in each.name:
             raise UserError(f"{each.name}: expected a head, found none")
-        found = prepare(replace(each, entities={"space": "MNI152NLin6Asym"}, fwhm_mm=8.0), grid, normalisation)
+        volume, own = read_volume(each.path, subject=each.name), OwnGrid.of(each.path)
+        found = prepare_volume(volume, own, grid, normalisation, fwhm_mm=8.0, name=each.name)
         own = found.own_grid
         return found._replace(own_grid=raw_scans.ScanGrid(own.shape, own.affine, own.header, ("x",), (False,)))
 

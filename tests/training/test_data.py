@@ -56,7 +56,7 @@ def recorded_cohort(workdir):
 def test_a_run_records_what_it_was_trained_on(tiny_config, workdir):
     train(tiny_config({"num_epochs": 1}), workdir)
     name = "pcsa_jax phantom, version 5: simulated grey-matter maps and FDG-PET"
-    assert recorded_cohort(workdir) == {"name": name, "is_phantom": True}
+    assert recorded_cohort(workdir) == {"name": name, "is_phantom": True, "is_modulated": False}
 
 
 def test_a_phantom_that_lost_its_sidecars_is_recorded_as_one(tiny_words, cohort, tmp_path, workdir, capsys):
@@ -82,7 +82,7 @@ def test_a_run_on_people_records_that_too(tiny_words, tmp_path, workdir):
     caps = write_caps(tmp_path / "caps", (*seven, *more))
     words = {"data.root": caps, "num_epochs": 1, "data.num_folds": 2, "data.validation_fraction": 0.4}
     train(parse_config(tiny_words(words)), workdir)
-    assert recorded_cohort(workdir) == {"name": "Stand-in", "is_phantom": False}
+    assert recorded_cohort(workdir) == {"name": "Stand-in", "is_phantom": False, "is_modulated": False}
 
 
 @pytest.mark.parametrize("resident_gib", [4.0, 0.0])

@@ -2,35 +2,133 @@
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
-from pcsa_jax.data.subjects import PARTICIPANT_ID, Findings, Subject, counted, listing
-from pcsa_jax.data.tables import People
+from pcsa_jax.data.names import parse_name
+from pcsa_jax.data.people import Label, People, describe_labels, same_participant
+from pcsa_jax.data.subjects import PARTICIPANT_ID, Findings, Reading, Subject, counted, listing
 from pcsa_jax.data.variants import Candidate, Visit, choose
+
+Candidates = dict[Visit, list[Candidate]]
 
 
 def participants_to_read(people: People | None, folders: Iterable[Path], findings: Findings) -> list[str]:
-    """The participants of the table, or those of the folders if there is no table; notes folders beyond the table."""
+    """The participants of the table, or those of the folders if there is no table.
+
+    Folders beyond the table are noted, with ids of the table that may mean them; a table that shares nobody with the
+    folders is a problem.
+    """
     on_disk = sorted(folder.name for folder in folders if folder.is_dir())
     listed = on_disk if people is None else sorted(people.diagnoses)
     unlisted = sorted(set(on_disk) - set(listed))
-    if unlisted:
+    alike = _alike(set(listed) - set(on_disk), unlisted)
+    if people and listed and unlisted and len(unlisted) == len(on_disk):
+        found = f"expected the participants of the folders ({listing(on_disk)}), found none of them: {listing(listed)}"
+        remedy = "Write the ids as the folders are named"
+        if alike:
+            remedy += f": {_renamings(alike)} (padding or case differs)"
+        findings.add(people.path, found, remedy)
+    elif unlisted:
+        more = f"; may be meant: {_renamings(alike)}" if alike else ""
         findings.notes.append(
-            f"Left out: {counted(len(unlisted), 'folder')} that participants.tsv lacks ({listing(unlisted)})"
+            f"Left out: {counted(len(unlisted), 'folder')} that {people.path.name} lacks ({listing(unlisted)}){more}"
         )
     return [participant_id for participant_id in listed if PARTICIPANT_ID.fullmatch(participant_id)]
 
 
-def files_of_visit(paths: Iterable[Path], visit: Visit, findings: Findings) -> list[Path]:
-    """Those of ``paths`` whose names say that they belong to ``visit``; a problem for each of the others."""
-    stem = "_".join(filter(None, visit)) + "_"
-    own = []
-    for path in sorted(paths):
-        if path.name.startswith(stem) and (visit[1] or "_ses-" not in path.name):
-            own.append(path)
-        else:
-            found = f"expected a name that begins with {stem}, found another"
-            findings.add(path, found, "Rename it or put it into its own folder", visit=visit)
-    return own
+def _alike(listed: Iterable[str], unlisted: Iterable[str]) -> list[tuple[str, str]]:
+    """(folder, id of the table) where the two differ by case, padding or a study's prefix only."""
+    forms: dict[str, list[str]] = {}
+    for name in sorted(listed):
+        forms.setdefault(same_participant(name), []).append(name)
+    pairs = [(folder, forms.get(same_participant(folder), [])) for folder in unlisted]
+    return [(folder, names[0]) for folder, names in pairs if len(names) == 1]
+
+
+def _renamings(alike: Sequence[tuple[str, str]]) -> str:
+    return listing(f"{folder} for {name}" for folder, name in alike)
+
+
+def visit_of(path: Path, visit: Visit, findings: Findings) -> Visit | None:
+    """The visit that a file's name says, in the folder of ``visit``; None, and a problem, if the two contradict.
+
+    A folder without session may hold files whose names have one (sMRIPrep, fMRIPrep of old): the name decides.
+    """
+    name = parse_name(path)
+    if name.participant_id == visit[0] and name.session_id == visit[1]:
+        return visit
+    if name.participant_id == visit[0] and name.session_id and not visit[1]:
+        findings.by_name.append(path)
+        return visit[0], name.session_id
+    stem = "_".join(filter(None, visit))
+    said = f"one of {f'{name.participant_id} {name.session_id}'.strip() or 'nobody'}"
+    found = f"expected a name that begins with {stem}_, as its folder says, found {said}"
+    findings.add(path, found, "Rename it or put it into its own folder", visit=visit)
+    return None
+
+
+class Joined(NamedTuple):
+    """One visit: its GM map, of whatever session, and its PET."""
+
+    visit: Visit
+    mri: Candidate
+    mri_session_id: str
+    pet: Candidate | None
+
+
+def join(mri: Mapping[Visit, Candidate], pet: Mapping[Visit, Candidate], findings: Findings) -> list[Joined]:
+    """Each PET with the GM map of its session, else with the person's map of no session, else with the only one.
+
+    Maps that no PET needs are visits without PET; a PET of a session that none of several maps belongs to is left out,
+    with a note.
+    """
+    joined: list[Joined] = []
+    without_session, of_another, without_map = [], [], []
+    for participant_id in dict.fromkeys(person for person, _ in (*mri, *pet)):
+        maps = {session: found for (person, session), found in mri.items() if person == participant_id}
+        scans = {session: found for (person, session), found in pet.items() if person == participant_id}
+        used = set()
+        for session, scan in scans.items():
+            name = f"{participant_id} {session}".strip()
+            source = _session_of_map(session, maps)
+            if source and not session and source in scans:
+                source = None  # that session has a PET of its own
+            if source is None:
+                others = ", ".join(other or "no session" for other in maps)
+                (findings.unmet if maps else without_map).append(f"{name}: maps of {others}" if maps else name)
+                continue
+            used.add(source)
+            if source != session:
+                (of_another if source else without_session).append(f"{name}: {source}" if source else name)
+            # A PET of no session is one of the session of its only map.
+            joined.append(Joined((participant_id, session or source), maps[source], source, scan))
+        left = [session for session in maps if session not in used]
+        joined += [Joined((participant_id, session), maps[session], session, None) for session in left]
+    for names, text in (
+        (without_session, "with the participant's GM map, which is of no session"),
+        (of_another, "with the participant's only GM map, which is of another session"),
+    ):
+        if names:
+            findings.notes.append(f"{counted(len(names), 'PET')} joined {text} ({listing(names)})")
+    if findings.unmet:
+        findings.notes.append(
+            f"Left out: {counted(len(findings.unmet), 'visit')} with an FDG-PET of a session that no GM map is of "
+            f"({listing(findings.unmet)})"
+        )
+    if without_map:
+        findings.notes.append(
+            f"Left out: {counted(len(without_map), 'visit')} with an FDG-PET but no GM map ({listing(without_map)})"
+        )
+    return sorted(joined, key=lambda found: found.visit)
+
+
+def _session_of_map(session: str, maps: Mapping[str, Candidate]) -> str | None:
+    """The session of the map that serves a PET of ``session``; None if none does."""
+    if session in maps:
+        return session
+    if "" in maps:
+        return ""
+    return next(iter(maps)) if len(maps) == 1 else None
 
 
 def assemble(
@@ -38,6 +136,7 @@ def assemble(
     mri: Mapping[Visit, Sequence[Candidate]],
     pet: Mapping[Visit, Sequence[Candidate]],
     findings: Findings,
+    reading: Reading,
     *,
     fwhm_mm: Callable[[Path, Visit], float | None],
     predictable: Callable[[Path], Path | None] = lambda pet: None,
@@ -48,32 +147,43 @@ def assemble(
       people: what the tables say; None without tables.
       mri, pet: the candidates of every visit.
       findings: gets problems and notes.
+      reading: what the user says.
       fwhm_mm: what a volume has been smoothed with, if anybody says.
       predictable: the phantom's predictable part beside a PET.
     """
-    chosen_mri, chosen_pet = choose(mri, "GM map", findings), choose(pet, "FDG-PET", findings)
-    subjects = []
-    for visit, candidate in chosen_mri.items():
-        own_pet = chosen_pet[visit].path if visit in chosen_pet else None
-        for path in filter(None, (candidate.path, own_pet)):
+    _note_sessions_by_name(findings)
+    chosen = choose(mri, "GM map", findings), choose(pet, "FDG-PET", findings)
+    subjects, labels, looked_for = [], {}, set()
+    for visit, found, session, scan in join(*chosen, findings):
+        own_pet = scan.path if scan else None
+        for path in {found.path, own_pet} - {None, *looked_for}:
+            looked_for.add(path)
             findings.check_presence(path, visit=visit)
-        subjects.append(
-            Subject(
-                *visit,
-                diagnosis=people.diagnosis(*visit) if people else "",
-                mri=candidate.path,
-                pet=own_pet,
-                predictable=predictable(own_pet) if own_pet else None,
-                mri_fwhm_mm=fwhm_mm(candidate.path, visit),
-                pet_fwhm_mm=fwhm_mm(own_pet, visit) if own_pet else None,
-            )
+        label = people.label(*visit, visits_only=reading.diagnosis == "visit") if people else Label("", "")
+        subject = Subject(
+            *visit,
+            diagnosis=label.diagnosis,
+            mri=found.path,
+            pet=own_pet,
+            predictable=predictable(own_pet) if own_pet else None,
+            mri_fwhm_mm=fwhm_mm(found.path, visit),
+            pet_fwhm_mm=fwhm_mm(own_pet, visit) if own_pet else None,
+            mri_session_id=session if session != visit[1] else None,
         )
-    pet_only = [" ".join(visit).strip() for visit, found in pet.items() if found and not mri.get(visit)]
-    if pet_only:
-        findings.notes.append(
-            f"Left out: {counted(len(pet_only), 'visit')} with an FDG-PET but no GM map ({listing(pet_only)})"
-        )
+        labels[subject.name] = label
+        subjects.append(subject)
+    if people:
+        findings.notes.extend(describe_labels(labels, people))
     return subjects
+
+
+def _note_sessions_by_name(findings: Findings) -> None:
+    paths = findings.by_name
+    if paths:
+        findings.notes.append(
+            f"{counted(len(paths), 'file')} in folders without a session, of the sessions that their names say "
+            f"({listing(path.name for path in paths[:2])})"
+        )
 
 
 def without_mri(listed: Sequence[str], mri: Mapping[Visit, Sequence[Candidate]], findings: Findings) -> tuple[str, ...]:

@@ -6,29 +6,19 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from pcsa_jax.data.grid import SPACE
-from pcsa_jax.data.layouts.assembly import assemble, files_of_visit, participants_to_read, without_mri
-from pcsa_jax.data.layouts.sidecars import read_sidecar, smoothing_fwhm_mm
-from pcsa_jax.data.subjects import SESSION_ID, Findings, Subject
-from pcsa_jax.data.tables import read_people
+from pcsa_jax.data.layouts.assembly import Candidates, assemble, participants_to_read, visit_of, without_mri
+from pcsa_jax.data.layouts.sidecars import Sidecars, smoothing_fwhm_mm
+from pcsa_jax.data.layouts.tracers import Tracers
+from pcsa_jax.data.names import NIFTI, NOT_MEASURED, PROBABILITY_SUFFIXES, is_fdg, is_mni, parse_name
+from pcsa_jax.data.people import read_people
+from pcsa_jax.data.subjects import SESSION_ID, Findings, Reading, Subject
 from pcsa_jax.data.variants import Candidate, Visit
 
 NAME = "BIDS derivatives"
 CLAIM = "it holds sub-* folders"
-MRI_NAME = re.compile(r"sub-.*_label-GM_probseg\.nii(\.gz)?")
-PET_NAME = re.compile(r"sub-.*_pet\.nii(\.gz)?")
-MNI_SPACE = re.compile(r"MNI152.*|IXI549Space", re.IGNORECASE)
-"""Standard spaces within a few millimetres of MNI152. fMRIPrep's maps without ``space-`` are the scan's own."""
-
-FDG_LABEL = re.compile(r"(18F)?FDG", re.IGNORECASE)
-"""``trc-`` of FDG-PET."""
-
-FDG_NAME = re.compile(r"fdg|fluoro-?deoxy-?glucose", re.IGNORECASE)
-"""``TracerName`` of FDG-PET."""
-
-NOT_MEASURED = ("predictable", "synthetic")
-"""Beginnings of the ``desc-`` of a PET that no scanner has made."""
-
 OWN_RESOLUTION = "64"
+PVC = "pvc"
+"""Entity of PETPrep: the partial volume correction that was made."""
 
 
 def claim(path: Path) -> str:
@@ -36,23 +26,29 @@ def claim(path: Path) -> str:
     return CLAIM if any(path.glob("sub-*/")) else ""
 
 
-def read(path: Path, participants: Path | None, findings: Findings) -> tuple[list[Subject], tuple[str, ...]]:
+def read(path: Path, reading: Reading, findings: Findings) -> tuple[list[Subject], tuple[str, ...]]:
     """The visits below ``path`` that have a GM map in MNI space, and the participants that have none.
 
-    Of several spaces or resolutions the whole cohort is read in one: this software's space before others in
-    alphabetical order, 64 before other resolutions in ascending order, no ``desc-`` before any.
+    Of several spaces or resolutions the whole cohort is read in one: PET that is not corrected for partial volume
+    before corrected, this software's space before others in alphabetical order, 64 before other resolutions in
+    ascending order, no ``desc-`` before any.
     """
-    people = read_people(participants or path, findings)
+    people = read_people(reading.participants or path, findings)
     listed = participants_to_read(people, path.glob("sub-*"), findings)
-    mri: dict[Visit, list[Candidate]] = {}
-    pet: dict[Visit, list[Candidate]] = {}
+    sidecars = Sidecars(path, findings)
+    tracers = Tracers(path, sidecars, findings, given=reading.tracer)
+    mri: Candidates = {}
+    pet: Candidates = {}
     for participant_id in listed:
         for visit, folder in _visits(path / participant_id, findings):
-            mri[visit] = _mri_candidates(folder, visit, findings)
-            pet[visit] = _pet_candidates(folder, visit, findings)
+            for found, own in ((mri, _maps(folder, visit, findings)), (pet, _scans(folder, visit, tracers, findings))):
+                found.setdefault(visit, [])
+                for own_visit, candidate in own:
+                    found.setdefault(own_visit, []).append(candidate)
+    tracers.check_given()
     subjects = assemble(
-        people, mri, pet, findings, predictable=_predictable,
-        fwhm_mm=lambda volume, visit: smoothing_fwhm_mm(volume, findings, visit=visit),
+        people, mri, pet, findings, reading, predictable=_predictable,
+        fwhm_mm=lambda volume, visit: smoothing_fwhm_mm(volume, sidecars, findings, visit=visit),
     )  # fmt: skip
     missing = without_mri(listed, mri, findings)
     if not subjects and not any(problem.participant_id for problem in findings.problems):
@@ -74,56 +70,65 @@ def _visits(folder: Path, findings: Findings) -> Iterator[tuple[Visit, Path]]:
             yield visit, place
 
 
-def _entities(path: Path) -> dict[str, str]:
-    return dict(part.split("-", 1) for part in path.name.split("_") if "-" in part)
+def _volumes(folder: Path) -> list[Path]:
+    return sorted(path for path in folder.glob("sub-*") if NIFTI.search(path.name))
 
 
 def _candidate(path: Path) -> Candidate:
-    entities = _entities(path)
-    space, resolution, desc = (entities.get(key, "") for key in ("space", "res", "desc"))
+    entities = parse_name(path).entities
+    space, resolution, desc, pvc = (entities.get(key, "") for key in ("space", "res", "desc", PVC))
     number = int(resolution) if resolution.isdecimal() else -1
     # Writers differ in the capitals of IXI549Space.
     place = (space.lower() != SPACE.lower(), space.lower())
-    rank = (*place, resolution != OWN_RESOLUTION, number, resolution, desc != "", desc)
-    words = " ".join(f"{key}-{entities[key]}" for key in ("space", "res", "desc") if key in entities)
+    rank = (pvc != "", pvc, *place, resolution != OWN_RESOLUTION, number, resolution, desc != "", desc)
+    words = " ".join(f"{key}-{entities[key]}" for key in ("space", "res", PVC, "desc") if key in entities)
     return Candidate(path, rank, words)
 
 
-def _in_mni(paths: list[Path], modality: str, visit: Visit, findings: Findings) -> list[Candidate]:
-    """The candidates among ``paths``; a problem if there are none but some in another space."""
-    found = [_candidate(path) for path in paths if MNI_SPACE.fullmatch(_entities(path).get("space", ""))]
-    if paths and not found:
+def _in_mni(paths: list[Path], modality: str, visit: Visit, findings: Findings) -> Iterator[tuple[Visit, Candidate]]:
+    """The candidates among ``paths``, each with its visit; a problem if there are none but some in another space."""
+    own = [path for path in paths if is_mni(parse_name(path).space)]
+    for path in paths:
+        space = parse_name(path).space
+        if own and path not in own:
+            findings.leave(modality, "space", f"space-{space}" if space else "of the scan's own, without space-")
+    if paths and not own:
         text = f"expected a {modality} in MNI152 space (space-MNI152... or space-IXI549Space), found only other spaces"
         remedy = "Write it in MNI152 space too (fMRIPrep: --output-spaces MNI152NLin2009cAsym)"
         findings.add(paths[0], text, remedy, visit=visit)
-    return found
+    for path in own:
+        if own_visit := visit_of(path, visit, findings):
+            yield own_visit, _candidate(path)
 
 
-def _mri_candidates(folder: Path, visit: Visit, findings: Findings) -> list[Candidate]:
-    paths = [path for path in (folder / "anat").glob("*") if MRI_NAME.fullmatch(path.name)]
-    return _in_mni(files_of_visit(paths, visit, findings), "GM map", visit, findings)
+def _maps(folder: Path, visit: Visit, findings: Findings) -> Iterator[tuple[Visit, Candidate]]:
+    paths = []
+    for path in _volumes(folder / "anat"):
+        name = parse_name(path)
+        if name.suffix not in PROBABILITY_SUFFIXES:
+            findings.leave("GM map", "suffix", name.suffix or "without any")
+        elif name.tissue != "grey matter":
+            findings.leave("GM map", "label", name.tissue or "without any")
+        else:
+            paths.append(path)
+    return _in_mni(paths, "GM map", visit, findings)
 
 
-def _pet_candidates(folder: Path, visit: Visit, findings: Findings) -> list[Candidate]:
-    paths = [
-        path for path in (folder / "pet").glob("*")
-        if PET_NAME.fullmatch(path.name) and not _entities(path).get("desc", "").startswith(NOT_MEASURED)
-    ]  # fmt: skip
-    own = [path for path in files_of_visit(paths, visit, findings) if _is_fdg(path, visit, findings)]
-    return _in_mni(own, "FDG-PET", visit, findings)
-
-
-def _is_fdg(path: Path, visit: Visit, findings: Findings) -> bool:
-    """True for FDG by the name's tracer, or by the sidecar's if the name has none."""
-    label = _entities(path).get("trc")
-    if label is not None:
-        return bool(FDG_LABEL.fullmatch(label))
-    tracer = read_sidecar(path, findings).get("TracerName")
-    if not isinstance(tracer, str):
-        found = "expected the tracer in the name (trc-18FFDG) or in the sidecar (TracerName), found neither"
-        findings.add(path, found, "Rename the file or write its sidecar", visit=visit)
-        return False
-    return bool(FDG_NAME.search(tracer))
+def _scans(folder: Path, visit: Visit, tracers: Tracers, findings: Findings) -> Iterator[tuple[Visit, Candidate]]:
+    paths = []
+    for path in _volumes(folder / "pet"):
+        name = parse_name(path)
+        desc = name.entities.get("desc", "")
+        if name.suffix != "pet":
+            findings.leave("FDG-PET", "suffix", name.suffix or "without any")
+        elif desc.startswith(NOT_MEASURED):
+            if desc != "predictable":  # the phantom's, which its PET brings along
+                findings.leave("FDG-PET", "desc", f"desc-{desc}, not measured")
+        elif (tracer := tracers.of(path, visit)) and is_fdg(tracer):
+            paths.append(path)
+        elif tracer:
+            findings.leave("FDG-PET", "tracer", tracer)
+    return _in_mni(paths, "FDG-PET", visit, findings)
 
 
 def _predictable(pet: Path) -> Path | None:
@@ -133,7 +138,15 @@ def _predictable(pet: Path) -> Path | None:
 
 def _add_nothing_found(path: Path, findings: Findings) -> None:
     expected = "GM maps named sub-*/[ses-*/]anat/*_space-MNI152*_label-GM_probseg.nii.gz"
-    if any(path.glob("sub-*/anat/*_T1w.nii*")) or any(path.glob("sub-*/ses-*/anat/*_T1w.nii*")):
+    below = _cohorts_below(path)
+    if below:
+        remedy = f"Give the folder of the derivatives: {below[0]}"
+        findings.add(path, f"expected {expected}, found none, but the folder derivatives", remedy)
+    elif any(path.glob("sub-*/anat/*_T1w.nii*")) or any(path.glob("sub-*/ses-*/anat/*_T1w.nii*")):
         findings.add(path, f"expected {expected}, found only T1w scans", "Run python -m pcsa_jax preprocess first")
     else:
         findings.add(path, f"expected {expected}, found none", "README.md, 'Your own data', shows the layouts")
+
+
+def _cohorts_below(path: Path) -> list[Path]:
+    return [folder.parent for folder in sorted(path.glob("derivatives/*/sub-*/"))][:1]

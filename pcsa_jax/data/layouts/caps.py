@@ -1,27 +1,17 @@
 """Clinica's CAPS: grey-matter maps of ``t1-volume`` and SUVR maps of ``pet-volume``, both in SPM's Ixi549Space."""
 
-import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from pcsa_jax.data.layouts.assembly import assemble, files_of_visit, participants_to_read, without_mri
-from pcsa_jax.data.layouts.bids_derivatives import FDG_LABEL
-from pcsa_jax.data.subjects import SESSION_ID, Findings, Subject
-from pcsa_jax.data.tables import read_people
+from pcsa_jax.data.layouts.assembly import Candidates, assemble, participants_to_read, visit_of, without_mri
+from pcsa_jax.data.names import NIFTI, is_fdg, is_mni, parse_name
+from pcsa_jax.data.people import read_people
+from pcsa_jax.data.subjects import SESSION_ID, Findings, Reading, Subject
 from pcsa_jax.data.variants import Candidate, Visit
 
 NAME = "Clinica CAPS"
 MRI_GLOBS = ("t1/spm/dartel/group-*/*", "t1/spm/segmentation/normalized_space/*")
 PET_GLOB = "pet/preprocessing/group-*/*"
-FWHM = r"(?:_fwhm-(?P<fwhm>\d+(?:\.\d+)?)mm)?"
-MRI_NAME = re.compile(
-    rf"sub-.*_segm-graymatter_space-Ixi549Space_modulated-(?P<modulated>on|off){FWHM}_probability\.nii(?:\.gz)?"
-)
-PET_NAME = re.compile(
-    r"sub-.*_(?:trc|acq)-(?P<tracer>[A-Za-z0-9]+)(?:_.*)?_pet_space-Ixi549Space(?:_pvc-(?P<pvc>[a-z]+))?"
-    rf"_suvr-(?P<suvr>[A-Za-z0-9]+)(?P<mask>_mask-brain)?{FWHM}_pet\.nii(?:\.gz)?"
-)
-"""Early releases of Clinica wrote ``acq-fdg`` for ``trc-18FFDG``."""
 
 SUVR_REGIONS = ("pons", "pons2", "cerebellumPons", "cerebellumPons2")
 """Reference regions that Clinica knows; the pons is FDG's."""
@@ -34,7 +24,7 @@ def claim(path: Path) -> str:
     return "it holds subjects/sub-* folders" if any(path.glob("subjects/sub-*/")) else ""
 
 
-def read(path: Path, participants: Path | None, findings: Findings) -> tuple[list[Subject], tuple[str, ...]]:
+def read(path: Path, reading: Reading, findings: Findings) -> tuple[list[Subject], tuple[str, ...]]:
     """The visits below ``path/subjects`` that have a GM map of ``t1-volume``, and the participants that have none.
 
     The whole cohort is read in one variant. GM maps: unmodulated before modulated ones, because only their values are
@@ -43,16 +33,19 @@ def read(path: Path, participants: Path | None, findings: Findings) -> tuple[lis
     8 mm before not smoothed. The first group in alphabetical order.
     """
     remedy = "Copy that of the BIDS folder here, or set --config.data.participants to the BIDS folder"
-    people = read_people(participants or path, findings, remedy=remedy)
+    people = read_people(reading.participants or path, findings, remedy=remedy)
     listed = participants_to_read(people, path.glob("subjects/sub-*"), findings)
-    mri: dict[Visit, list[Candidate]] = {}
-    pet: dict[Visit, list[Candidate]] = {}
+    mri: Candidates = {}
+    pet: Candidates = {}
     for participant_id in listed:
         for visit, folder in _visits(path / "subjects" / participant_id):
-            mri[visit] = _mri_candidates(folder, visit, findings)
-            pet[visit] = _pet_candidates(folder, visit, findings)
-    subjects = assemble(people, mri, pet, findings, fwhm_mm=lambda volume, visit: _fwhm_mm(volume))
-    if subjects and "_modulated-on" in subjects[0].mri.name:
+            mri[visit] = list(_maps(folder, visit, findings))
+            pet[visit] = list(_scans(folder, visit, findings))
+    if reading.tracer:
+        text = f"--tracer={reading.tracer}: expected PET whose name does not say the tracer, found none in a CAPS"
+        findings.add(path, text, "Leave it out")
+    subjects = assemble(people, mri, pet, findings, reading, fwhm_mm=lambda volume, visit: _fwhm_mm(volume))
+    if subjects and parse_name(subjects[0].mri).is_modulated:
         findings.notes.append("GM map: the modulated one is read, whose values are volumes, not probabilities")
     missing = without_mri(listed, mri, findings)
     if not subjects and not any(problem.participant_id for problem in findings.problems):
@@ -67,10 +60,13 @@ def _visits(folder: Path) -> Iterator[tuple[Visit, Path]]:
             yield (folder.name, place.name), place
 
 
+def _volumes(folder: Path, pattern: str) -> list[Path]:
+    return sorted(path for path in folder.glob(pattern) if path.name.startswith("sub-") and NIFTI.search(path.name))
+
+
 def _fwhm_mm(path: Path) -> float:
     """What the name says; Clinica writes no ``fwhm-`` on what it has not smoothed."""
-    match = MRI_NAME.fullmatch(path.name) or PET_NAME.fullmatch(path.name)
-    return float((match and match["fwhm"]) or 0)
+    return parse_name(path).fwhm_mm or 0.0
 
 
 def _rank_of_fwhm(fwhm_mm: float) -> tuple[int, float]:
@@ -81,29 +77,46 @@ def _words(fwhm_mm: float) -> str:
     return f"smoothed to {fwhm_mm:g} mm" if fwhm_mm else "not smoothed"
 
 
-def _mri_candidates(folder: Path, visit: Visit, findings: Findings) -> list[Candidate]:
-    paths = [path for pattern in MRI_GLOBS for path in folder.glob(pattern) if MRI_NAME.fullmatch(path.name)]
-    found = []
-    for path in files_of_visit(paths, visit, findings):
-        modulated, fwhm = MRI_NAME.fullmatch(path.name)["modulated"], _fwhm_mm(path)
-        place = path.parent.name  # group-X of DARTEL, or the segmentation's normalized_space
-        rank = (modulated == "on", _rank_of_fwhm(fwhm), place == "normalized_space", place)
-        where = "segmentation" if place == "normalized_space" else f"DARTEL {place}"
-        found.append(Candidate(path, rank, f"modulated-{modulated}, {_words(fwhm)}, {where}"))
-    return found
+def _maps(folder: Path, visit: Visit, findings: Findings) -> Iterator[Candidate]:
+    for path in [path for pattern in MRI_GLOBS for path in _volumes(folder, pattern)]:
+        name = parse_name(path)
+        if name.suffix != "probability" or not name.tissue:
+            findings.leave("GM map", "suffix", name.suffix or "without any")
+        elif name.tissue != "grey matter":
+            findings.leave("GM map", "label", name.tissue)
+        elif not is_mni(name.space):
+            findings.leave("GM map", "space", f"space-{name.space}" if name.space else "without space-")
+        elif visit_of(path, visit, findings):
+            fwhm, place = _fwhm_mm(path), path.parent.name  # group-X of DARTEL, or the segmentation's normalized_space
+            rank = (bool(name.is_modulated), _rank_of_fwhm(fwhm), place == "normalized_space", place)
+            where = "segmentation" if place == "normalized_space" else f"DARTEL {place}"
+            modulated = "on" if name.is_modulated else "off"
+            yield Candidate(path, rank, f"modulated-{modulated}, {_words(fwhm)}, {where}")
 
 
-def _pet_candidates(folder: Path, visit: Visit, findings: Findings) -> list[Candidate]:
-    paths = [path for path in folder.glob(PET_GLOB) if PET_NAME.fullmatch(path.name)]
-    found = []
-    for path in files_of_visit(paths, visit, findings):
-        name, fwhm = PET_NAME.fullmatch(path.name), _fwhm_mm(path)
-        if not FDG_LABEL.fullmatch(name["tracer"]):
+def _scans(folder: Path, visit: Visit, findings: Findings) -> Iterator[Candidate]:
+    for path in _volumes(folder, PET_GLOB):
+        name = parse_name(path)
+        tracer = name.entities.get("trc") or name.entities.get("acq", "")  # early releases wrote acq-fdg
+        if name.suffix != "pet":
+            findings.leave("FDG-PET", "suffix", name.suffix or "without any")
             continue
-        region, pvc, group = name["suvr"], name["pvc"] or "", path.parent.name
-        rank_of_region = SUVR_REGIONS.index(region) if region in SUVR_REGIONS else len(SUVR_REGIONS)
-        rank = (pvc != "", pvc, rank_of_region, region, not name["mask"], _rank_of_fwhm(fwhm), group)
-        correction = f"pvc-{pvc}, " if pvc else ""
-        mask = "masked" if name["mask"] else "not masked"
-        found.append(Candidate(path, rank, f"{correction}suvr-{region}, {mask}, {_words(fwhm)}, {group}"))
-    return found
+        findings.tracers[f"trc-{tracer}"] += 1
+        if not is_fdg(tracer):
+            findings.leave("FDG-PET", "tracer", f"trc-{tracer}" if tracer else "without trc-")
+        elif not is_mni(name.space):
+            findings.leave("FDG-PET", "space", f"space-{name.space}" if name.space else "without space-")
+        elif "suvr" not in name.entities:
+            findings.leave("FDG-PET", "suvr", "not divided by a reference region")
+        elif visit_of(path, visit, findings):
+            yield _scan(path, name.entities)
+
+
+def _scan(path: Path, entities: dict[str, str]) -> Candidate:
+    fwhm, region, pvc, group = _fwhm_mm(path), entities["suvr"], entities.get("pvc", ""), path.parent.name
+    rank_of_region = SUVR_REGIONS.index(region) if region in SUVR_REGIONS else len(SUVR_REGIONS)
+    is_masked = entities.get("mask") == "brain"
+    rank = (pvc != "", pvc, rank_of_region, region, not is_masked, _rank_of_fwhm(fwhm), group)
+    correction = f"pvc-{pvc}, " if pvc else ""
+    mask = "masked" if is_masked else "not masked"
+    return Candidate(path, rank, f"{correction}suvr-{region}, {mask}, {_words(fwhm)}, {group}")

@@ -1,16 +1,20 @@
 """A manifest: one table that says where everybody's volumes are, whatever they are called."""
 
+import dataclasses
 import os
 from pathlib import Path
 
-from pcsa_jax.data.layouts.sidecars import is_fwhm
-from pcsa_jax.data.subjects import Findings, Subject
-from pcsa_jax.data.tables import Row, Table, note_prefixed, read_diagnosis, read_identifier, read_table
+from pcsa_jax.data.layouts.sidecars import Sidecars, dataset_of, is_fwhm, smoothing_fwhm_mm
+from pcsa_jax.data.names import parse_name, why_no_fdg_pet, why_no_grey_matter_map
+from pcsa_jax.data.people import describe_labels, read_diagnosis, read_people
+from pcsa_jax.data.subjects import Findings, Reading, Subject, counted, listing
+from pcsa_jax.data.tables import Row, Table, note_prefixed, read_identifier, read_table
 
 NAME = "manifest"
 FILE = "manifest.tsv"
 COLUMNS = ("participant_id", "diagnosis", "mri")
-"""What every manifest has; session_id, pet, mri_fwhm_mm and pet_fwhm_mm are optional."""
+"""What every manifest has, the diagnosis unless another table has it; session_id, pet, mri_fwhm_mm and pet_fwhm_mm are
+optional."""
 
 
 def claim(path: Path) -> str:
@@ -20,21 +24,39 @@ def claim(path: Path) -> str:
     return f"it holds {FILE}" if (path / FILE).is_file() else ""
 
 
-def read(path: Path, participants: Path | None, findings: Findings) -> tuple[list[Subject], tuple[str, ...]]:
+def read(path: Path, reading: Reading, findings: Findings) -> tuple[list[Subject], tuple[str, ...]]:
     """The visits of the table; the participants without any GM map.
 
-    Paths are relative to the manifest's folder, out of which ``..`` does not lead, or absolute. ``participants`` is not
-    looked at: the diagnosis stands in the manifest.
+    Paths are relative to the manifest's folder, out of which ``..`` does not lead, or absolute. The diagnosis stands in
+    the manifest; where it does not, ``reading.participants`` may tell. Smoothness that has no column, or n/a in it, is
+    what the volume's name or sidecar says.
     """
     path = path if path.is_file() else path / FILE
     table = read_table(path, findings)
     if table is None:
         return [], ()
-    missing = [name for name in COLUMNS if name not in table.columns]
+    needed = [name for name in COLUMNS if name != "diagnosis" or reading.participants is None]
+    missing = [name for name in needed if name not in table.columns]
     if missing:
-        found = f"expected the columns {', '.join(COLUMNS)}, found {table.heading}"
+        found = f"expected the columns {', '.join(needed)}, found {table.heading}"
         findings.add(path, found, f"Add {', '.join(missing)} (tab-separated)")
         return [], ()
+    if reading.tracer:
+        text = f"--tracer={reading.tracer}: expected PET whose tracer is open, found a manifest, whose PET is FDG"
+        findings.add(path, text, "Leave it out")
+    subjects, people = _read_rows(table, findings)
+    if reading.participants is not None:
+        subjects = _with_diagnoses(path, subjects, reading, findings)
+    _check_owners(path, subjects, findings)
+    _check_kinds(path, subjects, findings)
+    if not table.rows:
+        findings.add(path, "expected one line a visit, found only the heading", "Write them")
+    subjects.sort(key=lambda subject: (subject.participant_id, subject.session_id))
+    return subjects, tuple(sorted(people - {subject.participant_id for subject in subjects}))
+
+
+def _read_rows(table: Table, findings: Findings) -> tuple[list[Subject], set[str]]:
+    """The visits with a GM map, and everybody's participant_id."""
     prefixed: list[str] = []
     lines: dict[tuple[str, str], int] = {}
     subjects, people = [], set()
@@ -45,7 +67,7 @@ def read(path: Path, participants: Path | None, findings: Findings) -> tuple[lis
         if visit in lines:
             name = " ".join(visit).strip()
             found = f"line {row.line}: {name} is listed twice (first in line {lines[visit]}), expected once"
-            findings.add(path, found, "Remove one line")
+            findings.add(table.path, found, "Remove one line")
             continue
         lines[visit] = row.line
         people.add(visit[0])
@@ -53,11 +75,29 @@ def read(path: Path, participants: Path | None, findings: Findings) -> tuple[lis
         if subject is not None:
             subjects.append(subject)
     note_prefixed(table, prefixed, findings)
-    _check_once(path, subjects, findings)
-    if not table.rows:
-        findings.add(path, "expected one line a visit, found only the heading", "Write them")
-    subjects.sort(key=lambda subject: (subject.participant_id, subject.session_id))
-    return subjects, tuple(sorted(people - {subject.participant_id for subject in subjects}))
+    return subjects, people
+
+
+def _with_diagnoses(path: Path, subjects: list[Subject], reading: Reading, findings: Findings) -> list[Subject]:
+    """The visits with the diagnoses of another table where the manifest has none."""
+    people = read_people(reading.participants, findings)
+    wanting = [subject for subject in subjects if not subject.diagnosis]
+    if people is None:
+        return subjects
+    if not wanting:
+        text = f"--participants {people.path}: expected visits without a diagnosis, found that the manifest has all"
+        findings.add(path, text, "Leave it out, or write n/a in the manifest")
+    if wanting and not any(subject.participant_id in people.diagnoses for subject in wanting):
+        listed = listing(sorted(people.diagnoses))
+        text = f"expected the manifest's participants ({listing(s.participant_id for s in wanting)}), found {listed}"
+        findings.add(people.path, text, "Write the ids as the manifest does", is_of_diagnosis=True)
+    visits_only = reading.diagnosis == "visit"
+    labels = {s.name: people.label(s.participant_id, s.session_id, visits_only=visits_only) for s in wanting}
+    findings.notes.extend(describe_labels(labels, people))
+    return [
+        dataclasses.replace(subject, diagnosis=labels[subject.name].diagnosis) if subject.name in labels else subject
+        for subject in subjects
+    ]
 
 
 def _visit(table: Table, row: Row, findings: Findings, prefixed: list[str]) -> tuple[str, str] | None:
@@ -71,14 +111,17 @@ def _visit(table: Table, row: Row, findings: Findings, prefixed: list[str]) -> t
 def _subject(table: Table, row: Row, visit: tuple[str, str], findings: Findings) -> Subject | None:
     """The visit of a row; None without a GM map."""
     name = " ".join(visit).strip()
-    diagnosis = read_diagnosis(table, row, "diagnosis", name, findings)
+    diagnosis = read_diagnosis(table, row, "diagnosis", name, findings) if "diagnosis" in table.columns else ""
     mri, pet = (_path(table, row, column, visit, findings) for column in ("mri", "pet"))
     if mri is None:
         if not row.values["mri"]:
             findings.notes.append(f"Left out: {name} has no GM map in {table.path.name}")
         return None
-    fwhm = [_fwhm_mm(table, row, f"{column}_fwhm_mm", name, findings) for column in ("mri", "pet")]
-    return Subject(*visit, diagnosis, mri, pet, mri_fwhm_mm=fwhm[0], pet_fwhm_mm=fwhm[1] if pet else None)
+    fwhm = [
+        _fwhm_mm(table, row, f"{column}_fwhm_mm", volume, visit, findings) if volume else None
+        for column, volume in (("mri", mri), ("pet", pet))
+    ]
+    return Subject(*visit, diagnosis, mri, pet, mri_fwhm_mm=fwhm[0], pet_fwhm_mm=fwhm[1])
 
 
 def _path(table: Table, row: Row, column: str, visit: tuple[str, str], findings: Findings) -> Path | None:
@@ -98,28 +141,70 @@ def _path(table: Table, row: Row, column: str, visit: tuple[str, str], findings:
     return path
 
 
-def _fwhm_mm(table: Table, row: Row, column: str, name: str, findings: Findings) -> float | None:
+def _fwhm_mm(
+    table: Table, row: Row, column: str, volume: Path, visit: tuple[str, str], findings: Findings
+) -> float | None:
+    """What the manifest says, or else the volume's name or sidecar."""
     given = row.values.get(column, "")
     if not given:
-        return None
+        sidecars = Sidecars(dataset_of(volume), findings)
+        return smoothing_fwhm_mm(volume, sidecars, findings, visit=visit)
     try:
         value = float(given)
     except ValueError:
         value = float("nan")
     if not is_fwhm(value):
+        name = " ".join(visit).strip()
         found = f"line {row.line}: {name} has {column} {given!r}, expected a number of millimetres >= 0 or n/a"
         findings.add(table.path, found, "Correct it")
         return None
     return value
 
 
-def _check_once(path: Path, subjects: list[Subject], findings: Findings) -> None:
-    """Adds a problem for each file that two visits share."""
-    owners: dict[str, str] = {}
+def _check_owners(path: Path, subjects: list[Subject], findings: Findings) -> None:
+    """Adds a problem for each file of two people, or PET of two visits; a GM map may serve a person's several PET."""
+    owners: dict[str, Subject] = {}
+    shared: list[str] = []
     for subject in subjects:
-        for volume in filter(None, (subject.mri, subject.pet)):
-            key = os.path.normpath(volume)
-            if key in owners:
-                found = f"{volume} is {subject.name}'s and {owners[key]}'s, expected one owner"
-                findings.add(path, found, "Correct one line", visit=(subject.participant_id, subject.session_id))
-            owners.setdefault(key, subject.name)
+        for modality in ("mri", "pet"):
+            volume = getattr(subject, modality)
+            if volume is None:
+                continue
+            first = owners.setdefault(os.path.normpath(volume), subject)
+            same_map = modality == "mri" and first.mri == volume and first.participant_id == subject.participant_id
+            if same_map and first is not subject:
+                shared.append(f"{subject.name}: that of {first.session_id or 'no session'}")
+            elif first is not subject or (
+                modality == "pet" and os.path.normpath(subject.mri) == os.path.normpath(volume)
+            ):
+                found = f"{volume} is {subject.name}'s and {first.name}'s, expected one owner"
+                visit = (subject.participant_id, subject.session_id)
+                findings.add(path, found, "Correct one line", visit=visit)
+    if shared:
+        findings.notes.append(
+            f"{counted(len(shared), 'visit')} with the participant's GM map of another session ({listing(shared)})"
+        )
+
+
+def _check_kinds(path: Path, subjects: list[Subject], findings: Findings) -> None:
+    """Adds a problem for each file that is something else by its name, and for GM maps of two kinds."""
+    kinds: dict[bool, list[str]] = {}
+    for subject in subjects:
+        visit = (subject.participant_id, subject.session_id)
+        name = parse_name(subject.mri)
+        if other := why_no_grey_matter_map(name):
+            text = f"expected a grey-matter map in MNI152 space, found {other}, by its name"
+            findings.add(subject.mri, text, "Name the right file in the manifest", visit=visit)
+        elif name.is_modulated is not None:
+            kinds.setdefault(name.is_modulated, []).append(subject.name)
+        if subject.pet and (other := why_no_fdg_pet(parse_name(subject.pet))):
+            text = f"expected an FDG-PET, found {other}, by its name"
+            findings.add(subject.pet, text, "Name the right file in the manifest", visit=visit)
+    if len(kinds) > 1:
+        text = (
+            f"expected GM maps of one kind, found modulated ({listing(kinds[True])}) and unmodulated "
+            f"({listing(kinds[False])}) ones by their names"
+        )
+        findings.add(path, text, "Take one kind for everybody")
+    elif True in kinds:
+        findings.notes.append("GM map: modulated ones, whose values are volumes, not probabilities")

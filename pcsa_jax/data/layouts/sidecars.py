@@ -1,4 +1,4 @@
-"""JSON files beside the volumes and at the root of a cohort."""
+"""JSON files beside the volumes and at the root of a cohort, inherited as BIDS has it."""
 
 import json
 import math
@@ -6,7 +6,80 @@ from pathlib import Path
 from typing import Any
 
 from pcsa_jax.data.layout import PHANTOM_GENERATOR, sidecar
+from pcsa_jax.data.names import ENTITY, parse_name
 from pcsa_jax.data.subjects import Findings
+
+
+class Sidecars:
+    """What the JSON files of a data set say of its volumes, each file read once.
+
+    A file applies to the volumes of its suffix, in its folder and below, whose names have all of its entities; the
+    nearest and most particular one wins, key by key (BIDS, "the inheritance principle").
+
+    Args:
+      root: folder of the data set, above which nothing is looked for; None for a volume of no data set.
+      findings: gets a problem for each file that is no JSON object.
+    """
+
+    def __init__(self, root: Path | None, findings: Findings):
+        self._root, self._findings = root, findings
+        self._listed: dict[Path, list[tuple[Path, tuple[str, dict[str, str]]]]] = {}
+        self._read: dict[Path, dict[str, Any]] = {}
+
+    def of(self, volume: Path) -> dict[str, Any]:
+        """All that is said of a volume; empty if nothing is. The volume itself need not exist."""
+        found: dict[str, Any] = {}
+        for path in self._applicable(volume):
+            found |= self._object(path)
+        return found
+
+    def source(self, volume: Path, key: str) -> Path:
+        """The file that decides on ``key``, for messages."""
+        paths = [path for path in self._applicable(volume) if key in self._object(path)]
+        return paths[-1] if paths else sidecar(volume)
+
+    def _applicable(self, volume: Path) -> list[Path]:
+        """The files that apply, the most general first."""
+        name, own = parse_name(volume), sidecar(volume)
+        found = []
+        for folder in self._folders(volume.parent):
+            there = [
+                (len(entities), path)
+                for path, entities in self._in(folder, name.suffix)
+                if path.name != own.name and entities.items() <= name.entities.items()
+            ]
+            found += [path for _, path in sorted(there)]
+        return [*found, own] if own.is_file() else found
+
+    def _folders(self, folder: Path) -> list[Path]:
+        """From the data set's root down to ``folder``."""
+        root = self._root
+        if root is not None and not folder.is_relative_to(root):
+            folder, root = folder.absolute(), root.absolute()
+        if root is None or not folder.is_relative_to(root):
+            return [folder]
+        below = folder.relative_to(root).parts
+        return [root.joinpath(*below[:depth]) for depth in range(len(below) + 1)]
+
+    def _in(self, folder: Path, suffix: str) -> list[tuple[Path, dict[str, str]]]:
+        """The JSON files of a folder that hold for several volumes of a suffix, with their entities."""
+        if folder not in self._listed:
+            self._listed[folder] = [(path, found) for path in folder.glob("*.json") if (found := _inheritable(path))]
+        return [(path, entities) for path, (own, entities) in self._listed[folder] if own == suffix]
+
+    def _object(self, path: Path) -> dict[str, Any]:
+        if path not in self._read:
+            self._read[path] = read_object(path, self._findings)
+        return self._read[path]
+
+
+def _inheritable(path: Path) -> tuple[str, dict[str, str]] | None:
+    """Suffix and entities of a JSON file whose name is made of nothing else; None if it can be one volume's only."""
+    *words, suffix = path.stem.split("_")
+    matches = [ENTITY.fullmatch(word) for word in words]
+    if not all(matches) or ENTITY.fullmatch(suffix):
+        return None
+    return suffix, {match[1]: match[2] for match in matches}
 
 
 def read_object(path: Path, findings: Findings) -> dict[str, Any]:
@@ -23,23 +96,23 @@ def read_object(path: Path, findings: Findings) -> dict[str, Any]:
     return found
 
 
-def read_sidecar(volume: Path, findings: Findings) -> dict[str, Any]:
-    """The sidecar of a volume; empty without one."""
-    path = sidecar(volume)
-    return read_object(path, findings) if path.is_file() else {}
-
-
-def smoothing_fwhm_mm(volume: Path, findings: Findings, *, visit: tuple[str, str]) -> float | None:
-    """``SmoothingFWHM`` (mm) of a volume's sidecar; None if nobody says."""
-    given = read_sidecar(volume, findings).get("SmoothingFWHM")
+def smoothing_fwhm_mm(volume: Path, sidecars: Sidecars, findings: Findings, *, visit: tuple[str, str]) -> float | None:
+    """What a volume has been smoothed with (mm), by ``SmoothingFWHM`` or else by its name; None if nobody says."""
+    given = sidecars.of(volume).get("SmoothingFWHM")
     if given is None:
-        return None
+        return parse_name(volume).fwhm_mm
     values = given if isinstance(given, list) else [given]
     if not all(is_fwhm(value) for value in values) or len(set(values)) != 1:
         found = f"expected SmoothingFWHM in mm, one number >= 0, found {given!r}"
-        findings.add(sidecar(volume), found, "Correct it", visit=visit)
+        findings.add(sidecars.source(volume, "SmoothingFWHM"), found, "Correct it", visit=visit)
         return None
     return float(values[0])
+
+
+def dataset_of(volume: Path) -> Path | None:
+    """The nearest folder above ``volume`` that is a BIDS data set."""
+    places = (*volume.parents, *volume.absolute().parents)
+    return next((folder for folder in places if (folder / "dataset_description.json").is_file()), None)
 
 
 def is_fwhm(value: object) -> bool:

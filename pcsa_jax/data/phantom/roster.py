@@ -9,7 +9,7 @@ from pcsa_jax.data import layout
 from pcsa_jax.data.layouts import bids_derivatives
 from pcsa_jax.data.phantom.subject import SMOOTHING_FWHM_MM
 from pcsa_jax.data.phantom.traits import diagnosis, participant_id
-from pcsa_jax.data.subjects import Cohort, Subject, describe_left_out
+from pcsa_jax.data.subjects import Cohort, Seen, Subject, describe_left_out
 
 PHANTOM_VERSION = "5"
 """Changes with every change of the numbers: part of the name of a cohort and of a cache folder."""
@@ -75,6 +75,7 @@ def list_cohort(root: Path, *, pairs: int, mri_only: int, size: int) -> Cohort:
         layout=bids_derivatives.NAME,
         reason=bids_derivatives.CLAIM,
         notes=tuple(describe_left_out(subjects)),
+        seen=Seen(tracers=(("trc-18FFDG", pairs),)),
     )
 
 

@@ -8,13 +8,12 @@ from pathlib import Path
 from typing import Any
 
 from pcsa_jax.data.files import read_text
+from pcsa_jax.data.names import is_fdg
 from pcsa_jax.errors import UserError
 
 PARTICIPANT_ID = re.compile(r"sub-[A-Za-z0-9]+")
 SESSION_ID = re.compile(r"ses-[A-Za-z0-9]+")
 NIFTI = re.compile(r"(.+)\.nii(\.gz)?")
-FDG_LABEL = re.compile(r"(18F|F18)?FDG", re.IGNORECASE)
-FDG_NAME = re.compile(r"fdg|fluoro-?deoxy-?(d-)?glucose", re.IGNORECASE)
 CHOICES = ("run", "acq", "rec")
 """Entities that may tell several scans of one visit apart, and that the user may choose by."""
 
@@ -211,10 +210,10 @@ class _Tracer:
 def _is_fdg(path: Path, facts: Mapping[str, Any]) -> _Tracer:
     label = entities(path).get("trc")
     if label is not None:
-        return _Tracer(bool(FDG_LABEL.fullmatch(label)), f"trc-{label}")
+        return _Tracer(is_fdg(label), f"trc-{label}")
     name = facts.get("TracerName")
     if isinstance(name, str):
-        return _Tracer(bool(FDG_NAME.search(name)), f"TracerName {name!r}")
+        return _Tracer(is_fdg(name), f"TracerName {name!r}")
     return _Tracer(False, "neither a trc- entity nor TracerName in a sidecar says so")
 
 

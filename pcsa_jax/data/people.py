@@ -1,0 +1,241 @@
+"""Who has which diagnosis at which visit, by ``participants.tsv`` and the sessions tables."""
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import NamedTuple
+
+from pcsa_jax.data.subjects import DIAGNOSES, OTHER_DIAGNOSES, Findings, counted, listing
+from pcsa_jax.data.tables import Row, Table, note_prefixed, read_identifier, read_table
+
+DIAGNOSIS_COLUMNS = ("diagnosis", "diagnosis_sc", "diagnosis_bl")
+"""Where a diagnosis may stand, the first that is there: ours, and those of Clinica's converters."""
+
+MEANT = {
+    "dementia": "AD", "ad dementia": "AD", "alzheimer": "AD", "alzheimer's disease": "AD", "nl": "CN", "hc": "CN",
+    "nc": "CN", "control": "CN", "normal": "CN", "cognitively normal": "CN",
+}  # fmt: skip
+"""What tables of other studies write, and what is likely meant: suggested, never taken."""
+
+OTHER_COLUMNS = ("dx", "dx1", "dx_bl", "dx_group", "group", "dxcurren")
+"""Where tables of other studies (ADNIMERGE, OASIS-3) keep diagnoses in words of their own, in small letters."""
+
+
+class Label(NamedTuple):
+    """The diagnosis of one visit.
+
+    Attributes:
+      diagnosis: "" if none is known.
+      source: "visit" (a row of its own says it, n/a included), "participant", or "" (nobody says).
+      written: the session as the table writes it, if otherwise than the folder; else "".
+    """
+
+    diagnosis: str
+    source: str
+    written: str = ""
+
+
+class People(NamedTuple):
+    """What the tables say about people.
+
+    Attributes:
+      path: of ``participants.tsv``.
+      column: of the participants' diagnoses; "" if there is none.
+      diagnoses: participant_id -> diagnosis ("" if none is known), of everyone in the table.
+      by_visit: participant_id -> session_id -> diagnosis ("" for n/a), of the rows of single visits.
+    """
+
+    path: Path
+    column: str
+    diagnoses: dict[str, str]
+    by_visit: dict[str, dict[str, str]]
+
+    def label(self, participant_id: str, session_id: str, *, visits_only: bool = False) -> Label:
+        """The diagnosis at a visit: that of its own row, n/a included, or else the participant's.
+
+        A row counts as the visit's own if its session is the same, or the only one that is the same but for case and
+        padding (M00, m000 for ses-M000).
+        """
+        rows = self.by_visit.get(participant_id, {})
+        if session_id in rows:
+            return Label(rows[session_id], "visit")
+        alike = [written for written in rows if same_session(written) == same_session(session_id)]
+        if session_id and len(alike) == 1:
+            return Label(rows[alike[0]], "visit", alike[0])
+        diagnosis = self.diagnoses.get(participant_id, "")
+        if visits_only and session_id:
+            return Label("", "")
+        return Label(diagnosis, "participant" if diagnosis else "")
+
+
+def same_session(session_id: str) -> str:
+    """A form that spellings of one session share: ses-M00, ses-M000 and ses-m000; ses-1 and ses-01."""
+    return re.sub(r"0*(\d+)", r"\1", session_id.removeprefix("ses-").lower())
+
+
+def same_participant(participant_id: str) -> str:
+    """A form that spellings of one participant share: sub-1 and sub-0001, 002_S_0295 and sub-ADNI002S0295."""
+    letters = re.sub(r"[^a-z0-9]", "", participant_id.removeprefix("sub-").lower())
+    return re.sub(r"0*(\d+)", r"\1", re.sub(r"^(adni|oas|aibl)", "", letters))
+
+
+def describe_labels(labels: Mapping[str, Label], people: People) -> list[str]:
+    """Notes on the visits whose diagnosis is not the one of a row of exactly their name.
+
+    Args:
+      labels: visit's name ("sub-X ses-Y") -> its label.
+      people: what the tables say.
+    """
+    notes = []
+    respelt = [f"{name} as {label.written}" for name, label in labels.items() if label.written]
+    if respelt:
+        notes.append(f"Diagnosis: {counted(len(respelt), 'visit')} found in another spelling ({listing(respelt)})")
+    fallen = [name for name, label in labels.items() if label.source == "participant" and " " in name]
+    if fallen:
+        notes.append(
+            f"Diagnosis: {counted(len(fallen), 'visit')} without a row of their own take the participant's "
+            f"{people.column} of {people.path.name} ({_named(fallen, people)}); --diagnosis=visit, in a training "
+            "data.diagnosis, leaves them without"
+        )
+    unknown = [name for name, label in labels.items() if not label.source and " " in name]
+    unmatched = [name for name in unknown if people.by_visit.get(name.split()[0])]
+    if unmatched:
+        notes.append(
+            f"Diagnosis: {counted(len(unmatched), 'visit')} without one, as no row is theirs "
+            f"({_named(unmatched, people)})"
+        )
+    return notes
+
+
+def _named(names: Iterable[str], people: People) -> str:
+    """The first of ``names``, each with the sessions that the tables have of that person."""
+    words = []
+    for name in names:
+        rows = people.by_visit.get(name.split()[0])
+        words.append(f"{name}: rows of {listing(rows)}" if rows else name)
+    return listing(words)
+
+
+def read_people(
+    source: Path, findings: Findings, *, remedy: str = "Write one line a person, tab-separated"
+) -> People | None:
+    """Reads ``participants.tsv`` and the sessions tables beside the participants' folders.
+
+    A table that has a column ``session_id`` holds visits: its rows with a session are theirs, those without the
+    participant's.
+
+    Args:
+      source: the folder that holds them, or ``participants.tsv`` itself under any name.
+      findings: gets the problems and notes.
+      remedy: what to do if there is no such table.
+
+    Returns:
+      None if there is no table that names people.
+    """
+    path = source if source.is_file() else source / "participants.tsv"
+    if not path.is_file():
+        found = "expected participants.tsv (participant_id, diagnosis: AD, CN, MCI, ... or n/a), found none"
+        findings.add(source, found, remedy, is_of_diagnosis=True)
+        return None
+    table = read_table(path, findings)
+    if table is None:
+        return None
+    if "participant_id" not in table.columns:
+        found = f"expected the columns participant_id and diagnosis, found {table.heading}"
+        findings.add(path, found, "Write them (tab-separated)")
+        return None
+    diagnoses, by_visit = _read_participants(table, findings)
+    columns: Counter[str] = Counter()
+    for participant_id in diagnoses:
+        rows, found = _read_sessions(path.parent / participant_id, participant_id, findings)
+        columns.update(found)
+        if rows:
+            by_visit[participant_id] = by_visit.get(participant_id, {}) | rows
+    if not (_diagnosis_column(table) or any(by_visit.values())):
+        _add_no_column(table, columns, findings)
+    return People(path, _diagnosis_column(table) or "", diagnoses, by_visit)
+
+
+def _add_no_column(table: Table, columns: Counter[str], findings: Findings) -> None:
+    """The problem of tables without any diagnosis, with what other studies' columns would say."""
+    others = [name for name in (*table.columns, *columns) if name.lower() in OTHER_COLUMNS]
+    sessions = f" (sessions tables: {', '.join(columns)})"[:200] if columns else ""
+    found = f"expected a column diagnosis here or in the sessions tables, found {table.heading}{sessions}"
+    remedy = "Add it (tab-separated): AD, CN, MCI, ... or n/a"
+    if others:
+        remedy += f"; {', '.join(dict.fromkeys(others))} may hold it in other words: write AD or CN for each visit to "
+        remedy += "a table with participant_id, session_id, diagnosis, and give that with --participants"
+    findings.add(table.path, found, remedy, is_of_diagnosis=True)
+
+
+def _diagnosis_column(table: Table) -> str | None:
+    return next((name for name in DIAGNOSIS_COLUMNS if name in table.columns), None)
+
+
+def read_diagnosis(table: Table, row: Row, column: str, who: str, findings: Findings) -> str:
+    """The diagnosis of a row; "" if there is none or it is not one, which is a problem."""
+    given = row.values[column]
+    if given and given not in DIAGNOSES + OTHER_DIAGNOSES:
+        known = ", ".join(DIAGNOSES + OTHER_DIAGNOSES)
+        upper = given.upper() if given.upper() in DIAGNOSES + OTHER_DIAGNOSES else MEANT.get(given.lower())
+        findings.add(
+            table.path,
+            f"line {row.line}: {who} has {column} {given!r}, expected one of {known} or n/a",
+            f"Write {upper}, if that is meant, or n/a" if upper else "Correct or remove the line",
+            is_of_diagnosis=True,
+        )
+        return ""
+    return given
+
+
+def _read_participants(table: Table, findings: Findings) -> tuple[dict[str, str], dict[str, dict[str, str]]]:
+    """Diagnoses of the participants, and of the visits that the table has lines of."""
+    column, prefixed = _diagnosis_column(table), []
+    has_sessions = "session_id" in table.columns
+    lines: dict[tuple[str, str], int] = {}
+    diagnoses: dict[str, str] = {}
+    by_visit: dict[str, dict[str, str]] = {}
+    for row in table.rows:
+        participant_id = read_identifier(table, row, "participant_id", findings, prefixed)
+        session_id: str | None = ""
+        if has_sessions and row.values["session_id"]:
+            session_id = read_identifier(table, row, "session_id", findings, prefixed)
+        if participant_id is None or session_id is None:
+            continue
+        who = f"{participant_id} {session_id}".strip()
+        first = lines.setdefault((participant_id, session_id), row.line)
+        if first != row.line:
+            found = f"line {row.line}: {who} is listed twice (first in line {first}), expected once"
+            findings.add(table.path, found, "Remove one line")
+            continue
+        diagnosis = read_diagnosis(table, row, column, who, findings) if column else ""
+        diagnoses.setdefault(participant_id, "")
+        if session_id:
+            by_visit.setdefault(participant_id, {})[session_id] = diagnosis
+        else:
+            diagnoses[participant_id] = diagnosis
+    note_prefixed(table, prefixed, findings)
+    return diagnoses, by_visit
+
+
+def _read_sessions(folder: Path, participant_id: str, findings: Findings) -> tuple[dict[str, str], tuple[str, ...]]:
+    """The diagnoses of ``sub-X/sub-X_sessions.tsv``, if it is there and has any; its columns."""
+    path = folder / f"{participant_id}_sessions.tsv"
+    table = read_table(path, findings) if path.is_file() else None
+    column = _diagnosis_column(table) if table else None
+    if table is None or column is None or "session_id" not in table.columns:
+        return {}, table.columns if table else ()
+    found: dict[str, str] = {}
+    lines: dict[str, int] = {}
+    for row in table.rows:
+        session_id = read_identifier(table, row, "session_id", findings, [])
+        if session_id is None:
+            continue
+        first = lines.setdefault(session_id, row.line)
+        if first != row.line:
+            text = f"line {row.line}: {session_id} is listed twice (first in line {first}), expected once"
+            findings.add(path, text, "Remove one line", is_of_diagnosis=True)
+            continue
+        found[session_id] = read_diagnosis(table, row, column, f"{participant_id} {session_id}", findings)
+    return found, table.columns
