@@ -4,6 +4,7 @@ Each does what the command of its name does, progress on stderr included, and ra
 end with one line. Nothing heavy is imported before a call.
 """
 
+import functools
 from collections.abc import Mapping, Sequence
 from os import PathLike
 from pathlib import Path
@@ -204,7 +205,8 @@ def synthesize(
     from pcsa_jax.synthesis.generators import open_generators
     from pcsa_jax.synthesis.synthesize import Synthesis
 
-    found = find_inputs([Path(path) for path in inputs], fwhm_mm=fwhm_mm, are_raw=are_raw, note=console.print)
+    note = functools.partial(console.print, markup=False)
+    found = find_inputs([Path(path) for path in inputs], fwhm_mm=fwhm_mm, are_raw=are_raw, note=note)
     keep_compiled_programs()
     ensemble = open_generators([Path(path) for path in generators])
     return Synthesis(ensemble, found, Path(out), panels=panels, overwrite=overwrite, skip_bad=skip_bad).run()

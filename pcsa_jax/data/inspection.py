@@ -111,7 +111,8 @@ def inspect_cohort(
     finally:
         pool.shutdown(cancel_futures=True)  # Ctrl-C: what has not begun is dropped
     foreign, copies = _foreign_grids(files), _copies(files)
-    nothing = why_none_to_train_on(survey)
+    # Where tables or names are at fault, those tell why.
+    nothing = None if survey.problems else why_none_to_train_on(survey)
     problems = [*survey.problems, *([nothing] if nothing else [])]
     for place, file in enumerate(files):
         found = (*file.findings, *foreign.get(place, ()), *copies.get(place, ()))

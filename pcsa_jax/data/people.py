@@ -91,6 +91,16 @@ def describe_labels(labels: Mapping[str, Label], people: People) -> list[str]:
     respelt = [f"{name} as {label.written}" for name, label in labels.items() if label.written]
     if respelt:
         notes.append(f"Diagnosis: {counted(len(respelt), 'visit')} found in another spelling ({listing(respelt)})")
+    na = [
+        name
+        for name, label in labels.items()
+        if label.source == "visit" and not label.diagnosis and people.diagnoses.get(name.split()[0])
+    ]
+    if na:
+        notes.append(
+            f"Diagnosis: {counted(len(na), 'visit')} without one, as their own row says n/a, whatever the "
+            f"participant's {people.column} is ({listing(na)})"
+        )
     fallen = [name for name, label in labels.items() if label.source == "participant" and " " in name]
     if fallen:
         notes.append(
@@ -118,7 +128,7 @@ def _named(names: Iterable[str], people: People) -> str:
 
 
 def read_people(
-    source: Path, findings: Findings, *, remedy: str = "Write one line a person, tab-separated"
+    source: Path, findings: Findings, *, remedy: str = "Write one line a person, or say where: --participants=BIDS"
 ) -> People | None:
     """Reads ``participants.tsv`` and the sessions tables beside the participants' folders.
 
@@ -163,7 +173,10 @@ def _add_no_column(table: Table, columns: Counter[str], findings: Findings) -> N
     sessions = f" (sessions tables: {', '.join(columns)})"[:200] if columns else ""
     found = f"expected a column diagnosis here or in the sessions tables, found {table.heading}{sessions}"
     remedy = "Add it (tab-separated): AD, CN, MCI, ... or n/a"
-    if others:
+    near = [name for name in (*table.columns, *columns) if name.lower().replace(" ", "_") in DIAGNOSIS_COLUMNS]
+    if near:
+        remedy = f"Rename {near[0]} to {near[0].lower().replace(' ', '_')}"
+    elif others:
         remedy += f"; {', '.join(dict.fromkeys(others))} may hold it in other words: write AD or CN for each visit to "
         remedy += "a table with participant_id, session_id, diagnosis, and give that with --participants"
     findings.add(table.path, found, remedy, is_of_diagnosis=True)

@@ -15,6 +15,7 @@ class Problem:
       found: what was expected and what was found, without a full stop.
       remedy: what to do, without a full stop.
       is_of_diagnosis: True if it leaves nothing but diagnoses unknown, which synthesis does not ask for.
+      is_of_all: True if it is why nobody was found at all.
     """
 
     participant_id: str
@@ -23,6 +24,7 @@ class Problem:
     found: str
     remedy: str
     is_of_diagnosis: bool = False
+    is_of_all: bool = False
 
     def __str__(self) -> str:
         name = f"{self.participant_id} {self.session_id}".strip()

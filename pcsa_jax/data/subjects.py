@@ -171,10 +171,11 @@ class Findings:
     by_name: list[Path] = dataclasses.field(default_factory=list)
 
     def add(
-        self, file: Path, found: str, remedy: str, *, visit: tuple[str, str] = ("", ""), is_of_diagnosis: bool = False
-    ) -> None:
+        self, file: Path, found: str, remedy: str, *, visit: tuple[str, str] = ("", ""),
+        is_of_diagnosis: bool = False, is_of_all: bool = False,
+    ) -> None:  # fmt: skip
         """Adds a problem of ``file``; ``visit`` is its (participant_id, session_id)."""
-        self.problems.append(Problem(*visit, file, found, remedy, is_of_diagnosis))
+        self.problems.append(Problem(*visit, file, found, remedy, is_of_diagnosis, is_of_all))
 
     def leave(self, modality: str, reason: str, what: str) -> None:
         """Counts a file that was seen and is not taken: ``modality`` "GM map" or "FDG-PET", ``reason`` "tracer"."""

@@ -16,6 +16,7 @@ from pcsa_jax.data.phantom.cohort import make_subject
 from pcsa_jax.data.phantom.templates import load_templates
 
 SIZE = 32
+PETPREP = "space-MNI152NLin2009cAsym"
 CLINICA_SHAPE = (61, 73, 61)
 """Clinica's field of view (SPM's bounding box) with 3 mm voxels: its own 121 x 145 x 121 of 1.5 mm are eight times as
 many."""
@@ -124,6 +125,61 @@ def write_caps(root: Path, found: tuple[Visit, ...] | None = None, *, decoys: bo
             ):  # fmt: skip
                 _write_clinica(preprocessing / other, pet**2)
     return root
+
+
+def write_petprep(root: Path, found: tuple[Visit, ...] | None = None) -> Path:
+    """Derivatives as PETPrep 0.0.10 (sMRIPrep inside) writes them beside raw data: the tracer is the raw scan's.
+
+    One ``anat`` folder a person, one ``pet`` folder a session, names without ``trc-``; with a corrected variant.
+    """
+    found = visits() if found is None else found
+    raw, root = root / "raw", root / "raw" / "derivatives" / "petprep"
+    links = {"raw": "/data", "templateflow": "/templateflow"}
+    files.write_json(root / "dataset_description.json", {"Name": "PETPrep", "DatasetType": "derivative",
+                                                         "BIDSVersion": "1.10.0", "DatasetLinks": links})  # fmt: skip
+    people = dict.fromkeys((visit.participant_id, visit.diagnosis) for visit in found)
+    rows = [("participant_id", "diagnosis"), *people]
+    files.write_text(raw / "participants.tsv", "".join("\t".join(row) + "\n" for row in rows))
+    done = set()
+    for visit in found:
+        person, stem = visit.participant_id, f"{visit.participant_id}_{visit.session_id}"
+        anat, pet = root / person / "anat", root / person / visit.session_id / "pet"
+        if person not in done:
+            _write_clinica(anat / f"{person}_{PETPREP}_label-GM_probseg.nii.gz", _on_clinica_grid(visit.mri).clip(0, 1))
+            for other in ("label-GM_probseg", "label-WM_probseg", "desc-preproc_T1w", "desc-brain_mask", "dseg",
+                          f"{PETPREP}_label-CSF_probseg", f"{PETPREP}_desc-preproc_T1w"):  # fmt: skip
+                (anat / f"{person}_{other}.nii.gz").touch()
+        done.add(person)
+        if visit.pet is None:
+            continue
+        source = f"{person}/{visit.session_id}/pet/{stem}_pet"
+        files.write_json(raw / f"{source}.json", {"TracerName": "Fludeoxyglucose", "TracerRadionuclide": "F18"})
+        path = pet / f"{stem}_{PETPREP}_desc-preproc_pet.nii.gz"
+        _write_clinica(path, _on_clinica_grid(visit.pet))
+        sources = [
+            f"bids:raw:{source}.nii.gz",
+            "bids::sub-01/anat/sub-01_from-T1w_to-MNI152NLin2009cAsym_mode-image_xfm.h5",
+        ]
+        files.write_json(pet / path.name.replace(".nii.gz", ".json"), {"Sources": sources, "SkullStripped": False})
+        for other in (f"{PETPREP}_pvc-agtm_desc-preproc_pet", f"{PETPREP}_desc-brain_mask", "petref",
+                      "space-T1w_desc-preproc_pet"):  # fmt: skip
+            (pet / f"{stem}_{other}.nii.gz").touch()
+    return root
+
+
+def write_spm(root: Path, found: tuple[Visit, ...] | None = None) -> Path:
+    """Maps and PET as SPM names them (``wc1``, ``sw``), with a manifest that says nothing of smoothness."""
+    found = visits() if found is None else found
+    rows = [("participant_id", "session_id", "diagnosis", "mri", "pet")]
+    for visit in found:
+        stem = f"{visit.participant_id}_{visit.session_id}"
+        mri, pet = f"spm/s8wc1{stem}_T1w.nii.gz", f"spm/sw{stem}_pet.nii.gz"
+        _write_clinica(root / mri, _on_clinica_grid(visit.mri).clip(0, 1))
+        if visit.pet is not None:
+            _write_clinica(root / pet, _on_clinica_grid(visit.pet))
+        rows.append((*visit[:3], mri, pet if visit.pet is not None else "n/a"))
+    files.write_text(root / "manifest.tsv", "".join("\t".join(row) + "\n" for row in rows))
+    return root / "manifest.tsv"
 
 
 def _write(path: Path, data: np.ndarray, *, sidecar: bool = False) -> None:

@@ -130,7 +130,7 @@ def test_no_table(by_hand):
     (root / TABLE).unlink()
     assert refusal(root) == (
         f"{root}: expected participants.tsv (participant_id, diagnosis: AD, CN, MCI, ... or n/a), found none. Write "
-        "one line a person, tab-separated."
+        "one line a person, or say where: --participants=BIDS."
     )
 
 

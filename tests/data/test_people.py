@@ -41,7 +41,10 @@ def test_n_a_at_a_visit_stays_n_a(visits):
     table = "session_id\tdiagnosis\nses-M000\tCN\nses-M036\tAD\nses-M048\tn/a\n"
     root = visits("ses-M036", "ses-M048", participants=SCREENED, session_table=table)
     assert labels(root) == ["AD", ""]
-    assert not [note for note in read_cohort(root).notes if note.startswith("Diagnosis")]
+    assert [note for note in read_cohort(root).notes if note.startswith("Diagnosis")] == [
+        "Diagnosis: 1 visit without one, as their own row says n/a, whatever the participant's diagnosis_sc is (sub-01 "
+        "ses-M048)"
+    ]
 
 
 @pytest.mark.parametrize(
@@ -124,6 +127,12 @@ def test_a_column_of_another_study_is_pointed_at(visits, column):
     (problem,) = survey(root).problems
     assert f"{column} may hold it in other words" in problem.remedy and "--participants" in problem.remedy
     assert f"(sessions tables: session_id, {column})" in problem.found
+
+
+@pytest.mark.parametrize("column", ["Diagnosis", "DIAGNOSIS_BL"])
+def test_a_column_in_other_letters_is_pointed_at(visits, column):
+    (problem,) = survey(visits("", participants=f"participant_id\t{column}\nsub-01\tAD\n")).problems
+    assert problem.remedy == f"Rename {column} to {column.lower()}"
 
 
 @pytest.mark.parametrize(

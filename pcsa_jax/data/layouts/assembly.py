@@ -27,7 +27,7 @@ def participants_to_read(people: People | None, folders: Iterable[Path], finding
         remedy = "Write the ids as the folders are named"
         if alike:
             remedy += f": {_renamings(alike)} (padding or case differs)"
-        findings.add(people.path, found, remedy)
+        findings.add(people.path, found, remedy, is_of_all=True)
     elif unlisted:
         more = f"; may be meant: {_renamings(alike)}" if alike else ""
         findings.notes.append(

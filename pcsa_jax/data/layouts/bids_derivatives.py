@@ -51,7 +51,7 @@ def read(path: Path, reading: Reading, findings: Findings) -> tuple[list[Subject
         fwhm_mm=lambda volume, visit: smoothing_fwhm_mm(volume, sidecars, findings, visit=visit),
     )  # fmt: skip
     missing = without_mri(listed, mri, findings)
-    if not subjects and not any(problem.participant_id for problem in findings.problems):
+    if not subjects and not any(problem.is_of_all or problem.participant_id for problem in findings.problems):
         _add_nothing_found(path, findings)
     return subjects, missing
 
@@ -124,10 +124,14 @@ def _scans(folder: Path, visit: Visit, tracers: Tracers, findings: Findings) -> 
         elif desc.startswith(NOT_MEASURED):
             if desc != "predictable":  # the phantom's, which its PET brings along
                 findings.leave("FDG-PET", "desc", f"desc-{desc}, not measured")
-        elif (tracer := tracers.of(path, visit)) and is_fdg(tracer):
-            paths.append(path)
-        elif tracer:
-            findings.leave("FDG-PET", "tracer", tracer)
+        else:
+            # Of a PET in another space nobody needs to know: it is not taken anyway.
+            is_candidate = is_mni(name.space)
+            tracer = tracers.of(path, visit, must_be_known=is_candidate)
+            if is_fdg(tracer) or not (tracer or is_candidate):
+                paths.append(path)
+            elif tracer:
+                findings.leave("FDG-PET", "tracer", tracer)
     return _in_mni(paths, "FDG-PET", visit, findings)
 
 

@@ -48,7 +48,7 @@ def read(path: Path, reading: Reading, findings: Findings) -> tuple[list[Subject
     if subjects and parse_name(subjects[0].mri).is_modulated:
         findings.notes.append("GM map: the modulated one is read, whose values are volumes, not probabilities")
     missing = without_mri(listed, mri, findings)
-    if not subjects and not any(problem.participant_id for problem in findings.problems):
+    if not subjects and not any(problem.is_of_all or problem.participant_id for problem in findings.problems):
         found = "expected GM maps (*_segm-graymatter_space-Ixi549Space_modulated-*_probability.nii.gz), found none"
         findings.add(path, found, "Run clinica run t1-volume, and pet-volume for the PET")
     return subjects, missing

@@ -35,8 +35,8 @@ class Tracers:
         links = read_object(path, Findings()).get("DatasetLinks") if path.is_file() else None
         self._links = links if isinstance(links, dict) else {}
 
-    def of(self, pet: Path, visit: Visit) -> str:
-        """The tracer; "" if nobody says, which is a problem."""
+    def of(self, pet: Path, visit: Visit, *, must_be_known: bool = True) -> str:
+        """The tracer; "" if nobody says, which is a problem if it ``must_be_known``."""
         facts = self._sidecars.of(pet)
         found = _said(parse_name(pet).entities, facts)
         if not found:
@@ -45,14 +45,14 @@ class Tracers:
                 if isinstance(source, str) and (found := self._of_source(source)):
                     break
         if not found and self._given:
-            self._num_given += 1
+            self._num_given += must_be_known
             found = self._given
-        if not found:
+        if not found and must_be_known:
             text = "expected the tracer in the name (trc-18FFDG) or in the sidecar (TracerName), found neither"
             remedy = "Rename the file or write its sidecar, or say it of all such PET: --tracer=FDG"
             self._findings.add(pet, text, remedy, visit=visit)
-            return ""
-        self._findings.tracers[found] += 1
+        if found:
+            self._findings.tracers[found] += 1
         return found
 
     def check_given(self) -> None:
