@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from pcsa_jax.errors import UserError
 from pcsa_jax.experiment.words import config_words
+from pcsa_jax.machine.home import user_path
 
 if TYPE_CHECKING:
     from pcsa_jax.data.inspection import Inspection
@@ -45,11 +46,10 @@ def phantom(
     from pcsa_jax.data.phantom.cohort import write_cohort
     from pcsa_jax.machine.progress import progress
 
+    numbers = {"pairs": pairs, "mri_only": mri_only, "first": first, "size": size, "seed": seed}
     try:
         with progress("Phantom") as report:
-            return write_cohort(
-                Path(out), pairs=pairs, mri_only=mri_only, first=first, size=size, seed=seed, jobs=jobs, progress=report
-            )
+            return write_cohort(user_path(out), **numbers, jobs=jobs, progress=report)
     except OSError as error:
         raise UserError(f"--out {out}: could not be written ({error.strerror}). Choose a folder with space.") from error
 
@@ -76,14 +76,14 @@ def check(
     from pcsa_jax.machine.progress import progress
     from pcsa_jax.preprocessing.checking import check_jobs, check_report_path, write_report
 
-    jobs = check_jobs(jobs)
+    jobs, cohort, report = check_jobs(jobs), user_path(cohort), _path(report)
     if report is not None:
-        check_report_path(Path(report), Path(cohort))
-    found = survey(Path(cohort), participants=_path(participants))
+        check_report_path(report, cohort)
+    found = survey(cohort, participants=_path(participants))
     with progress("Reading") as step:
         inspection = inspect_cohort(found, jobs=jobs, progress=step)
     if report is not None:
-        write_report(Path(report), inspection.problems)
+        write_report(report, inspection.problems)
     return inspection
 
 
@@ -125,7 +125,7 @@ def train(
     from pcsa_jax.training import train as training
 
     keep_compiled_programs()
-    return training.train(resolved, Workdir(Path(workdir)))
+    return training.train(resolved, Workdir(user_path(workdir)))
 
 
 def evaluate(
@@ -167,11 +167,11 @@ def evaluate(
     if cohort is not None:
         if out is None:
             raise UserError("--cohort: expected --out=DIR beside it, found none. Say where its evaluation goes.")
-        external = read_cohort(Path(cohort), participants=_path(participants))
+        external = read_cohort(user_path(cohort), participants=_path(participants))
     keep_compiled_programs()
-    folder = Workdir(Path(workdir))
+    folder = Workdir(user_path(workdir))
     trained = open_run(folder.root, checkpoint=checkpoint)
-    out = folder.evaluation(split) if out is None else Path(out)
+    out = folder.evaluation(split) if out is None else user_path(out)
     return assess_run(trained, folder, split=split, out=out, external=external, other_people=other_people)
 
 
@@ -209,10 +209,10 @@ def synthesize(
     from pcsa_jax.synthesis.generators import open_generators
     from pcsa_jax.synthesis.synthesize import Synthesis
 
-    found = find_inputs([Path(path) for path in inputs], fwhm_mm=fwhm_mm, are_raw=are_raw)
+    found = find_inputs([user_path(path) for path in inputs], fwhm_mm=fwhm_mm, are_raw=are_raw)
     keep_compiled_programs()
-    ensemble = open_generators([Path(path) for path in generators])
-    return Synthesis(ensemble, found, Path(out), panels=panels, overwrite=overwrite, skip_bad=skip_bad).run()
+    ensemble = open_generators([user_path(path) for path in generators])
+    return Synthesis(ensemble, found, user_path(out), panels=panels, overwrite=overwrite, skip_bad=skip_bad).run()
 
 
 def export(workdir: AnyPath, out: AnyPath, *, checkpoint: str = "best") -> dict[str, Any]:
@@ -233,9 +233,9 @@ def export(workdir: AnyPath, out: AnyPath, *, checkpoint: str = "best") -> dict[
     from pcsa_jax.synthesis.export import export_generator
     from pcsa_jax.training.trained import open_run
 
-    trained = open_run(Path(workdir), checkpoint=checkpoint)
+    trained = open_run(user_path(workdir), checkpoint=checkpoint)
     name, is_phantom = describe_training(trained.config.data, trained.environment)
-    return export_generator(trained, Path(out), cohort=name, is_phantom=is_phantom)
+    return export_generator(trained, user_path(out), cohort=name, is_phantom=is_phantom)
 
 
 def load_generator(path: AnyPath) -> "LoadedGenerator":
@@ -249,7 +249,7 @@ def load_generator(path: AnyPath) -> "LoadedGenerator":
     """
     from pcsa_jax.synthesis.export import load_generator as load
 
-    return load(path)
+    return load(user_path(path))
 
 
 def reproduce(
@@ -291,9 +291,9 @@ def reproduce(
     from pcsa_jax.studies.reproduction.plan import Request
 
     _, *words = config_words(config, overrides, cohort=cohort, participants=participants)
-    request = Request(target, str(config), tuple(words), folds, seeds, Path(out), classifier_config)
+    request = Request(target, str(config), tuple(words), folds, seeds, user_path(out), classifier_config)
     return reproduction.reproduce(request, only_plan=only_plan, measure=measure)
 
 
 def _path(path: AnyPath | None) -> Path | None:
-    return None if path is None else Path(path)
+    return None if path is None else user_path(path)
