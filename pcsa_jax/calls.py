@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from pcsa_jax.errors import UserError
 from pcsa_jax.experiment.words import config_words
+from pcsa_jax.machine.home import user_path
 
 if TYPE_CHECKING:
     from pcsa_jax.data.inspection import Inspection
@@ -46,11 +47,10 @@ def phantom(
     from pcsa_jax.data.phantom.cohort import write_cohort
     from pcsa_jax.machine.progress import progress
 
+    numbers = {"pairs": pairs, "mri_only": mri_only, "first": first, "size": size, "seed": seed}
     try:
         with progress("Phantom") as report:
-            return write_cohort(
-                Path(out), pairs=pairs, mri_only=mri_only, first=first, size=size, seed=seed, jobs=jobs, progress=report
-            )
+            return write_cohort(user_path(out), **numbers, jobs=jobs, progress=report)
     except OSError as error:
         raise UserError(f"--out {out}: could not be written ({error.strerror}). Choose a folder with space.") from error
 
@@ -78,7 +78,7 @@ def check(
     from pcsa_jax.preprocessing.checking import check_cohort
 
     reading = Reading(_path(participants), tracer, diagnosis, fwhm_mm)
-    return check_cohort(Path(cohort), reading, report=_path(report), jobs=jobs)
+    return check_cohort(user_path(cohort), reading, report=_path(report), jobs=jobs)
 
 
 def train(
@@ -119,7 +119,7 @@ def train(
     from pcsa_jax.training import train as training
 
     keep_compiled_programs()
-    return training.train(resolved, Workdir(Path(workdir)))
+    return training.train(resolved, Workdir(user_path(workdir)))
 
 
 def evaluate(
@@ -162,11 +162,11 @@ def evaluate(
     if cohort is not None:
         if out is None:
             raise UserError("--cohort: expected --out=DIR beside it, found none. Say where its evaluation goes.")
-        external = read_cohort(Path(cohort), Reading(_path(participants)))
+        external = read_cohort(user_path(cohort), Reading(_path(participants)))
     keep_compiled_programs()
-    folder = Workdir(Path(workdir))
+    folder = Workdir(user_path(workdir))
     trained = open_run(folder.root, checkpoint=checkpoint)
-    out = folder.evaluation(split) if out is None else Path(out)
+    out = folder.evaluation(split) if out is None else user_path(out)
     return assess_run(trained, folder, split=split, out=out, external=external, other_people=other_people)
 
 
@@ -206,10 +206,10 @@ def synthesize(
     from pcsa_jax.synthesis.synthesize import Synthesis
 
     note = functools.partial(console.print, markup=False)
-    found = find_inputs([Path(path) for path in inputs], fwhm_mm=fwhm_mm, are_raw=are_raw, note=note)
+    found = find_inputs([user_path(path) for path in inputs], fwhm_mm=fwhm_mm, are_raw=are_raw, note=note)
     keep_compiled_programs()
-    ensemble = open_generators([Path(path) for path in generators])
-    return Synthesis(ensemble, found, Path(out), panels=panels, overwrite=overwrite, skip_bad=skip_bad).run()
+    ensemble = open_generators([user_path(path) for path in generators])
+    return Synthesis(ensemble, found, user_path(out), panels=panels, overwrite=overwrite, skip_bad=skip_bad).run()
 
 
 def export(workdir: AnyPath, out: AnyPath, *, checkpoint: str = "best") -> dict[str, Any]:
@@ -230,9 +230,9 @@ def export(workdir: AnyPath, out: AnyPath, *, checkpoint: str = "best") -> dict[
     from pcsa_jax.synthesis.export import export_generator
     from pcsa_jax.training.trained import open_run
 
-    trained = open_run(Path(workdir), checkpoint=checkpoint)
+    trained = open_run(user_path(workdir), checkpoint=checkpoint)
     name, is_phantom = describe_training(trained.config.data, trained.environment)
-    return export_generator(trained, Path(out), cohort=name, is_phantom=is_phantom)
+    return export_generator(trained, user_path(out), cohort=name, is_phantom=is_phantom)
 
 
 def load_generator(path: AnyPath) -> "LoadedGenerator":
@@ -246,7 +246,7 @@ def load_generator(path: AnyPath) -> "LoadedGenerator":
     """
     from pcsa_jax.synthesis.export import load_generator as load
 
-    return load(path)
+    return load(user_path(path))
 
 
 def reproduce(
@@ -288,9 +288,9 @@ def reproduce(
     from pcsa_jax.studies.reproduction.plan import Request
 
     _, *words = config_words(config, overrides, cohort=cohort, participants=participants)
-    request = Request(target, str(config), tuple(words), folds, seeds, Path(out), classifier_config)
+    request = Request(target, str(config), tuple(words), folds, seeds, user_path(out), classifier_config)
     return reproduction.reproduce(request, only_plan=only_plan, measure=measure)
 
 
 def _path(path: AnyPath | None) -> Path | None:
-    return None if path is None else Path(path)
+    return None if path is None else user_path(path)

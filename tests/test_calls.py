@@ -14,6 +14,7 @@ import pcsa_jax
 from pcsa_jax import calls
 from pcsa_jax.commands import COMMANDS, run_command
 from pcsa_jax.errors import UserError
+from pcsa_jax.experiment.config import parse_config
 from pcsa_jax.experiment.words import config_words
 from tests.conftest import ROOT
 
@@ -86,6 +87,49 @@ def test_a_former_spelling_means_the_same(command, words, former, now):
     parser = argparse.ArgumentParser()
     importlib.import_module(f"pcsa_jax.commands.{command}").add_arguments(parser)
     assert parser.parse_args([*words, former]) == parser.parse_args([*words, now])
+
+
+PATHS = {"DIR", "FILE", "PATH", "RUN", "COHORT", "INPUT", "DIR_OR_FILE", "FILE.tsv", "BIDS_DIR", "OUT_DIR"}
+"""How the help of the commands calls a path."""
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_a_home_folder_behind_an_equals_sign_is_expanded_in_every_command(name, monkeypatch):
+    """The shell expands ~ in ``--out ~/x`` and leaves it alone in ``--out=~/x``."""
+    monkeypatch.setenv("HOME", "/home/me")
+    parser = argparse.ArgumentParser()
+    importlib.import_module(f"pcsa_jax.commands.{name}").add_arguments(parser)
+    for action in parser._actions:
+        if action.metavar in PATHS and not (name == "train" and action.dest in ("cohort", "participants")):
+            assert str(action.type("~/x")) == "/home/me/x", action
+    # The others are values of the config, as --config.data.root is, or name one.
+    config = parse_config(config_words("pcsa", ["--config.data.participants=~/p"], cohort="~/x"))
+    assert (config.data.root, config.data.participants) == ("/home/me/x", "/home/me/p")
+
+
+NOBODY = "~no-such-user/x"
+
+
+@pytest.mark.parametrize(
+    ("name", "parameter"),
+    [
+        (name, parameter)
+        for name in OFFERED
+        for parameter, of in inspect.signature(getattr(calls, name)).parameters.items()
+        if "PathLike[str]" in str(of.annotation)
+    ],
+)
+def test_and_in_every_call(name, parameter, cohort, tmp_path, tiny_run):
+    """Told by an unknown user, in whichever path of whichever call."""
+    out = tmp_path / "out"
+    known = {"config": "pcsa", "target": "fig3", "cohort": cohort, "out": out, "workdir": tiny_run, "inputs": [cohort]}
+    known |= {"generators": [tiny_run], "report": None, "participants": None}
+    signature = inspect.signature(getattr(calls, name))
+    given = {key: value for key, value in known.items() if key in signature.parameters}
+    bad = [NOBODY] if parameter in ("inputs", "generators") else NOBODY
+    with pytest.raises(UserError, match="expected the name of a user of this machine after ~, found 'no-such-user'"):
+        getattr(calls, name)(**{**given, parameter: bad})
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_config_and_what_overrides_it():

@@ -80,27 +80,22 @@ def run_command(name: str, argv: Sequence[str], *, prog: str) -> int:
     parser.add_argument("--debug", action="store_true", help="show the traceback of an error")
     module.add_arguments(parser)
     parser.make_epilog = getattr(module, "epilog", None)
-    arguments, rest = parser.parse_known_args(argv)
-    overrides = [word for word in rest if word.startswith("--config.")]
-    if len(overrides) < len(rest) or (rest and "config" not in arguments):
-        unknown = next(word for word in rest if word not in overrides or "config" not in arguments)
-        parser.error(f"{unknown}: unknown argument; --help lists them (values of config fields need =)")
-    arguments.overrides = overrides
+    is_debug = "--debug" in argv
     try:
-        return module.run(arguments)
+        return module.run(_parse(parser, argv))
     except UserError as error:
-        if arguments.debug:
+        if is_debug:
             raise
         print(f"{prog}: error: {error}", file=sys.stderr)
         return 1
     except ModuleNotFoundError as error:
         told = missing_requirement(error)
-        if arguments.debug or told is None:
+        if is_debug or told is None:
             raise
         print(f"{prog}: error: {told}", file=sys.stderr)
         return 1
     except OSError as error:
-        if arguments.debug or error.errno not in DISK_FULL:
+        if is_debug or error.errno not in DISK_FULL:
             raise
         where = error.filename or "output"
         print(
@@ -112,6 +107,17 @@ def run_command(name: str, argv: Sequence[str], *, prog: str) -> int:
     except KeyboardInterrupt:
         print(f"{prog}: stopped", file=sys.stderr)
         return 130
+
+
+def _parse(parser: argparse.ArgumentParser, argv: Sequence[str]) -> argparse.Namespace:
+    """The options, and as ``overrides`` the words ``--config.FIELD=VALUE`` of a command that has a config."""
+    arguments, rest = parser.parse_known_args(argv)
+    overrides = [word for word in rest if word.startswith("--config.")]
+    if len(overrides) < len(rest) or (rest and "config" not in arguments):
+        unknown = next(word for word in rest if word not in overrides or "config" not in arguments)
+        parser.error(f"{unknown}: unknown argument; --help lists them (values of config fields need =)")
+    arguments.overrides = overrides
+    return arguments
 
 
 def _as_called(text: str, prog: str) -> str:

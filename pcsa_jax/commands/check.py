@@ -12,15 +12,16 @@ The last three say what files leave open; a training takes them as data.tracer, 
 """
 
 import argparse
-from pathlib import Path
+
+from pcsa_jax.machine.home import user_path
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "cohort", type=Path, metavar="COHORT", help="folder (BIDS derivatives, CAPS) or manifest (.tsv)"
+        "cohort", type=user_path, metavar="COHORT", help="folder (BIDS derivatives, CAPS) or manifest (.tsv)"
     )
     parser.add_argument(
-        "--participants", type=Path, metavar="FILE", help="participants.tsv, or its folder, if it is not in COHORT"
+        "--participants", type=user_path, metavar="FILE", help="participants.tsv, or its folder, if it is not in COHORT"
     )
     parser.add_argument("--tracer", default="", metavar="FDG", help="of the PET whose names and sidecars do not say it")
     parser.add_argument(
@@ -30,7 +31,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--fwhm", type=float, metavar="MM", help="what the volumes have been smoothed with of which nobody says"
     )
-    parser.add_argument("--report", type=Path, metavar="FILE.tsv", help="write all problems there, as a table")
+    parser.add_argument("--report", type=user_path, metavar="FILE.tsv", help="write all problems there, as a table")
     parser.add_argument(
         "--jobs", type=int, default=None, metavar="N", help="files read at a time (all cores, at most 8)"
     )

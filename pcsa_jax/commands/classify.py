@@ -15,15 +15,17 @@ an arm to WORKDIR/arms.
 """
 
 import argparse
-from pathlib import Path
 
 from pcsa_jax.experiment.words import config_words
+from pcsa_jax.machine.home import user_path
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--config", required=True, metavar="CONFIG[:ROW]", help="config file or name (classifier)")
-    parser.add_argument("--generator", required=True, type=Path, metavar="RUN", help="folder of a trained generator")
-    parser.add_argument("--workdir", required=True, type=Path, metavar="DIR", help="folder of the classification")
+    parser.add_argument(
+        "--generator", required=True, type=user_path, metavar="RUN", help="folder of a trained generator"
+    )
+    parser.add_argument("--workdir", required=True, type=user_path, metavar="DIR", help="folder of the classification")
     parser.add_argument_group("config fields").add_argument(
         "--config.FIELD=VALUE", action="store_true", help="override a field, e.g. --config.num_epochs=100"
     )

@@ -9,26 +9,30 @@ Writes subjects.tsv, regions.tsv, summary.json, figures/ and report.html to WORK
 """
 
 import argparse
-from pathlib import Path
+
+from pcsa_jax.machine.home import user_path
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--workdir", required=True, type=Path, metavar="DIR", help="folder of the trained run")
+    parser.add_argument("--workdir", required=True, type=user_path, metavar="DIR", help="folder of the trained run")
     parser.add_argument(
         "--split", choices=("test", "validation"), default="test", help="part of the cohort to score (test)"
     )
     other = parser.add_argument_group("another cohort than the one that was trained on")
     other.add_argument(
-        "--cohort", type=Path, metavar="PATH", help="score all its pairs (folder or manifest; needs --out)"
+        "--cohort", type=user_path, metavar="PATH", help="score all its pairs (folder or manifest; needs --out)"
     )
     other.add_argument(
-        "--participants", type=Path, metavar="FILE", help="its participants.tsv, or the folder of it, if not in PATH"
+        "--participants",
+        type=user_path,
+        metavar="FILE",
+        help="its participants.tsv, or the folder of it, if not in PATH",
     )
     other.add_argument(
         "--other-people", action="store_true",
         help="participants with ids of training participants are other people",
     )  # fmt: skip
-    parser.add_argument("--out", type=Path, metavar="DIR", help="where to write (WORKDIR/evaluation/SPLIT)")
+    parser.add_argument("--out", type=user_path, metavar="DIR", help="where to write (WORKDIR/evaluation/SPLIT)")
     parser.add_argument(
         "--checkpoint", choices=("best", "latest"), default="best", help="best on validation data (default) or latest"
     )

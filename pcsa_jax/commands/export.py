@@ -9,12 +9,13 @@ In Python, with no config file:
 """
 
 import argparse
-from pathlib import Path
+
+from pcsa_jax.machine.home import user_path
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--workdir", required=True, type=Path, metavar="DIR", help="folder of the trained run")
-    parser.add_argument("--out", required=True, type=Path, metavar="FILE", help="file to write; must not exist")
+    parser.add_argument("--workdir", required=True, type=user_path, metavar="DIR", help="folder of the trained run")
+    parser.add_argument("--out", required=True, type=user_path, metavar="FILE", help="file to write; must not exist")
     parser.add_argument(
         "--checkpoint", choices=("best", "latest"), default="best", help="best on validation data (default) or latest"
     )

@@ -7,12 +7,13 @@ Examples:
 """
 
 import argparse
-from pathlib import Path
+
+from pcsa_jax.machine.home import user_path
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "--out", required=True, type=Path, metavar="DIR", help="folder to write; must not hold anything"
+        "--out", required=True, type=user_path, metavar="DIR", help="folder to write; must not hold anything"
     )
     parser.add_argument("--pairs", type=int, default=356, metavar="N", help="subjects with MRI and PET (356)")
     parser.add_argument("--mri-only", type=int, default=328, metavar="N", help="subjects with MRI only (328)")

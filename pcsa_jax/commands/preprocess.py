@@ -12,12 +12,13 @@ Look at OUT_DIR/preprocessing.html afterwards: one picture for each visit. docs/
 """
 
 import argparse
-from pathlib import Path
+
+from pcsa_jax.machine.home import user_path
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("raw", type=Path, metavar="BIDS_DIR", help="raw BIDS data set; nothing is written there")
-    parser.add_argument("out", type=Path, metavar="OUT_DIR", help="folder for the cohort, new or to be continued")
+    parser.add_argument("raw", type=user_path, metavar="BIDS_DIR", help="raw BIDS data set; nothing is written there")
+    parser.add_argument("out", type=user_path, metavar="OUT_DIR", help="folder for the cohort, new or to be continued")
     parser.add_argument("--participants", nargs="+", metavar="ID", help="which to take, e.g. 01 02 (all)")
     parser.add_argument(
         "--jobs", type=int, metavar="N", help="visits at a time, about 3 GB of memory each (one for every 4 cores)"

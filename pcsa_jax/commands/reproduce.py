@@ -11,8 +11,8 @@ they are. docs/reproduction.md has the protocol and what a full run costs.
 """
 
 import argparse
-from pathlib import Path
 
+from pcsa_jax.machine.home import user_path
 from pcsa_jax.studies.reproduction.rowsets import ALL, TARGETS
 
 
@@ -25,16 +25,21 @@ def epilog() -> str:
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("rowset", metavar="ROWSET", help="what to reproduce, see below")
-    parser.add_argument("--out", required=True, type=Path, metavar="DIR", help="folder of runs, tables and figures")
+    parser.add_argument(
+        "--out", required=True, type=user_path, metavar="DIR", help="folder of runs, tables and figures"
+    )
     parser.add_argument("--config", default="pcsa", metavar="CONFIG", help="of the rows: a config file or name (pcsa)")
     parser.add_argument("--folds", type=int, default=5, metavar="K", help="folds by participant, all are run (5)")
     parser.add_argument("--seeds", type=int, default=1, metavar="N", help="trainings of each row and fold (1)")
     parser.add_argument(
-        "--cohort", "--data", type=Path, metavar="PATH",
+        "--cohort", "--data", type=user_path, metavar="PATH",
         help="folder or manifest (the config's: a phantom); --data is the former spelling",
     )  # fmt: skip
     parser.add_argument(
-        "--participants", type=Path, metavar="FILE", help="its participants.tsv, or the folder of it, if not in PATH"
+        "--participants",
+        type=user_path,
+        metavar="FILE",
+        help="its participants.tsv, or the folder of it, if not in PATH",
     )
     parser.add_argument(
         "--classifier-config", default="", metavar="CONFIG[:ROW]",

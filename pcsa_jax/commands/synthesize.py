@@ -13,7 +13,8 @@ where it was stopped. docs/synthesize.md has the details.
 
 import argparse
 import math
-from pathlib import Path
+
+from pcsa_jax.machine.home import user_path
 
 
 def _millimetres(word: str) -> float:
@@ -27,12 +28,16 @@ _millimetres.__name__ = "number of millimetres"  # as argparse's message names i
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("inputs", nargs="+", type=Path, metavar="INPUT", help="NIfTI file, cohort folder or manifest")
     parser.add_argument(
-        "--generator", "--checkpoint", required=True, action="append", type=Path, metavar="DIR_OR_FILE",
+        "inputs", nargs="+", type=user_path, metavar="INPUT", help="NIfTI file, cohort folder or manifest"
+    )
+    parser.add_argument(
+        "--generator", "--checkpoint", required=True, action="append", type=user_path, metavar="DIR_OR_FILE",
         help="run folder or exported file; give several for their mean and SD (--checkpoint is the former spelling)",
     )  # fmt: skip
-    parser.add_argument("--out", required=True, type=Path, metavar="DIR", help="folder to write, outside of the inputs")
+    parser.add_argument(
+        "--out", required=True, type=user_path, metavar="DIR", help="folder to write, outside of the inputs"
+    )
     parser.add_argument(
         "--fwhm-mm", type=_millimetres, metavar="MM",
         help="what the maps have been smoothed with (default: what the cohort or a sidecar says, else 8 on this "

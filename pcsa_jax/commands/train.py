@@ -15,10 +15,10 @@ Ctrl-C or SIGTERM saves after the current step and exits with status 130 or 143.
 """
 
 import argparse
-from pathlib import Path
 
 from pcsa_jax.commands.rows import rows_help
 from pcsa_jax.machine.garbage import seldom_collected
+from pcsa_jax.machine.home import user_path
 
 
 def epilog() -> str:
@@ -29,7 +29,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--config", required=True, metavar="CONFIG[:ROW]", help="config file or name (pcsa), ablation row"
     )
-    parser.add_argument("--workdir", required=True, type=Path, metavar="DIR", help="folder of the run")
+    parser.add_argument("--workdir", required=True, type=user_path, metavar="DIR", help="folder of the run")
     parser.add_argument("--cohort", metavar="PATH", help="folder or manifest (the config's data.root: a phantom)")
     parser.add_argument(
         "--participants", metavar="FILE", help="its participants.tsv, or the folder of it, if it is not in PATH"

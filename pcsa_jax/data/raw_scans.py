@@ -28,7 +28,7 @@ class ScanGrid(OwnGrid):
     from_mni_inverted: tuple[bool, ...]
 
     def bring(self, volume: np.ndarray, grid: Grid) -> np.ndarray:
-        """``volume`` (MNI152, on ``grid``) carried to the scan in one cubic interpolation; 0 where it ends."""
+        """``volume`` (MNI152, on ``grid``) carried to the scan in one cubic interpolation; 0 beyond its edges."""
         from pcsa_jax.data.preprocessing.ants_images import to_ants
         from pcsa_jax.data.preprocessing.steps import load_extra
 

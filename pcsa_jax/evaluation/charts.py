@@ -171,9 +171,10 @@ def _draw_predictors(axes: "Axes", rows: "pd.DataFrame", key: str, predictors: M
         own = rows[rows["predictor"] == name]
         across = place - 0.12 + rng.uniform(-0.14, 0.14, len(own))
         colours = [diagnosis_colour(diagnosis) for diagnosis in own["diagnosis"]]
-        axes.scatter(across, own[key], s=9, c=colours, alpha=0.55, linewidths=0)
+        size, alpha = (9, 0.55) if len(own) > 2 else (36, 1)  # one dot by itself must be seen
+        axes.scatter(across, own[key], s=size, c=colours, alpha=alpha, linewidths=0)
         entry = predictors[name][key]
-        if entry["mean"] is not None:
+        if entry["mean"] is not None and entry["std"] is not None:
             low, high = entry["ci95"] or (entry["mean"], entry["mean"])
             bar = [[entry["mean"] - low], [high - entry["mean"]]]
             axes.errorbar(place + 0.22, entry["mean"], bar, fmt="D", color=INK, markersize=4, capsize=3, linewidth=1.3)

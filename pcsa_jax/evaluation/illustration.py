@@ -12,6 +12,7 @@ from pcsa_jax.data.regions import brain_mask
 from pcsa_jax.evaluation import charts, panels
 from pcsa_jax.presentation.figures import error_limit
 from pcsa_jax.presentation.origin import name_origin, phantom_mark
+from pcsa_jax.presentation.statistics import FEWEST_FOR_INTERVAL
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -38,8 +39,15 @@ class Illustration:
 
 
 def shown_subjects(mae_brain: np.ndarray) -> dict[str, int]:
-    """Rows of the subjects with the lowest, the (lower) median and the highest error: a rule, so nobody can choose."""
+    """Rows of the subjects with the lowest, the (lower) median and the highest error: a rule, so nobody can choose.
+
+    Each at most once: of two the best and the worst, of one that.
+    """
     order = np.argsort(mae_brain, kind="stable")
+    if len(order) == 1:
+        return {"only": 0}
+    if len(order) == 2:
+        return {"best": int(order[0]), "worst": int(order[1])}
     return {"best": int(order[0]), "median": int(order[(len(order) - 1) // 2]), "worst": int(order[-1])}
 
 
@@ -53,22 +61,25 @@ def _subject_panels(
     own = rows[rows["predictor"] == "model"].reset_index(drop=True)
     mask, shown = brain_mask(grid), shown_subjects(own["mae_brain"].to_numpy(float))
     limit = error_limit([synthetic[row] - test.pet[row] for row in shown.values()], mask)
+    by = " by the generator's MAE in the brain" if len(shown) > 1 else ""
+    same = {1: "", 2: ", the same in both figures"}.get(len(shown), ", the same in all three figures")
     for rank, row in shown.items():
         who = own.iloc[row]
         name = " ".join(part for part in (who["participant_id"], who["session_id"]) if part)
         diagnosis = who["diagnosis"] or "no diagnosis"
         scores = f"MAE {who['mae_brain']:.4f}, PSNR {_decibels(who['psnr_brain_db'])}, SSIM {who['ssim_brain']:.4f}"
+        place = f"{rank} of {len(own)}" if len(own) > 1 else "the only subject"
         path = panels.subject_panel(
             folder / f"subject_{rank}.png", mri=test.mri[row], synthetic=synthetic[row], pet=test.pet[row],
-            mask=mask, grid=grid, title=f"{context.mark}{name} ({diagnosis}), {rank} of {len(own)}\n"
-            f"in the brain: {scores}", limit=limit, is_phantom=context.is_phantom,
+            mask=mask, grid=grid, title=f"{context.mark}{name} ({diagnosis}), {place}\nin the brain: {scores}",
+            limit=limit, is_phantom=context.is_phantom,
         )  # fmt: skip
         caption = (
-            f"{rank.capitalize()} subject by the generator's MAE in the brain: {name}, {diagnosis}. Neurological "
+            f"{rank.capitalize()} subject{by}: {name}, {diagnosis}. Neurological "
             f"orientation: left (L) is the subject's left. MNI152 "
             f"coordinates; voxels of {grid.voxel_size_mm:g} mm, not interpolated; brain mask outlined. Uptake in the "
             f"colour map 'inferno', 0 to 1; the difference in 'RdBu' from −{limit:.2f} (blue: synthetic too low) to "
-            f"+{limit:.2f} (red: too high), the same in all three figures."
+            f"+{limit:.2f} (red: too high){same}."
         )
         alt = name_origin("MRI, synthetic PET, real PET and difference", is_phantom=context.is_phantom)
         yield Illustration(path, "subjects", caption, f"{alt} of {name}")
@@ -122,6 +133,18 @@ def _training(folder: Path, summary: Mapping[str, Any], context: "ReportContext"
         yield Illustration(path, "training", caption, "Training curves")
 
 
+def _dots(count: int, num_visits: int, who: str) -> str:
+    """What a dot is, and what is drawn beside the dots."""
+    if count == 1:
+        return f"Each dot is {'one visit of ' if num_visits > 1 else ''}the only subject"
+    if count < FEWEST_FOR_INTERVAL:
+        return (
+            f"Each dot is one of {who}; diamond: mean, without an interval, which needs at least "
+            f"{FEWEST_FOR_INTERVAL} subjects"
+        )
+    return f"Each dot is one of {who}; diamond and bar: mean and 95 % bootstrap interval"
+
+
 def draw_all(
     folder: Path, test: "Pairs", synthetic: np.ndarray, grid: Grid, rows: "pd.DataFrame",
     regions: "pd.DataFrame", summary: Mapping[str, Any], context: "ReportContext",
@@ -138,12 +161,10 @@ def draw_all(
       summary: of both.
       context: of the run.
     """
-    who = f"{summary['n_subjects']} {summary['split']} subjects"
+    count = summary["n_subjects"]
+    who = f"{count} {summary['split']} subject{'s' if count > 1 else ''}"
     path = charts.predictor_comparison(folder / "predictors.png", rows, summary, title=f"{context.mark}{who}")
-    caption = (
-        f"Each dot is one of {who}; diamond and bar: mean and 95 % bootstrap interval. Trivial predictors are fitted "
-        "on the training subjects."
-    )
+    caption = f"{_dots(count, len(test.participant_ids), who)}. Trivial predictors are fitted on the training subjects."
     return [
         *_subject_panels(folder, test, synthetic, grid, rows, context),
         Illustration(path, "predictors", caption, "Scores of each predictor, one dot per subject"),

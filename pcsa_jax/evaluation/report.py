@@ -23,6 +23,7 @@ from pcsa_jax.evaluation.summary import (
 from pcsa_jax.presentation.html import data_uri, render
 from pcsa_jax.presentation.numbers import duration, flatten, interval, number
 from pcsa_jax.presentation.origin import TRAINED_ON_PHANTOM, name_origin
+from pcsa_jax.presentation.statistics import FEWEST_FOR_INTERVAL
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -37,23 +38,41 @@ INDIVIDUAL_COLUMNS = INDIVIDUAL_METRICS | {REGIONAL_CORRELATION: Metric("regiona
 """Of the table that says whether the PET shows its own person."""
 
 
+def few_subjects(n: int) -> str:
+    """Why there is no interval, as the beginning of a sentence; "" if there is one."""
+    if n >= FEWEST_FOR_INTERVAL:
+        return ""
+    found = "There is one subject" if n == 1 else f"There are {n} subjects"
+    return f"{found}, and a confidence interval needs at least {FEWEST_FOR_INTERVAL}"
+
+
 def _difference_phrase(entry: Mapping[str, Any], key: str, n: int) -> str:
     metric = METRICS[key]
     unit = f" {metric.unit}" if metric.unit else ""
     if entry["mean"] is None:
         return f"{metric.label} cannot be compared ({entry['reason']})"
-    return (
-        f"{metric.label} {number(entry['mean'], metric.digits, signed=True)}{unit} (95 % CI "
-        f"{interval(entry['ci95'], metric.digits, signed=True)}; better in {entry['num_better']} of {n} subjects)"
-    )
+    difference = f"{metric.label} {number(entry['mean'], metric.digits, signed=True)}{unit}"
+    if n == 1:
+        return f"{difference} ({'better' if entry['num_better'] else 'not better'})"
+    bounds = entry["ci95"] and f"95 % CI {interval(entry['ci95'], metric.digits, signed=True)}; "
+    return f"{difference} ({bounds or ''}better in {entry['num_better']} of {n} subjects)"
 
 
 def verdicts(summary: Mapping[str, Any]) -> list[str]:
-    """One plain sentence for each trivial predictor: does the generator beat it in the brain, and by how much."""
-    sentences = []
+    """One plain sentence for each trivial predictor: does the generator beat it in the brain, and by how much.
+
+    Of too few subjects for an interval, that first, and how much alone.
+    """
+    few = few_subjects(summary["n_subjects"])
+    sentences = [f"{few}: whether the generator is better than another predictor cannot be said."] if few else []
     for name, trivial in TRIVIAL_PREDICTORS.items():
         paired = summary["paired_differences"].get(name)
         if paired is None:
+            continue
+        phrases = [_difference_phrase(paired[key], key, summary["n_subjects"]) for key in BRAIN_METRICS]
+        differences = f"Generator minus {trivial.label}: {'; '.join(phrases)}."
+        if few_subjects(summary["n_subjects"]):
+            sentences.append(differences)
             continue
         outcome = {key: paired[key]["verdict"] for key in BRAIN_METRICS}
         lists = {
@@ -73,8 +92,7 @@ def verdicts(summary: Mapping[str, Any]) -> list[str]:
             claim = f"The generator does not beat the {trivial.label} predictor: it is worse on {lists['worse']}"
         else:
             claim = f"No clear difference in the brain between the generator and the {trivial.label} predictor"
-        phrases = [_difference_phrase(paired[key], key, summary["n_subjects"]) for key in BRAIN_METRICS]
-        sentences.append(f"{claim}. Generator minus {trivial.label}: {'; '.join(phrases)}.")
+        sentences.append(f"{claim}. {differences}")
     if ANCHOR in summary["paired_differences"]:
         sentences.append(_share_of_network(summary))
     return sentences
@@ -137,6 +155,23 @@ def _shown_in_regions() -> list[str]:
     return [MODEL, *(name for name, trivial in TRIVIAL_PREDICTORS.items() if trivial.reads_mri)]
 
 
+def _spread(summary: Mapping[str, Any]) -> str:
+    """What stands beside and below the scores of a table over all subjects, as the beginning of its caption."""
+    few = few_subjects(summary["n_subjects"])
+    if summary["n_subjects"] == 1:
+        return f"Scores of the only subject. {few}"
+    mean = f"Mean ± SD over {summary['std_over']}"
+    return f"{mean}. {few}" if few else f"{mean}; below, the 95 % confidence interval of the mean"
+
+
+def _shown_heading(num_shown: int, num_subjects: int) -> tuple[str, str]:
+    """Heading of the pictures of subjects, and how they were chosen."""
+    rule = "Chosen by rule, not by eye: the lowest, the median and the highest error in the brain."
+    two = "All there are: the lower and the higher error in the brain."
+    few = {1: ("The subject", ""), 2: (f"Both {'subjects' if num_subjects > 1 else 'visits'}", two)}
+    return few.get(num_shown, ("Three subjects", rule))
+
+
 def _region_rows(summary: Mapping[str, Any]) -> list[dict[str, Any]]:
     rows = []
     for region, entry in summary["regions"].items():
@@ -197,6 +232,11 @@ def write_report(
         ceilings=[labels[name] for name in CEILINGS if name in summary["predictors"]],
         best_predictors=best_predictors,
         verdicts=verdicts(summary),
+        spread=_spread(summary),
+        has_intervals=not few_subjects(summary["n_subjects"]),
+        has_small_diagnosis=any(few_subjects(group["n_subjects"]) for group in summary["by_diagnosis"].values()),
+        fewest=FEWEST_FOR_INTERVAL,
+        shown_heading=_shown_heading(sum(p.section == "subjects" for p in pictures), summary["n_subjects"]),
         ceiling=distance_to_ceiling(summary),
         pictures={section: [p for p in pictures if p.section == section] for section in {p.section for p in pictures}},
         regions=_region_rows(summary),

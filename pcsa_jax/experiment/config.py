@@ -15,7 +15,8 @@ from pcsa_jax.data.files import write_json
 from pcsa_jax.errors import UserError
 from pcsa_jax.experiment import fields
 from pcsa_jax.experiment.config_files import load_config
-from pcsa_jax.experiment.field_checks import Check
+from pcsa_jax.experiment.field_checks import PATH, Check
+from pcsa_jax.machine.home import user_path
 
 
 class Schema(NamedTuple):
@@ -52,7 +53,7 @@ def parse_config(arguments: Sequence[str], schema: Schema = TRAINING) -> ConfigD
     _check_names(overrides, flatten(config))
     config = _override(config, overrides)
     check_config(config, schema)
-    return config
+    return _with_home(config, schema)
 
 
 def _completed(config: ConfigDict, schema: Schema) -> ConfigDict:
@@ -79,6 +80,14 @@ def _override(config: ConfigDict, words: Sequence[str]) -> ConfigDict:
         return values["config"].value
     except (flags.Error, AttributeError, KeyError, ValueError, TypeError) as error:
         raise UserError(f"--config: {str(error).strip().splitlines()[-1]}.") from error
+
+
+def _with_home(config: ConfigDict, schema: Schema) -> ConfigDict:
+    """``config`` with the home folder in place of ``~`` in its paths."""
+    flat = flatten(config)
+    paths = {name: flat[name] for name, check in schema.fields(flat).items() if check is PATH and flat[name]}
+    config.update_from_flattened_dict({name: str(user_path(path)) for name, path in paths.items() if path[0] == "~"})
+    return config
 
 
 def _check_names(arguments: Sequence[str], fields: Mapping[str, Any]) -> None:

@@ -14,6 +14,7 @@ from ml_collections import ConfigDict
 
 from pcsa_jax.errors import UserError
 from pcsa_jax.experiment.rows import Row
+from pcsa_jax.machine.home import user_path
 
 _PACKAGE = Path(__file__).parents[1]
 FOLDER = next((path for path in (_PACKAGE / "configs", _PACKAGE.parent / "configs") if path.is_dir()), _PACKAGE)
@@ -35,8 +36,8 @@ def find_config(given: str) -> tuple[Path, str | None]:
       UserError: if it is neither.
     """
     file, colon, row = given.partition(":")
-    names = config_names()
-    path = FOLDER / f"{file}.py" if file in names and not Path(file).is_file() else Path(file)
+    names, path = config_names(), user_path(file)
+    path = FOLDER / f"{file}.py" if file in names and not path.is_file() else path
     if not path.is_file():
         raise UserError(
             f"--config: expected a config file or one of {', '.join(names)}, found {file!r}. Try --config=pcsa."

@@ -83,7 +83,7 @@ def is_stages(value: Any) -> bool:
 
 ANYTHING: Check = ("anything", lambda value: True)
 FLAG: Check = ("True or False", lambda value: isinstance(value, bool))
-TEXT: Check = ("a path or nothing", lambda value: isinstance(value, str))
+PATH: Check = ("a path or nothing", lambda value: isinstance(value, str))
 NAME: Check = ("a name", lambda value: isinstance(value, str) and bool(value))
 FRACTION: Check = ("a number > 0 and < 1", lambda value: isinstance(value, float) and 0 < value < 1)
 STAGES: Check = ("two tuples of (odd kernel size, channels) pairs", is_stages)

@@ -8,6 +8,9 @@ NUM_RESAMPLES = 10_000
 """Bootstrap resamples of the test subjects; the seed makes the intervals repeatable."""
 
 
+FEWEST_FOR_INTERVAL = 3
+"""Subjects. The percentile interval of two ends at the two, and misses the mean of everybody every other time."""
+
 LIMITS_FACTOR = 1.96
 """Half width of the limits of agreement in SD of the differences (Bland and Altman, Lancet 1986)."""
 
@@ -38,8 +41,12 @@ def describe(
     mean = float(values.mean())
     if len(values) < 2:
         return {"mean": mean, "std": None, "ci95": None, "reason": "needs at least 2 subjects"}
+    std = float(values.std(ddof=1))
+    if len(values) < FEWEST_FOR_INTERVAL:
+        reason = f"an interval needs at least {FEWEST_FOR_INTERVAL} subjects"
+        return {"mean": mean, "std": std, "ci95": None, "reason": reason}
     low, high = np.percentile(weights @ values, [2.5, 97.5])
-    return {"mean": mean, "std": float(values.std(ddof=1)), "ci95": [float(low), float(high)]}
+    return {"mean": mean, "std": std, "ci95": [float(low), float(high)]}
 
 
 def bland_altman(real: np.ndarray, synthetic: np.ndarray) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,7 @@ from pcsa_jax.experiment.cohort import describe_training
 from pcsa_jax.experiment.config import resolved, tupled
 from pcsa_jax.experiment.environment import describe_environment
 from pcsa_jax.experiment.fields import PAPER_RECIPE
+from pcsa_jax.machine.home import user_path
 from pcsa_jax.presentation.numbers import count
 from pcsa_jax.presentation.origin import TRAINED_ON_PHANTOM
 from pcsa_jax.synthesis.inference import Inference
@@ -158,6 +160,8 @@ class LoadedGenerator:
         Raises:
           UserError: for a map that cannot be used.
         """
+        if isinstance(mri, str | os.PathLike):
+            mri = user_path(mri)
         if isinstance(mri, GivenMap):
             return self._of_given(mri, fwhm_mm)
         if fwhm_mm is not None:

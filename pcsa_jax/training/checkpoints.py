@@ -1,5 +1,6 @@
 """Checkpoints of a run: written whole or not at all, verified when read, the latest and the best kept."""
 
+import contextlib
 import hashlib
 import math
 from collections.abc import Mapping
@@ -15,6 +16,7 @@ from orbax.checkpoint import checkpoint_managers
 
 from pcsa_jax.errors import UserError
 from pcsa_jax.machine.progress import console
+from pcsa_jax.training.plain_paths import plainly_named
 
 BEST_METRIC = "mae_brain"
 """The validation score that chooses a generator's best checkpoint; lower is better."""
@@ -56,7 +58,7 @@ class Checkpoints:
     """
 
     def __init__(self, folder: Path, target: State, *, best: str = BEST_METRIC):
-        self._folder, self._best = folder, best
+        self._folder, self._place, self._best, self._is_proven = folder, folder, best, False
         self._target = jax.tree.map(lambda leaf: np.zeros(leaf.shape, leaf.dtype), target)
         process = jax.process_index()
         policy = checkpoint_managers.AnyPreservationPolicy([
@@ -71,21 +73,29 @@ class Checkpoints:
             ),
             create=False,
         )  # fmt: skip
-        try:
-            # Orbax does not make it where only some of several processes take part.
-            folder.mkdir(parents=True, exist_ok=True)
-            self._manager = ocp.CheckpointManager(folder.absolute(), options=options, item_names=("state", "meta"))
-        except (OSError, ValueError) as error:
-            reason = " ".join(str(error).split())[:200]
-            raise UserError(
-                f"{folder}: expected checkpoints that can be read, found {reason}. Move the damaged step's folder away."
-            ) from error
+        with contextlib.ExitStack() as held:
+            try:
+                # Orbax does not make it where only some of several processes take part.
+                folder.mkdir(parents=True, exist_ok=True)
+                self._place = held.enter_context(plainly_named(folder))
+                self._manager = ocp.CheckpointManager(self._place, options=options, item_names=("state", "meta"))
+            except (OSError, ValueError) as error:
+                raise UserError(
+                    f"{folder}: expected checkpoints that can be read, found {self._reason(error)}. Move the damaged "
+                    "step's folder away."
+                ) from error
+            held.callback(self._manager.close)
+            self._held = held.pop_all()
 
     def __enter__(self) -> "Checkpoints":
         return self
 
     def __exit__(self, kind: type | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        self._manager.close()
+        self._held.close()
+
+    def _reason(self, error: Exception) -> str:
+        """One short line of what Orbax says, with the folder's own name in place of a link's."""
+        return " ".join(str(error).split()).replace(str(self._place), str(self._folder))[:200]
 
     def _score(self, metrics: Mapping[str, float] | None) -> float:
         """Higher is better; Orbax silently loses the best step when it is given NaN."""
@@ -95,13 +105,15 @@ class Checkpoints:
     def save(self, state: State, *, scores: Mapping[str, float], meta: Mapping[str, Any]) -> None:
         """Writes ``state`` under its step; returns when it is safe on disk.
 
+        The first one is read back: a disk or a path that loses what it is given must not cost a training of days.
+
         Args:
           state: finite; the caller has looked.
           scores: validation scores, with ``best`` among them or empty.
           meta: plain JSON values kept beside the state.
 
         Raises:
-          UserError: if it cannot be written (a full disk); earlier checkpoints stay.
+          UserError: if it cannot be written (a full disk) or read back; earlier checkpoints stay.
         """
         host = jax.device_get(state)
         stored = {**meta, "sha256": state_hash(host)}
@@ -118,8 +130,25 @@ class Checkpoints:
         except (OSError, ValueError) as error:
             raise UserError(
                 f"{self._folder}: could not write the checkpoint of step {int(host.step)} "
-                f"({' '.join(str(error).split())[:200]}). Free some space; earlier checkpoints are intact."
+                f"({self._reason(error)}). Free some space; earlier checkpoints are intact."
             ) from error
+        if not self._is_proven:
+            self._prove(int(host.step), stored["sha256"])
+
+    def _prove(self, step: int, sha256: str) -> None:
+        try:
+            found = self.restore(step).meta["sha256"]
+            problem = (
+                "" if found == sha256 else f"{self._folder / str(step)}: expected SHA-256 {sha256}, found {found}."
+            )
+        except UserError as error:
+            problem = str(error)
+        if problem:
+            raise UserError(
+                f"{problem} It was written a moment ago, so this place does not give back what it is given: choose "
+                "another --workdir, on another disk."
+            )
+        self._is_proven = True
 
     def steps(self) -> list[int]:
         """Steps on disk, oldest first."""
@@ -164,7 +193,7 @@ class Checkpoints:
             problem = "" if whole else "its content does not match its SHA-256"
             problem = problem or _other_shape(state, self._target)
         except Exception as error:  # Orbax and TensorStore raise many types for damage; all mean "not this one".
-            problem = self._lacking(step, target) or " ".join(str(error).split())[:200] or type(error).__name__
+            problem = self._lacking(step, target) or self._reason(error) or type(error).__name__
         if problem:
             raise UserError(f"{self._folder / str(step)}: expected a whole checkpoint, found a damaged one: {problem}.")
         return Restored(state, meta)
@@ -172,7 +201,7 @@ class Checkpoints:
     def _lacking(self, step: int, target: Mapping[str, Any]) -> str:
         """What tells the first array that a checkpoint does not have; "" if it has all, or nobody knows."""
         try:
-            stored = ocp.StandardCheckpointHandler().metadata(epath.Path(self._folder / str(step) / "state"))
+            stored = ocp.StandardCheckpointHandler().metadata(epath.Path(self._place / str(step) / "state"))
             missing = sorted(set(target) - set(getattr(stored, "tree", stored)))
         except Exception:  # damaged so far that not even this can be read: the first error says enough
             return ""

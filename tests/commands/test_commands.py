@@ -112,6 +112,9 @@ def test_a_mistake_is_one_line_and_status_1(capsys, tmp_path):
     assert error_of(capsys, "phantom", f"--out={tmp_path / 'x'}", "--size=20").startswith(
         "pcsa_jax phantom: error: phantom: size must be a multiple of 16; found 20."
     )
+    assert error_of(capsys, "phantom", "--out=~no-such-user/x").startswith(
+        "pcsa_jax phantom: error: ~no-such-user/x: expected the name of a user of this machine after ~, found "
+    )
     assert list(tmp_path.iterdir()) == []
 
 

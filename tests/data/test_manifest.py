@@ -84,6 +84,32 @@ def test_a_wrong_line(table, lines, message):
     assert message in problem_of(table(lines))
 
 
+@pytest.mark.parametrize(
+    ("given", "what", "remedy"),
+    [
+        ("C:\\data\\a.nii", "a path of Windows", "Write it as this machine sees it, with /."),
+        ("d:/data/a.nii", "a path of Windows", "Write it as this machine sees it, with /."),
+        ("\\\\server\\a.nii", "a path of Windows", "Write it as this machine sees it, with /."),
+        ("sub-01\\a.nii", "a path of Windows", "Write it as this machine sees it, with /."),
+        ("~/a.nii", "whose ~ a shell would replace and a table does not", "Write the whole path."),
+        ("~me/a.nii", "whose ~ a shell would replace and a table does not", "Write the whole path."),
+    ],
+)
+@pytest.mark.parametrize("column", ["mri", "pet"])
+def test_a_path_of_another_machine_or_of_a_shell_is_told_as_such(table, given, what, remedy, column):
+    path = table(f"sub-01\t\tAD\t{given}\t\t\t\n" if column == "mri" else f"sub-01\t\tAD\ta.nii\t{given}\t\t\n")
+    assert problem_of(path).endswith(f"line 2: expected a path of this machine, found {given!r}, {what}. {remedy}")
+
+
+@pytest.mark.parametrize("name", ["C:\\a.nii", "~a.nii", "~", "C:"])
+def test_a_file_of_such_a_name_is_that_file(table, name):
+    path = table(f"sub-01\t\tAD\t{name}/a.nii\t{name}/b.nii\t\t\n")
+    (path.parent / name).mkdir()
+    for volume in ("a.nii", "b.nii"):
+        (path.parent / name / volume).touch()
+    assert read_cohort(path).pairs[0].mri == path.parent / name / "a.nii"
+
+
 def test_a_missing_column(table):
     assert problem_of(table("", "participant_id\tmri\n")).endswith(
         "expected the columns participant_id, diagnosis, mri, found participant_id, mri. Add diagnosis (tab-separated)."

@@ -78,16 +78,56 @@ def test_other_grids_get_what_lies_at_their_voxels_in_the_world(tmp_path, name):
     np.testing.assert_allclose(brought, blob(points_of(shape, affine)), atol=4e-3)
 
 
-def test_outside_of_the_field_of_view_is_zero(tmp_path):
-    affine = np.diag([8.0, 8.0, 8.0, 1.0])
-    affine[:3, 3] = -200
-    own = OwnGrid.of(saved(tmp_path, np.zeros((50, 48, 46), np.float32), affine))
-    brought = own.bring(np.ones(GRID.shape, np.float32), GRID)
-    in_grid = nib.affines.apply_affine(np.linalg.inv(GRID.affine), points_of(own.shape, affine))
-    outside = ((in_grid < -0.5) | (in_grid > GRID.size - 0.5)).any(axis=-1)
-    inside = ((in_grid >= 0) & (in_grid <= GRID.size - 1)).all(axis=-1)
-    assert outside.any() and (brought[outside] == 0).all()
-    np.testing.assert_allclose(brought[inside], 1, atol=1e-5)
+SIZES = (16, 32, 48, 64)
+
+
+def millimetres(codes, *, shift=0.0, step=4.0, count=55):
+    """A grid of ``step`` mm around the field of view, its voxels stored along the axes ``codes``."""
+    affine = np.diag([step] * 3 + [1.0])
+    affine[:3, 3] = np.array([0, -18, 6]) - step * (count - 1) / 2 + shift
+    turn = nib.orientations.axcodes2ornt(codes)
+    return (count,) * 3, affine @ nib.orientations.inv_ornt_aff(turn, (count,) * 3)
+
+
+@pytest.mark.parametrize("codes", ["RAS", "LPI", "PSR"])
+@pytest.mark.parametrize("shift", [0.0, 0.3])
+@pytest.mark.parametrize("size", SIZES)
+def test_the_field_of_view_ends_at_the_edges_of_the_voxels(tmp_path, size, shift, codes):
+    """Not at their centres, which cut 3 mm off at 32^3: everything within is filled, everything beyond is 0."""
+    grid = Grid(size)
+    shape, affine = millimetres(codes, shift=shift)
+    own = OwnGrid.of(saved(tmp_path, np.zeros(shape, np.float32), affine))
+    brought = own.bring(np.ones(grid.shape, np.float32), grid)
+    distance = np.abs(points_of(shape, affine) - np.array([0, -18, 6])).max(axis=-1)
+    within = distance <= 96.001
+    assert within.any() and not within.all()
+    assert (brought[~within] == 0).all()
+    np.testing.assert_allclose(brought[within], 1, atol=1e-5)
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_there_is_no_step_before_the_border(tmp_path, size):
+    """A brain that reaches the last voxel, as the frontal pole does, goes on to its edge with that voxel's value."""
+    grid = Grid(size)
+    volume = np.broadcast_to(np.linspace(0.3, 1, size, dtype=np.float32)[:, None], grid.shape)
+    affine = np.diag([64.0, 0.5, 64.0, 1.0])
+    affine[:3, 3] = -64, -120, -58
+    own = OwnGrid.of(saved(tmp_path, np.zeros((3, 420, 3), np.float32), affine))
+    brought = own.bring(volume, grid)[1, :, 1]
+    world = affine[1, 3] + 0.5 * np.arange(420)
+    assert (brought[(world < -114) | (world > 78)] == 0).all()
+    inside = brought[(world >= -114) & (world <= 78)]
+    # Half a millimetre holds at most half a millimetre's part of the ramp, and a spline's ripple of it.
+    assert np.abs(np.diff(inside)).max() < 1.5 * 0.7 / (size - 1) * 0.5 / grid.voxel_size_mm
+    np.testing.assert_allclose(inside[[0, -1]], [0.3, 1], atol=0.25 * 0.7 / (size - 1))
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_the_same_voxels_are_the_same_bits_at_every_size(tmp_path, size):
+    grid = Grid(size)
+    volume = np.random.default_rng(size).random(grid.shape, np.float32)
+    own = OwnGrid.of(saved(tmp_path, np.zeros(grid.shape, np.float32), grid.affine))
+    np.testing.assert_array_equal(own.bring(volume, grid), volume)
 
 
 def test_a_grid_shifted_by_half_a_voxel_is_another(tmp_path):

@@ -84,6 +84,24 @@ def test_a_scan_on_the_model_s_own_grid_is_still_carried(tmp_path):
     assert ScanGrid(own.shape, own.affine, own.header, ("x",), (False,)).describe_way(GRID).startswith("cubic")
 
 
+@pytest.mark.parametrize("size", [16, 32, 48, 64])
+def test_the_real_way_back_ends_at_the_edges_of_the_voxels_too(tmp_path, size):
+    ants = pytest.importorskip("ants", reason="ANTsPy is not installed (requirements-preprocess.txt)")
+    grid, way = Grid(size), str(tmp_path / "identity.mat")
+    identity = ants.create_ants_transform(transform_type="AffineTransform", dimension=3, matrix=np.eye(3))
+    ants.write_transform(identity, way)
+    affine = np.eye(4)
+    affine[:3, 3] = 0, -130, 0
+    ours = OwnGrid((3, 260, 3), affine, nib.Nifti1Header())
+    scan = ScanGrid(ours.shape, affine, ours.header, (way,), (False,))
+    volume = 1 + np.indices(grid.shape)[1].astype(np.float32) / size
+    brought, expected = scan.bring(volume, grid), ours.bring(volume, grid)
+    differ = np.nonzero((brought == 0) != (expected == 0))[1]
+    assert set(affine[1, 3] + differ) <= {-114, 78}  # on the border itself
+    inside = (brought != 0) & (expected != 0)
+    np.testing.assert_allclose(brought[inside], expected[inside], atol=0.5 / size)
+
+
 def test_itk_s_errors_become_one_line(fake_ants, tmp_path, monkeypatch):
     def fails(*arguments, **options):
         raise RuntimeError("Exception thrown in ITK:\n  too few\n  samples")

@@ -7,4 +7,11 @@ from pcsa_jax.evaluation.illustration import shown_subjects
 
 def test_best_median_and_worst():
     assert shown_subjects(np.array([0.3, 0.1, 0.2, 0.9])) == {"best": 1, "median": 2, "worst": 3}
-    assert shown_subjects(np.array([0.3])) == {"best": 0, "median": 0, "worst": 0}
+
+
+def test_nobody_is_shown_twice():
+    assert shown_subjects(np.array([0.3])) == {"only": 0}
+    assert shown_subjects(np.array([0.3, 0.1])) == {"best": 1, "worst": 0}
+    for n in range(1, 6):
+        shown = shown_subjects(np.zeros(n)).values()
+        assert len(set(shown)) == len(shown) == min(n, 3)

@@ -160,6 +160,40 @@ def test_one_subject_without_a_diagnosis(train, tmp_path):
     assert "not finite" in printed(summary, individual_table)
 
 
+FEW = {"1 subject": (1, ("a",)), "2 visits": (1, ("a", "b")), "2 subjects": (2, ("", ""))}
+
+
+@pytest.mark.parametrize("name", FEW)
+def test_few_subjects_are_shown_once_and_without_intervals(train, tmp_path, name):
+    num_subjects, sessions = FEW[name]
+    visits = fake_pairs(len(sessions))
+    ids = visits.participant_ids if num_subjects == len(sessions) else ("sub-001",) * len(sessions)
+    visits = dataclasses.replace(visits, participant_ids=ids, session_ids=sessions, diagnoses=("AD",) * len(sessions))
+    summary = evaluate_predictions(
+        out=tmp_path / "out", train=train, test=visits, synthetic=visits.pet, grid=GRID, context=report_context()
+    )
+    entry = summary["predictors"]["model"]["mae_brain"]
+    assert summary["n_subjects"] == num_subjects and entry["ci95"] is None and "subjects" in entry["reason"]
+    drawn = {path.stem for path in (tmp_path / "out" / "figures").glob("subject_*")}
+    assert drawn == ({"subject_only"} if name == "1 subject" else {"subject_best", "subject_worst"})
+    html = (tmp_path / "out" / "report.html").read_text("utf-8")
+    text = " ".join(re.sub("<[^>]+>", " ", html[html.index("<body>") :]).split())
+    heading = {"1 subject": "The subject", "2 visits": "Both visits", "2 subjects": "Both subjects"}[name]
+    assert f"<h2>{heading}</h2>" in html and "Three subjects" not in text
+    found = "There is one subject" if num_subjects == 1 else "There are 2 subjects"
+    assert f"{found}, and a confidence interval needs at least 3: whether the generator is better" in text
+    for claim in (
+        "No clear difference",
+        "beats the",
+        "95 % CI",
+        "bootstrap",
+        "1 test subjects",
+        "three figures",
+        "± –",
+    ):
+        assert claim not in text, claim
+
+
 def test_two_visits_of_one_participant(train, test_pairs, tmp_path, monkeypatch):
     no_figures(monkeypatch)
     visits = dataclasses.replace(

@@ -95,6 +95,16 @@ def test_one_subject_has_a_mean_and_no_spread():
     assert entry == {"mean": 0.5, "std": None, "ci95": None, "reason": "needs at least 2 subjects"}
 
 
+def test_two_subjects_have_a_spread_and_no_interval():
+    """The percentile interval of two would end at the two: whatever they are, all of it on one side of the other's."""
+    summary = summarise(score_rows({"model": [0.5, 0.7], "linear": [0.6, 0.8]}))
+    entry = summary["predictors"]["model"]["mae"]
+    assert entry["mean"] == pytest.approx(0.6) and entry["std"] == pytest.approx(0.02**0.5)
+    assert (entry["ci95"], entry["reason"]) == (None, "an interval needs at least 3 subjects")
+    difference = summary["paired_differences"]["linear"]["mae"]
+    assert (difference["verdict"], difference["num_better"]) == ("undecided", 2)
+
+
 def test_each_diagnosis_by_itself():
     rows = score_rows({"model": [1.0, 3.0, 10.0, 20.0]}, diagnoses=["AD", "AD", "CN", ""])
     groups = summarise(rows)["by_diagnosis"]

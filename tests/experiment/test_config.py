@@ -3,6 +3,7 @@
 import inspect
 import json
 import math
+import shutil
 
 import pytest
 from ml_collections import ConfigDict
@@ -166,6 +167,19 @@ def test_overrides_and_rows():
     assert (config.row, config.batch_size, config.generator.output) == ("sa16", 8, "relu")
     assert config.generator.attention_sizes == (16,)
     assert parse_config([PCSA]).batch_size == 16
+
+
+def test_paths_of_the_home_folder_are_whole_in_the_config(tmp_path, monkeypatch):
+    """Where the file, an override, or nobody names them; a run's folder says where its cohort was to any later user."""
+    monkeypatch.setenv("HOME", "/home/me")
+    shutil.copytree(ROOT / "configs", tmp_path / "configs")
+    file = tmp_path / "configs" / "pcsa.py"
+    file.write_text(file.read_text().replace('"root": ""', '"root": "~/coh"'))
+    assert parse_config([f"--config={file}"]).data.root == "/home/me/coh"
+    config = parse_config([PCSA, "--config.data.participants=~", "--config.row=~"])
+    assert (config.data.root, config.data.participants, config.row) == ("", "/home/me", "~")
+    assert config.is_locked
+    assert refusal("--config.data.root=~no-such-user/x").startswith("~no-such-user/x: expected the name of a user of")
 
 
 def test_a_missing_file():

@@ -67,6 +67,13 @@ def test_a_file_comes_before_a_name_and_a_folder_does_not(elsewhere):
     assert load_config("pcsa").mine == 3
 
 
+def test_a_file_in_the_home_folder(write, elsewhere, monkeypatch):
+    write("from ml_collections import ConfigDict\ndef get_config():\n    return ConfigDict({'mine': 3})\n")
+    monkeypatch.setenv("HOME", str(elsewhere))
+    assert find_config("~/mine.py:row") == (elsewhere / "mine.py", "row")
+    assert load_config("~/mine.py").mine == 3
+
+
 @pytest.mark.parametrize("given", ["none", "configs/pcsa.py", "comparison", "", ".", "pcsa.py:sa16", "../configs/pcsa"])
 def test_neither_a_file_nor_a_name(elsewhere, given):
     assert refusal(load_config, given) == (

@@ -1,6 +1,7 @@
 """Checkpoints: which are kept, that they come back to the bit, and that damage is found."""
 
 import math
+import os
 import shutil
 
 import jax
@@ -11,6 +12,7 @@ import pytest
 
 from pcsa_jax.errors import UserError
 from pcsa_jax.model.state import GANState, Nets
+from pcsa_jax.training import plain_paths
 from pcsa_jax.training.checkpoints import BEST_METRIC, Checkpoints, state_hash
 
 
@@ -85,6 +87,68 @@ def test_a_checkpoint_is_on_disk_when_save_returns(tmp_path):
     checkpoints.__exit__(None, None, None)
     with open_checkpoints(tmp_path / "elsewhere") as copied:
         assert int(copied.restore_latest().state.step) == 3
+
+
+@pytest.mark.parametrize("name", ["[FDG] study", "a*b", "a?b", "a\\b", os.fsdecode(b"a\xffb")])
+def test_every_character_in_the_path_of_a_run(tmp_path, name):
+    (tmp_path / "axb" / "checkpoints").mkdir(parents=True)  # what a pattern would find
+    with open_checkpoints(tmp_path / name) as checkpoints:
+        save(checkpoints, 3, 0.5)
+        save(checkpoints, 6, 0.7)
+    with open_checkpoints(tmp_path / name) as checkpoints:
+        assert (checkpoints.steps(), checkpoints.best_step()) == ([3, 6], 3)
+        assert int(checkpoints.restore_latest().state.step) == 6
+    assert sorted(os.listdir(tmp_path)) == sorted(["axb", name])
+    flip_a_bit(tmp_path / name, 6)
+    with open_checkpoints(tmp_path / name) as checkpoints, pytest.raises(UserError) as caught:
+        checkpoints.restore(6)
+    assert str(caught.value).startswith(f"{tmp_path / name / 'checkpoints' / '6'}: expected a whole checkpoint")
+
+
+def test_a_store_that_loses_what_it_is_given_is_noticed_at_the_first_checkpoint(tmp_path, monkeypatch):
+    """Orbax's own silence: under a path that is a pattern it writes checkpoints without arrays."""
+    monkeypatch.setattr(plain_paths, "is_plain", lambda path: True)
+    with open_checkpoints(tmp_path / "[x]") as checkpoints, pytest.raises(UserError) as caught:
+        save(checkpoints, 3)
+    told = str(caught.value)
+    assert told.startswith(
+        f"{tmp_path / '[x]' / 'checkpoints' / '3'}: expected a whole checkpoint, found a damaged one: "
+    )
+    assert told.endswith(
+        ". It was written a moment ago, so this place does not give back what it is given: choose another --workdir, "
+        "on another disk."
+    )
+    assert "\n" not in told
+
+
+@pytest.mark.parametrize("earlier", [0, 1])
+def test_what_comes_back_changed_is_noticed_in_each_process_s_first_checkpoint(tmp_path, monkeypatch, earlier):
+    for _ in range(earlier):
+        with open_checkpoints(tmp_path) as checkpoints:
+            save(checkpoints, 3)
+    read = []
+    restore = Checkpoints.restore
+
+    def restore_other(self, step):
+        read.append(step)
+        found = restore(self, step)
+        return found._replace(meta=found.meta | {"sha256": "0" * 64})
+
+    monkeypatch.setattr(Checkpoints, "restore", restore_other)
+    with (
+        open_checkpoints(tmp_path) as checkpoints,
+        pytest.raises(UserError, match=f"found {'0' * 64}. It was written a"),
+    ):
+        save(checkpoints, 6)
+    assert read == [6]
+
+
+def test_a_place_that_has_been_proven_is_not_read_again(tmp_path, monkeypatch):
+    with open_checkpoints(tmp_path) as checkpoints:
+        save(checkpoints, 3)
+        monkeypatch.setattr(Checkpoints, "restore", None)
+        save(checkpoints, 6)
+        assert checkpoints.steps() == [3, 6]
 
 
 def test_none_at_all(tmp_path):

@@ -15,6 +15,7 @@ from pcsa_jax.errors import UserError
 from pcsa_jax.experiment.build import build
 from pcsa_jax.experiment.config import flatten, parse_config, read_config
 from pcsa_jax.experiment.workdir import Workdir
+from pcsa_jax.training import plain_paths
 from pcsa_jax.training import train as training
 from pcsa_jax.training.checkpoints import Checkpoints, state_hash
 from pcsa_jax.training.train import Outcome, train
@@ -213,6 +214,17 @@ def test_a_loss_that_is_not_finite_stops_the_run(tiny_config, workdir, monkeypat
     assert max(row["step"] for row in rows(workdir)) < nan_at
     steps = final_state(tiny_config(), workdir)[0]
     assert steps == [step for step in (6,) if step < nan_at]
+
+
+@pytest.mark.usefixtures("quick")
+def test_a_place_that_loses_checkpoints_ends_the_training_at_the_first(tiny_config, tmp_path, monkeypatch):
+    monkeypatch.setattr(plain_paths, "is_plain", lambda path: True)
+    workdir = Workdir(tmp_path / "[x]" / "run")
+    with pytest.raises(
+        UserError, match="It was written a moment ago, so this place does not give back what it is given"
+    ):
+        train(tiny_config(), workdir)
+    assert rows(workdir)[-1]["step"] == 6
 
 
 @pytest.mark.usefixtures("quick")

@@ -2,6 +2,7 @@
 
 import dataclasses
 import os
+import re
 from pathlib import Path
 
 from pcsa_jax.data.layouts.sidecars import Sidecars, dataset_of, is_fwhm, smoothing_fwhm_mm
@@ -137,8 +138,23 @@ def _path(table: Table, row: Row, column: str, visit: tuple[str, str], findings:
         findings.add(table.path, found, "Write an absolute path", visit=visit)
         return None
     path = table.path.parent / given
+    foreign = _foreign(given)
+    if foreign is not None and not os.path.lexists(path):
+        what, remedy = foreign
+        found = f"line {row.line}: expected a path of this machine, found {given!r}, {what}"
+        findings.add(table.path, found, remedy, visit=visit)
+        return None
     findings.check_presence(path, visit=visit)
     return path
+
+
+def _foreign(given: str) -> tuple[str, str] | None:
+    """What a path is that only another program would follow, and what to do; None for any other."""
+    if "\\" in given or re.match("[A-Za-z]:/", given):
+        return "a path of Windows", "Write it as this machine sees it, with /"
+    if given.startswith("~"):
+        return "whose ~ a shell would replace and a table does not", "Write the whole path"
+    return None
 
 
 def _fwhm_mm(
