@@ -22,7 +22,7 @@ from pcsa_jax.studies.disease.fold import assess_pairs
 from pcsa_jax.studies.disease.presentation import present_disease
 from pcsa_jax.studies.reproduction.plan import Request, make_plan
 from pcsa_jax.studies.reproduction.rowsets import TARGETS, make_row_set
-from pcsa_jax.synthesis.export import pet_scale
+from pcsa_jax.synthesis.reading_cards import pet_scale
 from tests.conftest import ROOT
 from tests.evaluation.evaluation_data import GRID, fake_pairs, report_context
 

@@ -8,8 +8,8 @@ from pcsa_jax.data.given_files import Input
 from pcsa_jax.data.phantom_mark import SIDECAR_KEY, is_marked
 from pcsa_jax.data.synthesis_inputs import Prepared
 from pcsa_jax.presentation.origin import TRAINED_ON_PHANTOM
-from pcsa_jax.synthesis.export import scale_note
 from pcsa_jax.synthesis.generators import Ensemble
+from pcsa_jax.synthesis.reading_cards import scale_note
 
 
 def describe_synthetic(source: Input, prepared: Prepared, ensemble: Ensemble, *, dataset: str) -> dict[str, Any]:

@@ -16,7 +16,7 @@ from safetensors.numpy import save
 from pcsa_jax.data.files import replacing
 from pcsa_jax.data.given_map import GivenMap, prepare_given
 from pcsa_jax.data.grid import SPACE, Grid
-from pcsa_jax.data.normalisation import NORMALISATIONS, PetScale, intensity_range
+from pcsa_jax.data.normalisation import NORMALISATIONS, intensity_range
 from pcsa_jax.data.predictors.prior import Prior
 from pcsa_jax.errors import UserError
 from pcsa_jax.experiment.build import PRECISIONS, build_generator
@@ -28,6 +28,7 @@ from pcsa_jax.machine.home import user_path
 from pcsa_jax.presentation.numbers import count
 from pcsa_jax.presentation.origin import TRAINED_ON_PHANTOM
 from pcsa_jax.synthesis.inference import Inference
+from pcsa_jax.synthesis.reading_cards import is_modulated, pet_scale, scale_note
 from pcsa_jax.training.trained import TrainedRun, open_run
 
 FORMAT, FORMER_FORMATS = "pcsa_jax generator 2", ("pcsa_jax generator 1",)
@@ -38,17 +39,6 @@ Format 1 has no recipe: its generators see the map alone.
 
 PRIOR = "prior."
 """Before the names of the arrays of closed-form predictors, beside the network's parameters."""
-
-
-def pet_scale(card: Mapping[str, Any]) -> PetScale:
-    """The scale of a generator's output; files written before cards had one hold one of the first two."""
-    known = NORMALISATIONS[card["normalisation"]["pet"]].scale
-    return known._replace(range=tuple(card.get("pet", {}).get("range", known.range)))
-
-
-def is_modulated(card: Mapping[str, Any]) -> bool:
-    """Whether a generator was trained on modulated maps; cards that do not say are of unmodulated ones."""
-    return bool(card["training"].get("is_modulated"))
 
 
 def describe_generator(run: TrainedRun, *, cohort: str, is_phantom: bool | None) -> dict[str, Any]:
@@ -87,12 +77,6 @@ def describe_generator(run: TrainedRun, *, cohort: str, is_phantom: bool | None)
         "intended_use": "research on images like the training cohort's; not for diagnosis",
         "sha256": _content_hash(_tensors(run)),
     }  # fmt: skip
-
-
-def scale_note(scale: PetScale) -> str:
-    """How 0 to 1 becomes the unit, or "" where it is the unit."""
-    low, high = scale.range
-    return "" if (low, high) == (0, 1) else f"; 0 stands for {low:g} and 1 for {high:g} {scale.unit}"
 
 
 def export_generator(run: TrainedRun, out: Path, *, cohort: str, is_phantom: bool) -> dict[str, Any]:

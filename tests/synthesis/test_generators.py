@@ -16,10 +16,9 @@ from pcsa_jax.synthesis.export import (
     describe_generator,
     export_generator,
     load_generator,
-    pet_scale,
-    scale_note,
 )
 from pcsa_jax.synthesis.generators import Ensemble, open_generators
+from pcsa_jax.synthesis.reading_cards import pet_scale, scale_note
 from pcsa_jax.training.trained import open_run
 
 
