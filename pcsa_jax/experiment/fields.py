@@ -71,7 +71,7 @@ def _common() -> dict[str, Check]:
         "num_epochs": a.whole(1),
         "data.root": a.PATH,
         "data.participants": a.PATH,
-        "data.tracer": a.TEXT,
+        "data.tracer": a.choice("", "FDG"),
         "data.diagnosis": a.choice(*DIAGNOSES_FROM),
         "data.fwhm_mm": a.millimetres_or(AS_FILES_SAY),
         "data.pairs": a.whole(1),

@@ -38,7 +38,7 @@ WRONG = {
     "num_epochs": [0],
     "data.root": [None],
     "data.participants": [None],
-    "data.tracer": [None],
+    "data.tracer": [None, "PIB"],
     "data.diagnosis": ["screening"],
     "data.fwhm_mm": [-2.0, math.nan, True],
     "data.pairs": [0],
