@@ -5,7 +5,8 @@ Examples:
   python -m pcsa_jax preprocess data/raw data/cohort --participants 01 02 --jobs=4
   python -m pcsa_jax preprocess data/raw data/cohort --run=1 --pet-window=30:60
 
-A visit needs a T1w scan; FDG-PET is taken where there is one. Needs pip install antspyx deepbet.
+A visit needs a T1w scan; FDG-PET is taken where there is one. Needs pip install antspyx deepbet
+(the README says how to do without 4.5 GB of CUDA).
 OUT_DIR can be given to train.py as data.root. The same command goes on where a stopped one ended: finished visits
 are skipped. Visits that fail are listed in OUT_DIR/failures.tsv (exit status 1); the others are not affected.
 Look at OUT_DIR/preprocessing.html afterwards: one picture for each visit. docs/preprocessing.md has the details.
