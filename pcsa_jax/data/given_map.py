@@ -10,6 +10,7 @@ from nibabel.spatialimages import SpatialImage
 from pcsa_jax.data.grid import Grid
 from pcsa_jax.data.headers import is_placing
 from pcsa_jax.data.layouts.sidecars import is_fwhm
+from pcsa_jax.data.nan_outside import fill_outside
 from pcsa_jax.data.own_grid import OwnGrid
 from pcsa_jax.data.synthesis_inputs import NIFTI, Input, Prepared, check_space, find_inputs, prepare, prepare_volume
 from pcsa_jax.data.volumes import READ_ERRORS, Volume
@@ -80,9 +81,8 @@ def _read_image(image: SpatialImage, name: str) -> tuple[Volume, OwnGrid]:
             f"{name}: expected an affine that places the voxels, found none. Copy the orientation from the volume that "
             "it was made from."
         )
-    if not np.isfinite(data).all():
-        raise UserError(
-            f"{name}: expected finite voxels, found {int((~np.isfinite(data)).sum())} NaN or infinite. Write 0 outside "
-            "the brain."
-        )
-    return Volume(data, image.affine), OwnGrid.of_image(image)
+    filled = fill_outside(data, image.affine)
+    for finding in filled.findings:
+        if not finding.is_note:
+            raise UserError(f"{name}: {finding.found}. {finding.remedy}.")
+    return Volume(filled.data, image.affine, filled.steps), OwnGrid.of_image(image)

@@ -192,16 +192,14 @@ def _check_spacing(header: nib.Nifti1Header) -> Iterator[Finding]:
 
 
 def _check_scale(header: nib.Nifti1Header) -> Iterator[Finding]:
-    """A scale that is no number is a fault, and so is a missing one if the voxels are integers."""
+    """A scale that is no number is a fault; 0 means that there is none, and then no offset counts either."""
     slope, intercept = float(header["scl_slope"]), float(header["scl_inter"])
     remedy = "Write scl_slope and scl_inter as the scanner or tool gave them, or make it again"
     if not math.isfinite(slope):
         yield Finding(f"expected a finite scale of the voxels, found scl_slope {slope:g}", remedy)
-    elif slope == 0 and header.get_data_dtype().kind in "iu":
-        yield Finding("expected the scale of integer voxels, found scl_slope 0 (none)", remedy)
-    elif slope == 0:
-        yield Finding("scl_slope 0: floating-point voxels taken as they are, as NIfTI has it", "", is_note=True)
-    if not math.isfinite(intercept):
+    if slope == 0:
+        yield Finding("scl_slope 0: voxels taken as they are, as NIfTI has it", "", is_note=True)
+    elif not math.isfinite(intercept):
         yield Finding(f"expected a finite offset of the voxels, found scl_inter {intercept:g}", remedy)
         header["scl_inter"] = 0  # so that the voxels can be looked at: nibabel would stop here
 

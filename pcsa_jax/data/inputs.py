@@ -80,7 +80,12 @@ def describe_preparation(table: str) -> str:
     steps = [line.split("\t")[column] for line in lines]
     counts = [
         (sum(word in own for own in steps), what)
-        for word, what in (("resampled", "resampled"), ("smoothed with", "smoothed"), ("turned", "turned to RAS axes"))
+        for word, what in (
+            ("resampled", "resampled"),
+            ("smoothed with", "smoothed"),
+            ("turned", "turned to RAS axes"),
+            ("read as 0", "read with 0 for NaN outside the brain"),
+        )
     ]
     parts = [f"{count} were {what}" for count, what in counts if count]
     if not parts:

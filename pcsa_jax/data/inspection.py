@@ -12,6 +12,7 @@ import numpy as np
 
 from pcsa_jax.data.cohort import Subject, Survey
 from pcsa_jax.data.headers import Finding
+from pcsa_jax.data.nan_outside import NAN_OUTSIDE
 from pcsa_jax.data.placement import check_placement, load_references
 from pcsa_jax.data.problems import Problem
 from pcsa_jax.data.volumes import AFFINE_TOLERANCE_MM, examine_volume
@@ -44,6 +45,7 @@ class File(NamedTuple):
       shape, affine: its grid; None if it cannot be told.
       low, high: range of its values; None if they cannot be read or are not finite.
       num_negative: voxels below 0.
+      num_nan: voxels outside the brain that were NaN and count as 0.
       digest: of voxels and shape; "" if they cannot be read.
     """
 
@@ -55,6 +57,7 @@ class File(NamedTuple):
     low: float | None = None
     high: float | None = None
     num_negative: int = 0
+    num_nan: int = 0
     digest: str = ""
 
     @property
@@ -122,7 +125,7 @@ def inspect_file(subject: Subject, modality: str) -> File:
     """Reads one file and judges it by itself."""
     path = getattr(subject, modality)
     try:
-        data, affine, findings = examine_volume(path)
+        data, affine, findings, num_nan = examine_volume(path)
         if data is None:
             return File(subject, modality, findings)
         with np.errstate(all="ignore"):
@@ -136,6 +139,7 @@ def inspect_file(subject: Subject, modality: str) -> File:
             low=float(data.min()) if is_finite else None,
             high=float(data.max()) if is_finite else None,
             num_negative=int((data < 0).sum()),
+            num_nan=num_nan,
             digest=_digest(data),
         )  # fmt: skip
     except Exception as error:
@@ -266,6 +270,9 @@ def _notes(files: Sequence[File]) -> list[str]:
             parts = [file.num_negative / np.prod(file.shape) for file in own]
             if own:
                 detail = f" (lowest {min(file.low for file in own):.3g}, at most {max(parts):.2%} of the voxels)"
+        if text == NAN_OUTSIDE:
+            own = [file for file in files if file.modality == modality and file.num_nan]
+            detail = f" (at most {max(file.num_nan / np.prod(file.shape) for file in own):.2%} of the voxels)"
         total = sum(file.modality == modality for file in files)
         notes.append(f"{count} of {total} {MODALITIES[modality]}s: {text}{detail}")
     return notes

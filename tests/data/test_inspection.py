@@ -17,6 +17,7 @@ from pcsa_jax.data.cohort import survey
 from pcsa_jax.data.files import write_volume
 from pcsa_jax.data.grid import Grid
 from pcsa_jax.data.inspection import TINY_NEGATIVE, describe_grid, group_grids, inspect_cohort, inspect_file
+from pcsa_jax.data.nan_outside import NAN_OUTSIDE
 from pcsa_jax.data.phantom.cohort import write_cohort
 from tests.data.cohort_layouts import write_bids, write_caps, write_manifest
 from tests.data.damaged_files import MRI_DAMAGE, PET_DAMAGE, VOXEL_DAMAGE
@@ -113,6 +114,21 @@ def test_small_negative_uptake_is_noted_and_counted(copied):
     part = file.num_negative / SIZE**3
     assert 0 < part < 1
     assert note == f"1 of 3 FDG-PETs: {TINY_NEGATIVE} (lowest -0.05, at most {part:.2%} of the voxels)"
+
+
+@pytest.mark.parametrize("modality", ["mri", "pet"])
+def test_nan_outside_the_brain_is_noted_and_counted(copied, modality):
+    path = getattr(subject_of(copied), modality)
+
+    def edit(data):
+        data[:, 0] = np.nan
+        return data
+
+    change(path, edit)
+    found = inspect_cohort(survey(copied))
+    assert found.problems == ()
+    name, total = {"mri": ("GM map", 4), "pet": ("FDG-PET", 3)}[modality]
+    assert f"1 of {total} {name}s: {NAN_OUTSIDE} (at most 6.25% of the voxels)" in found.notes
 
 
 def test_every_problem_of_every_file(copied, three):

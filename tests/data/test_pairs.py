@@ -140,6 +140,21 @@ def test_what_was_read_is_recorded(subjects, pairs):
     assert pairs.take([1]).inputs == (mri, pet)
 
 
+@pytest.mark.parametrize("modality", ["mri", "pet"])
+def test_nan_outside_the_brain_is_0_and_recorded(copy_of_cohort, modality):
+    (subject,) = read_cohort(copy_of_cohort).pairs[:1]
+    path, clean = getattr(subject, modality), load([subject])
+    data = stored(path)
+    data[-1] = np.nan
+    path.unlink()
+    nib.save(nib.Nifti1Image(data, Grid(SIZE).affine), path)
+    found = load([subject])
+    np.testing.assert_allclose(getattr(found, modality)[0, :-1], getattr(clean, modality)[0, :-1], atol=1e-6)
+    assert (getattr(found, modality)[0, -1] == getattr(found, modality).min()).all()
+    steps = {source.modality: source.steps for source in found.inputs}
+    assert steps == {"mri": (), "pet": (), modality: ("256 NaN outside the brain read as 0",)}
+
+
 def test_two_grids_in_one_modality_are_told_with_their_groups(copy_of_cohort):
     for person in ("sub-0003", "sub-0005"):
         path = layout.pet_path(copy_of_cohort, person, size=SIZE)

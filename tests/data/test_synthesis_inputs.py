@@ -162,7 +162,7 @@ def test_what_was_smoothed_already_is_not_smoothed_again(tmp_path):
         ("gm", np.linspace(0, 90, 4096).reshape(GRID.shape), None, "expected grey-matter probabilities from 0 to 1, "
          "found 0 to 90. .* a T1w scan needs --raw"),
         ("gm", np.linspace(-0.5, 1, 4096).reshape(GRID.shape), None, "found -0.5 to 1"),
-        ("gm", np.where(np.arange(4096) == 7, np.nan, 0.5).reshape(GRID.shape), None, "finite voxels, found 1"),
+        ("gm", np.where(np.arange(4096) == 2184, np.nan, 0.5).reshape(GRID.shape), None, "finite voxels, found 1"),
         ("gm", None, np.eye(4), "expected a volume in MNI152 space, found a field of view that holds"),
         ("sub-1_space-T1w_probseg", None, None, "expected a map in MNI152 space, found space-T1w"),
     ],
