@@ -55,8 +55,9 @@ def phantom(
 
 
 def check(
-    cohort: AnyPath, *, participants: AnyPath | None = None, report: AnyPath | None = None, jobs: int | None = None
-) -> "Inspection":
+    cohort: AnyPath, *, participants: AnyPath | None = None, report: AnyPath | None = None, jobs: int | None = None,
+    one_grid: bool = False,
+) -> "Inspection":  # fmt: skip
     """Reads every file of a cohort to its end and lists every problem of every file.
 
     Args:
@@ -64,6 +65,7 @@ def check(
       participants: ``participants.tsv`` or its folder, if it is not in the cohort.
       report: TSV file for all problems.
       jobs: files read at a time; all cores, at most 8, if not given.
+      one_grid: files of one modality on different grids are a problem; else each is brought to the cohort's by itself.
 
     Returns:
       What was found; the cohort is sound if its ``problems`` are empty.
@@ -81,23 +83,17 @@ def check(
         check_report_path(Path(report), Path(cohort))
     found = survey(Path(cohort), participants=_path(participants))
     with progress("Reading") as step:
-        inspection = inspect_cohort(found, jobs=jobs, progress=step)
+        inspection = inspect_cohort(found, jobs=jobs, one_grid=one_grid, progress=step)
     if report is not None:
         write_report(Path(report), inspection.problems)
     return inspection
 
 
 def train(
-    config: AnyPath,
-    workdir: AnyPath,
-    *,
-    cohort: AnyPath | None = None,
-    participants: AnyPath | None = None,
-    overrides: Mapping[str, Any] | Sequence[str] = (),
-    coordinator: str | None = None,
-    num_processes: int | None = None,
-    process_id: int | None = None,
-) -> "Outcome":
+    config: AnyPath, workdir: AnyPath, *, cohort: AnyPath | None = None, participants: AnyPath | None = None,
+    overrides: Mapping[str, Any] | Sequence[str] = (), coordinator: str | None = None,
+    num_processes: int | None = None, process_id: int | None = None,
+) -> "Outcome":  # fmt: skip
     """Trains, or resumes the run in ``workdir``.
 
     Args:

@@ -9,11 +9,12 @@ from nibabel.spatialimages import SpatialImage
 
 from pcsa_jax.data.grid import Grid
 from pcsa_jax.data.headers import is_placing
+from pcsa_jax.data.judgements import judge
 from pcsa_jax.data.layouts.sidecars import is_fwhm
 from pcsa_jax.data.nan_outside import fill_outside
 from pcsa_jax.data.own_grid import OwnGrid
 from pcsa_jax.data.synthesis_inputs import NIFTI, Input, Prepared, check_space, find_inputs, prepare, prepare_volume
-from pcsa_jax.data.volumes import READ_ERRORS, Volume
+from pcsa_jax.data.volumes import READ_ERRORS, Volume, refuse
 from pcsa_jax.errors import UserError
 
 GivenMap = str | os.PathLike | SpatialImage
@@ -29,7 +30,7 @@ def prepare_given(given: GivenMap, grid: Grid, normalisation: str, *, fwhm_mm: f
         that an image was loaded from (see :func:`~pcsa_jax.data.harmonisation.harmonise` if nobody says).
 
     Raises:
-      UserError: if the map is damaged, no grey-matter probability, not in MNI152 space, or without contrast.
+      UserError: if the map is damaged, no grey-matter map, or not in MNI152 space.
     """
     if fwhm_mm is not None and not is_fwhm(fwhm_mm):
         raise UserError(f"fwhm_mm: expected millimetres, 0 or more, found {fwhm_mm!r}. Leave it out if nobody knows.")
@@ -82,7 +83,6 @@ def _read_image(image: SpatialImage, name: str) -> tuple[Volume, OwnGrid]:
             "it was made from."
         )
     filled = fill_outside(data, image.affine)
-    for finding in filled.findings:
-        if not finding.is_note:
-            raise UserError(f"{name}: {finding.found}. {finding.remedy}.")
+    found = judge(filled.data, image.affine, "mri", already=filled.findings)
+    refuse((*filled.findings, *found), subject=name, path=None)
     return Volume(filled.data, image.affine, filled.steps), OwnGrid.of_image(image)

@@ -12,12 +12,13 @@ from pcsa_jax.data.cohort import read_cohort
 from pcsa_jax.data.files import write_text
 from pcsa_jax.data.grid import SPACE, Grid
 from pcsa_jax.data.harmonisation import harmonise
+from pcsa_jax.data.judgements import read_judged
 from pcsa_jax.data.layouts.bids_derivatives import MNI_SPACE
 from pcsa_jax.data.layouts.sidecars import smoothing_fwhm_mm
 from pcsa_jax.data.normalisation import intensity_range
 from pcsa_jax.data.own_grid import OwnGrid
 from pcsa_jax.data.subjects import Findings
-from pcsa_jax.data.volumes import Volume, read_volume
+from pcsa_jax.data.volumes import Volume
 from pcsa_jax.errors import UserError
 
 NIFTI = re.compile(r"\.nii(\.gz)?$")
@@ -27,9 +28,6 @@ KEPT_ENTITIES = ("run", "space", "res")
 
 RAW_SPACE = "T1w"
 """``space-`` of PET on the grid of a T1w scan."""
-
-PROBABILITY_TOLERANCE = 0.01
-"""How far outside [0, 1] interpolation and rounding may take a probability."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -136,11 +134,11 @@ def prepare(each: Input, grid: Grid, normalisation: str) -> Prepared:
       normalisation: the model's, of its input.
 
     Raises:
-      UserError: if the file is damaged, no grey-matter probability, not in MNI152 space, or without contrast.
+      UserError: for the first problem that :func:`~pcsa_jax.data.judgements.examine` finds.
     """
     name = f"{each.name}: {each.path.name}"
     check_space(each, name)
-    volume = read_volume(each.path, subject=name)
+    volume = read_judged(each.path, "mri", subject=name)
     return prepare_volume(volume, OwnGrid.of(each.path), grid, normalisation, fwhm_mm=each.fwhm_mm, name=name)
 
 
@@ -160,21 +158,15 @@ def prepare_volume(
     """:func:`prepare` from the voxels on.
 
     Args:
-      volume: what was read, finite.
+      volume: what was read and judged.
       own_grid: where it lies.
       grid, normalisation: the model's.
       fwhm_mm: what it has been smoothed with; None if nobody says.
       name: what it is, for the message.
 
     Raises:
-      UserError: as :func:`prepare`.
+      UserError: if it is without contrast on the model's grid.
     """
-    low, high = float(volume.data.min()), float(volume.data.max())
-    if low < -PROBABILITY_TOLERANCE or high > 1 + PROBABILITY_TOLERANCE:
-        raise UserError(
-            f"{name}: expected grey-matter probabilities from 0 to 1, found {low:.4g} to {high:.4g}. Give the "
-            "unmodulated map of a segmentation; a T1w scan needs --raw."
-        )
     harmonised = harmonise(volume, grid, fwhm_mm=fwhm_mm, subject=name)
     mri = intensity_range(harmonised.data, normalisation, name).normalise(harmonised.data)
     return Prepared(mri, harmonised.steps, own_grid)

@@ -4,6 +4,7 @@ import gzip
 import io
 import stat
 import zlib
+from collections.abc import Iterable
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
@@ -54,6 +55,11 @@ class Examined(NamedTuple):
     findings: tuple[Finding, ...]
     num_nan: int = 0
 
+    @property
+    def steps(self) -> tuple[str, ...]:
+        """What reading has changed, for the record of the volume."""
+        return describe_filled(self.num_nan)
+
 
 def examine_volume(path: Path, *, is_in_mni152: bool = True) -> Examined:
     """Reads a file to its end (where a gzip stream has its checksum) and tells all that is wrong with it.
@@ -94,10 +100,16 @@ def read_volume(path: Path, *, subject: str, is_in_mni152: bool = True) -> Volum
         without a certain orientation, or holds infinite voxels, or NaN in the brain.
     """
     examined = examine_volume(Path(path), is_in_mni152=is_in_mni152)
-    for finding in examined.findings:
+    refuse(examined.findings, subject=subject, path=path)
+    return Volume(examined.data, examined.affine, examined.steps)
+
+
+def refuse(findings: Iterable[Finding], *, subject: str, path: Path | None) -> None:
+    """Raises UserError for the first problem among ``findings``; ``path`` is None for a volume that has no file."""
+    for finding in findings:
         if not finding.is_note:
-            raise UserError(f"{subject}: {finding.found}: {path}. {finding.remedy}.")
-    return Volume(examined.data, examined.affine, describe_filled(examined.num_nan))
+            where = "" if path is None else f": {path}"
+            raise UserError(f"{subject}: {finding.found}{where}. {finding.remedy}.")
 
 
 def _look_for(path: Path) -> Finding | None:

@@ -35,7 +35,9 @@ PAPER_RECIPE = {
 }
 """The group ``recipe`` with everything off that is beyond the paper."""
 
-LATER = {"data.train_subjects": 0} | {f"recipe.{name}": value for name, value in PAPER_RECIPE.items()}
+LATER = {"data.train_subjects": 0, "data.one_grid": False} | {
+    f"recipe.{name}": value for name, value in PAPER_RECIPE.items()
+}
 """Fields that older configs lack, and what those meant."""
 
 
@@ -73,6 +75,7 @@ def _common() -> dict[str, Check]:
         "data.split_seed": a.whole(0),
         "data.validation_fraction": a.FRACTION,
         "data.train_subjects": a.whole(0),
+        "data.one_grid": a.FLAG,
         "data.normalisation": a.choice(*NORMALISATIONS),
         "data.reference_region": a.choice(*REFERENCE_REGIONS),
         "data.resident_gib": a.number(0),

@@ -8,9 +8,10 @@ from pcsa_jax.data.given_map import prepare_given
 from pcsa_jax.data.grid import Grid
 from pcsa_jax.data.synthesis_inputs import find_inputs, prepare
 from pcsa_jax.errors import UserError
+from tests.brains import grey_matter
 
 GRID = Grid(16)
-VOXELS = np.random.default_rng(0).random(GRID.shape, np.float32)
+VOXELS = grey_matter()
 
 
 def image_of(voxels, affine=GRID.affine):

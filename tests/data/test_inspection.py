@@ -194,8 +194,13 @@ def test_grids_may_differ_between_modalities_but_not_within(copied):
     assert problems(copied) == ()
     other = subject_of(copied, 2).mri
     shutil.copyfile(layout.mri_path(finer, "sub-0002", size=32), other)
-    (problem,) = problems(copied)
-    assert problem.file == other and problem.remedy == "Make all of them in one way, or split the cohort"
+    found = inspect_cohort(survey(copied), jobs=2)
+    assert found.problems == () and found.notes[-1] == (
+        "GM maps: 2 grids, each volume brought to the cohort's by itself: 3 on 16x16x16 of 12 x 12 x 12 mm, RAS, from "
+        "(-90, -108, -84); 1 on 32x32x32 of 6 x 6 x 6 mm, RAS, from (-93, -111, -87)"
+    )
+    (problem,) = inspect_cohort(survey(copied), jobs=2, one_grid=True).problems
+    assert problem.file == other and problem.remedy.startswith("Make all of them in one way, split the cohort, or do")
     assert problem.found == (
         "expected the grid of the cohort's other GM maps (16x16x16 of 12 x 12 x 12 mm, RAS, from (-90, -108, -84); "
         "3 files), found 32x32x32 of 6 x 6 x 6 mm, RAS, from (-93, -111, -87) (1 files)"
@@ -229,7 +234,7 @@ def test_an_error_of_ours_names_the_file(three, monkeypatch):
     def fail(*arguments, **options):
         raise ZeroDivisionError
 
-    monkeypatch.setattr(inspection, "check_placement", fail)
+    monkeypatch.setattr(inspection, "examine", fail)
     with pytest.raises(ZeroDivisionError) as caught:
         inspect_cohort(survey(three))
     assert caught.value.__notes__ == [f"while inspecting {subject_of(three).mri}"]
