@@ -7,6 +7,7 @@ import nibabel as nib
 import numpy as np
 from nibabel.spatialimages import SpatialImage
 
+from pcsa_jax.data.foreign_formats import judge_place
 from pcsa_jax.data.grid import Grid
 from pcsa_jax.data.headers import is_placing
 from pcsa_jax.data.judgements import judge
@@ -38,6 +39,7 @@ def prepare_given(given: GivenMap, grid: Grid, normalisation: str, *, fwhm_mm: f
         return _prepare_image(given, grid, normalisation, fwhm_mm)
     path = Path(given)
     if path.is_dir() or not NIFTI.search(path.name):
+        refuse(filter(None, [judge_place(path)]), subject=str(path), path=None)
         found = "a folder" if path.is_dir() else "another kind of file" if path.exists() else "nothing"
         raise UserError(
             f"{path}: expected a .nii or .nii.gz file, found {found}. Whole cohorts: python -m pcsa_jax synthesize."

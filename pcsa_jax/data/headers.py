@@ -35,6 +35,7 @@ UNITS = {1: "metres", 3: "micrometres"}
 """Codes of ``xyzt_units`` that are not millimetres; 0 (unknown) is taken as millimetres, like everywhere."""
 
 MAKE_AGAIN = "Make it again from its source"
+PAIR_REMEDY = "Convert the pair of files to .nii.gz (nib-convert X.img X.nii.gz, where X.hdr is beside it)"
 READABLE = "expected a readable NIfTI file"
 
 
@@ -111,9 +112,9 @@ def _refuse_format(raw: bytes) -> Finding | None:
 def _refuse_magic(magic: bytes, size: int) -> Finding | None:
     _, _, single, pair = FORMATS[size]
     if magic == pair:
-        return Finding(f"{READABLE}, found a header whose voxels are in another file (.img)", "Convert it to .nii.gz")
+        return Finding(f"{READABLE}, found a header whose voxels are in another file (.img)", PAIR_REMEDY)
     if magic != single:
-        return Finding(f"{READABLE}, found magic {magic!r} instead of {single!r} (Analyze?)", "Convert it to NIfTI")
+        return Finding(f"{READABLE}, found magic {magic!r} instead of {single!r} (Analyze?)", PAIR_REMEDY)
     return None
 
 

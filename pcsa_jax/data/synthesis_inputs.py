@@ -10,6 +10,7 @@ import numpy as np
 
 from pcsa_jax.data.cohort import read_cohort
 from pcsa_jax.data.files import write_text
+from pcsa_jax.data.foreign_formats import judge_place
 from pcsa_jax.data.grid import SPACE, Grid
 from pcsa_jax.data.harmonisation import harmonise
 from pcsa_jax.data.judgements import read_judged
@@ -18,7 +19,7 @@ from pcsa_jax.data.layouts.sidecars import smoothing_fwhm_mm
 from pcsa_jax.data.normalisation import intensity_range
 from pcsa_jax.data.own_grid import OwnGrid
 from pcsa_jax.data.subjects import Findings
-from pcsa_jax.data.volumes import Volume
+from pcsa_jax.data.volumes import Volume, refuse
 from pcsa_jax.errors import UserError
 
 NIFTI = re.compile(r"\.nii(\.gz)?$")
@@ -95,6 +96,7 @@ def find_inputs(places: Sequence[Path], *, fwhm_mm: float | None, are_raw: bool 
         elif NIFTI.search(place.name):
             inputs.append(_file_input(place, are_raw=are_raw))
         else:
+            refuse(filter(None, [judge_place(place)]), subject=str(place), path=None)
             found = "another kind of file" if place.exists() else "nothing"
             raise UserError(f"{place}: expected a .nii or .nii.gz file or a cohort, found {found}. Check the path.")
     if fwhm_mm is not None:

@@ -13,6 +13,7 @@ from nibabel.arrayproxy import ArrayProxy
 from nibabel.filebasedimages import ImageFileError
 from nibabel.spatialimages import HeaderDataError
 
+from pcsa_jax.data.foreign_formats import judge_foreign, judge_place
 from pcsa_jax.data.headers import HEADER_BYTES, MAKE_AGAIN, READABLE, Finding, Header, read_header
 from pcsa_jax.data.nan_outside import describe_filled, fill_outside
 from pcsa_jax.errors import UserError
@@ -113,7 +114,7 @@ def refuse(findings: Iterable[Finding], *, subject: str, path: Path | None) -> N
 
 
 def _look_for(path: Path) -> Finding | None:
-    """Says what is in the place of a missing file; None if a file is there."""
+    """Says what is in the place of a NIfTI file that is missing; None if it may be there."""
     try:
         mode = path.stat().st_mode
     except FileNotFoundError:
@@ -124,16 +125,20 @@ def _look_for(path: Path) -> Finding | None:
             )
         return Finding("expected a file, found none", "Restore it or remove the subject")
     if stat.S_ISDIR(mode):
-        return Finding("expected a file, found a folder", "Put the file in its place or remove the folder")
+        return judge_place(path) or Finding(
+            "expected a file, found a folder", "Put the file in its place or remove the folder"
+        )
     if not stat.S_ISREG(mode):
         return Finding("expected a file, found a device, socket or pipe", "Put the file in its place")
-    return None
+    return judge_place(path)
 
 
 def _read_content(path: Path) -> tuple[bytes, Header, tuple[Finding, ...]]:
     """The decompressed bytes that the header declares, the header, and damage that shows in reading."""
     with gzip.open(path) if path.suffix == ".gz" else path.open("rb") as stream:
         start = stream.read(HEADER_BYTES)
+        if foreign := judge_foreign(path.name, start):  # of a renamed file that is compressed in both formats
+            return b"", Header(None, None, None, ()), (foreign,)
         header = read_header(start)
         if header.num_bytes is None:
             return b"", header, ()
