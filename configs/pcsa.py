@@ -37,6 +37,7 @@ def get_config(row: str = "pcsa") -> ConfigDict:
         "split_seed": 0,  # of the folds; another one makes other folds
         "validation_fraction": 0.125,  # of the participants outside the test fold; open
         "train_subjects": 0,  # participants of the training part that are trained on, 0: all
+        "one_grid": False,  # True: refuse volumes of one modality on different grids, not resample each by itself
         "normalisation": "minmax",  # of the PET: minmax (Eq. 13) | percentile | suvr (absolute)
         "reference_region": "pons",  # of suvr: pons | cerebellum; open
         "resident_gib": 4.0,  # GiB; larger cohorts stream from disk: 2048 pairs at 64^3 fit

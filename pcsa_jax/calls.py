@@ -58,6 +58,7 @@ def phantom(
 def check(
     cohort: AnyPath, *, participants: AnyPath | None = None, tracer: str = "", diagnosis: str = "any",
     fwhm_mm: float | None = None, report: AnyPath | None = None, jobs: int | None = None,
+    one_grid: bool = False,
 ) -> "Inspection":  # fmt: skip
     """Reads every file of a cohort to its end and lists every problem of every file.
 
@@ -67,6 +68,7 @@ def check(
       tracer, diagnosis, fwhm_mm: what files leave open, see :class:`pcsa_jax.data.subjects.Reading`.
       report: TSV file for all problems.
       jobs: files read at a time; all cores, at most 8, if not given.
+      one_grid: files of one modality on different grids are a problem; else each is brought to the cohort's by itself.
 
     Returns:
       What was found; the cohort is sound if its ``problems`` are empty.
@@ -78,20 +80,14 @@ def check(
     from pcsa_jax.preprocessing.checking import check_cohort
 
     reading = Reading(_path(participants), tracer, diagnosis, fwhm_mm)
-    return check_cohort(user_path(cohort), reading, report=_path(report), jobs=jobs)
+    return check_cohort(user_path(cohort), reading, report=_path(report), jobs=jobs, one_grid=one_grid)
 
 
 def train(
-    config: AnyPath,
-    workdir: AnyPath,
-    *,
-    cohort: AnyPath | None = None,
-    participants: AnyPath | None = None,
-    overrides: Mapping[str, Any] | Sequence[str] = (),
-    coordinator: str | None = None,
-    num_processes: int | None = None,
-    process_id: int | None = None,
-) -> "Outcome":
+    config: AnyPath, workdir: AnyPath, *, cohort: AnyPath | None = None, participants: AnyPath | None = None,
+    overrides: Mapping[str, Any] | Sequence[str] = (), coordinator: str | None = None,
+    num_processes: int | None = None, process_id: int | None = None,
+) -> "Outcome":  # fmt: skip
     """Trains, or resumes the run in ``workdir``.
 
     Args:

@@ -35,6 +35,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--jobs", type=int, default=None, metavar="N", help="files read at a time (all cores, at most 8)"
     )
+    parser.add_argument(
+        "--one-grid",
+        action="store_true",
+        help="files of one modality on different grids are a problem (else each is brought to the cohort's by itself)",
+    )
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -46,6 +51,7 @@ def run(arguments: argparse.Namespace) -> int:
     inspection = pcsa_jax.check(
         arguments.cohort, participants=arguments.participants, tracer=arguments.tracer,
         diagnosis=arguments.diagnosis, fwhm_mm=arguments.fwhm, report=arguments.report, jobs=arguments.jobs,
+        one_grid=arguments.one_grid,
     )  # fmt: skip
     console = Console(highlight=False)
     if not console.is_terminal:

@@ -7,14 +7,17 @@ import nibabel as nib
 import numpy as np
 from nibabel.spatialimages import SpatialImage
 
+from pcsa_jax.data.foreign_formats import judge_place
 from pcsa_jax.data.given_files import Input, check_name
 from pcsa_jax.data.grid import Grid
 from pcsa_jax.data.headers import is_placing
+from pcsa_jax.data.judgements import judge
 from pcsa_jax.data.layouts.sidecars import is_fwhm
 from pcsa_jax.data.names import NIFTI
+from pcsa_jax.data.nan_outside import fill_outside
 from pcsa_jax.data.own_grid import OwnGrid
 from pcsa_jax.data.synthesis_inputs import Prepared, check_kind, find_inputs, prepare, prepare_volume
-from pcsa_jax.data.volumes import READ_ERRORS, Volume
+from pcsa_jax.data.volumes import READ_ERRORS, Volume, refuse
 from pcsa_jax.errors import UserError
 
 GivenMap = str | os.PathLike | SpatialImage
@@ -33,7 +36,7 @@ def prepare_given(
       is_modulated: whether the model was trained on modulated maps.
 
     Raises:
-      UserError: if the map is damaged, no grey-matter probability, not in MNI152 space, or without contrast.
+      UserError: if the map is damaged, no grey-matter map, or not in MNI152 space.
     """
     if fwhm_mm is not None and not is_fwhm(fwhm_mm):
         raise UserError(f"fwhm_mm: expected millimetres, 0 or more, found {fwhm_mm!r}. Leave it out if nobody knows.")
@@ -41,6 +44,7 @@ def prepare_given(
         return _prepare_image(given, grid, normalisation, fwhm_mm, is_modulated=is_modulated)
     path = Path(given)
     if path.is_dir() or not NIFTI.search(path.name):
+        refuse(filter(None, [judge_place(path)]), subject=str(path), path=None)
         found = "a folder" if path.is_dir() else "another kind of file" if path.exists() else "nothing"
         raise UserError(
             f"{path}: expected a .nii or .nii.gz file, found {found}. Whole cohorts: python -m pcsa_jax synthesize."
@@ -88,9 +92,7 @@ def _read_image(image: SpatialImage, name: str) -> tuple[Volume, OwnGrid]:
             f"{name}: expected an affine that places the voxels, found none. Copy the orientation from the volume that "
             "it was made from."
         )
-    if not np.isfinite(data).all():
-        raise UserError(
-            f"{name}: expected finite voxels, found {int((~np.isfinite(data)).sum())} NaN or infinite. Write 0 outside "
-            "the brain."
-        )
-    return Volume(data, image.affine), OwnGrid.of_image(image)
+    filled = fill_outside(data, image.affine)
+    found = judge(filled.data, image.affine, "mri", already=filled.findings)
+    refuse((*filled.findings, *found), subject=name, path=None)
+    return Volume(filled.data, image.affine, filled.steps), OwnGrid.of_image(image)

@@ -21,7 +21,7 @@ class Harmonised(NamedTuple):
 
     Attributes:
       data: float32 x y z, the file's unit.
-      steps: what was done to it, in order; empty if it was taken as it is.
+      steps: what was done to it since the file, in order; empty if it was taken as it is.
     """
 
     data: np.ndarray
@@ -45,7 +45,7 @@ def harmonise(volume: Volume, grid: Grid, *, fwhm_mm: float | None, subject: str
       UserError: if the field of view does not hold the MNI152 brain, as that of a scan in its own space.
     """
     image = nib.as_closest_canonical(nib.Nifti1Image(volume.data, volume.affine))
-    steps = []
+    steps = list(volume.steps)
     if nib.aff2axcodes(volume.affine) != ("R", "A", "S"):
         steps.append(f"axes turned from {''.join(nib.aff2axcodes(volume.affine))} to RAS")
     is_on_grid = _lies_on(image, grid)

@@ -35,6 +35,7 @@ UNITS = {1: "metres", 3: "micrometres"}
 """Codes of ``xyzt_units`` that are not millimetres; 0 (unknown) is taken as millimetres, like everywhere."""
 
 MAKE_AGAIN = "Make it again from its source"
+PAIR_REMEDY = "Convert the pair of files to .nii.gz (nib-convert X.img X.nii.gz, where X.hdr is beside it)"
 READABLE = "expected a readable NIfTI file"
 
 
@@ -111,9 +112,9 @@ def _refuse_format(raw: bytes) -> Finding | None:
 def _refuse_magic(magic: bytes, size: int) -> Finding | None:
     _, _, single, pair = FORMATS[size]
     if magic == pair:
-        return Finding(f"{READABLE}, found a header whose voxels are in another file (.img)", "Convert it to .nii.gz")
+        return Finding(f"{READABLE}, found a header whose voxels are in another file (.img)", PAIR_REMEDY)
     if magic != single:
-        return Finding(f"{READABLE}, found magic {magic!r} instead of {single!r} (Analyze?)", "Convert it to NIfTI")
+        return Finding(f"{READABLE}, found magic {magic!r} instead of {single!r} (Analyze?)", PAIR_REMEDY)
     return None
 
 
@@ -192,16 +193,14 @@ def _check_spacing(header: nib.Nifti1Header) -> Iterator[Finding]:
 
 
 def _check_scale(header: nib.Nifti1Header) -> Iterator[Finding]:
-    """A scale that is no number is a fault, and so is a missing one if the voxels are integers."""
+    """A scale that is no number is a fault; 0 means that there is none, and then no offset counts either."""
     slope, intercept = float(header["scl_slope"]), float(header["scl_inter"])
     remedy = "Write scl_slope and scl_inter as the scanner or tool gave them, or make it again"
     if not math.isfinite(slope):
         yield Finding(f"expected a finite scale of the voxels, found scl_slope {slope:g}", remedy)
-    elif slope == 0 and header.get_data_dtype().kind in "iu":
-        yield Finding("expected the scale of integer voxels, found scl_slope 0 (none)", remedy)
-    elif slope == 0:
-        yield Finding("scl_slope 0: floating-point voxels taken as they are, as NIfTI has it", "", is_note=True)
-    if not math.isfinite(intercept):
+    if slope == 0:
+        yield Finding("scl_slope 0: voxels taken as they are, as NIfTI has it", "", is_note=True)
+    elif not math.isfinite(intercept):
         yield Finding(f"expected a finite offset of the voxels, found scl_inter {intercept:g}", remedy)
         header["scl_inter"] = 0  # so that the voxels can be looked at: nibabel would stop here
 

@@ -1,5 +1,6 @@
 """What became of each file that was read: its grid, what was done to it, and its normalisation (``inputs.tsv``)."""
 
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -7,14 +8,18 @@ from typing import NamedTuple
 import nibabel as nib
 import numpy as np
 
+from pcsa_jax.data.judgements import Content, find_copies
 from pcsa_jax.data.subjects import listing
-from pcsa_jax.data.volumes import AFFINE_TOLERANCE_MM
+from pcsa_jax.data.volumes import AFFINE_TOLERANCE_MM, refuse
 from pcsa_jax.errors import UserError
 
 COLUMNS = (
-    "participant_id", "session_id", "modality", "file", "shape", "voxel_size_mm", "steps", "low", "high",
-    "clipped_voxels",
+    "participant_id", "session_id", "modality", "file", "shape", "voxel_size_mm", "axes", "first_voxel_mm", "steps",
+    "low", "high", "clipped_voxels",
 )  # fmt: skip
+MOST_GRIDS = 4
+"""Grids of one modality that a line tells."""
+
 SEPARATOR = "; "
 """Between the steps of one volume."""
 
@@ -56,9 +61,15 @@ class Input(NamedTuple):
     @property
     def grid(self) -> str:
         """Its grid in words."""
-        origin = ", ".join(f"{mm:g}" for mm in np.round(self.affine[:3, 3], 2))
-        axes = "".join(nib.aff2axcodes(self.affine))
-        return f"{'x'.join(map(str, self.shape))} voxels of {self.voxel_size_mm} mm, {axes}, first at ({origin}) mm"
+        return _describe_grid("x".join(map(str, self.shape)), self.voxel_size_mm, self.axes, self.first_voxel_mm)
+
+    @property
+    def axes(self) -> str:
+        return "".join(nib.aff2axcodes(self.affine))
+
+    @property
+    def first_voxel_mm(self) -> str:
+        return ", ".join(f"{mm:g}" for mm in np.round(self.affine[:3, 3], 2) + 0.0)
 
 
 def inputs_table(inputs: Sequence[Input]) -> str:
@@ -68,7 +79,8 @@ def inputs_table(inputs: Sequence[Input]) -> str:
         shape, steps = "x".join(map(str, found.shape)), SEPARATOR.join(found.steps) or "n/a"
         rows.append((
             found.participant_id, found.session_id or "n/a", found.modality, str(found.file).replace("\t", " "), shape,
-            found.voxel_size_mm, steps, f"{found.low:.6g}", f"{found.high:.6g}", str(found.clipped_voxels),
+            found.voxel_size_mm, found.axes, found.first_voxel_mm, steps, f"{found.low:.6g}", f"{found.high:.6g}",
+            str(found.clipped_voxels),
         ))  # fmt: skip
     return "".join("\t".join(row) + "\n" for row in rows)
 
@@ -80,12 +92,55 @@ def describe_preparation(table: str) -> str:
     steps = [line.split("\t")[column] for line in lines]
     counts = [
         (sum(word in own for own in steps), what)
-        for word, what in (("resampled", "resampled"), ("smoothed with", "smoothed"), ("turned", "turned to RAS axes"))
+        for word, what in (
+            ("resampled", "resampled"),
+            ("smoothed with", "smoothed"),
+            ("turned", "turned to RAS axes"),
+            ("read as 0", "read with 0 for NaN outside the brain"),
+        )
     ]
     parts = [f"{count} were {what}" for count, what in counts if count]
     if not parts:
         return f"All {len(steps)} volumes were taken as they are on disk."
     return f"Of {len(steps)} volumes, {', '.join(parts)}."
+
+
+def describe_grids(table: str) -> tuple[str, ...]:
+    """For each modality of ``inputs.tsv`` whose files lie on several grids, one line that tells them."""
+    header, *lines = table.splitlines()
+    columns = header.split("\t")
+    if "axes" not in columns:  # written by an earlier version
+        return ()
+    grids: dict[str, Counter[str]] = {}
+    for line in lines:
+        row = dict(zip(columns, line.split("\t"), strict=True))
+        grid = _describe_grid(row["shape"], row["voxel_size_mm"], row["axes"], row["first_voxel_mm"])
+        grids.setdefault(row["modality"], Counter())[grid] += 1
+    return tuple(several_grids(modality.upper(), own.most_common()) for modality, own in grids.items() if len(own) > 1)
+
+
+def several_grids(name: str, grids: Sequence[tuple[str, int]]) -> str:
+    """One line on the grids of a modality, each with its number of files, the most frequent first."""
+    shown = "; ".join(f"{count} on {grid}" for grid, count in grids[:MOST_GRIDS])
+    more = f"; and {len(grids) - MOST_GRIDS} more" if len(grids) > MOST_GRIDS else ""
+    return f"{name}: {len(grids)} grids, each volume brought to the cohort's by itself: {shown}{more}"
+
+
+def _describe_grid(shape: str, voxel_size_mm: str, axes: str, first_voxel_mm: str) -> str:
+    return f"{shape} voxels of {voxel_size_mm} mm, {axes}, first at ({first_voxel_mm}) mm"
+
+
+def check_together(inputs: Sequence[Input], *, one_grid: bool) -> None:
+    """Raises UserError if a volume is a copy of another's, or if one grid is asked for and there are several.
+
+    Volumes may be among ``inputs`` more than once.
+    """
+    contents = [Content(found.name, found.file, found.content_hash) for found in inputs]
+    for place, finding in find_copies(contents).items():
+        found = inputs[place]
+        refuse([finding], subject=f"{found.name}: {found.modality.upper()}", path=found.file)
+    if one_grid:
+        check_one_grid(inputs)
 
 
 def check_one_grid(inputs: Sequence[Input]) -> None:
@@ -102,10 +157,12 @@ def check_one_grid(inputs: Sequence[Input]) -> None:
         if len(groups) > 1:
             groups.sort(key=len, reverse=True)
             texts = [f"{len(group)} of {group[0].grid} ({listing(own.name for own in group)})" for group in groups]
-            shown = "; ".join(texts[:4]) + (f"; and {len(texts) - 4} more" if len(texts) > 4 else "")
+            shown = "; ".join(texts[:MOST_GRIDS])
+            if len(texts) > MOST_GRIDS:
+                shown += f"; and {len(texts) - MOST_GRIDS} more"
             raise UserError(
                 f"{modality.upper()}: expected one grid for the whole cohort, found {len(groups)}: {shown}. Prepare "
-                "all volumes alike, or make one cohort of each group."
+                "all volumes alike, make one cohort of each group, or do not ask for one grid (data.one_grid)."
             )
 
 

@@ -1,8 +1,7 @@
 """Reading every file of a cohort to its end and collecting all that is wrong, instead of stopping at the first."""
 
-import hashlib
-from collections import Counter, defaultdict
-from collections.abc import Callable, Iterator, Sequence
+from collections import Counter
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import NamedTuple
@@ -11,27 +10,17 @@ import nibabel as nib
 import numpy as np
 
 from pcsa_jax.data.cohort import Subject, Survey, why_none_to_train_on
+from pcsa_jax.data.fingerprints import volume_hash
 from pcsa_jax.data.headers import Finding
-from pcsa_jax.data.placement import check_placement, load_references
+from pcsa_jax.data.inputs import several_grids
+from pcsa_jax.data.judgements import TINY_NEGATIVE, Content, examine, find_copies
+from pcsa_jax.data.nan_outside import NAN_OUTSIDE
+from pcsa_jax.data.placement import load_references
 from pcsa_jax.data.problems import Problem
-from pcsa_jax.data.volumes import AFFINE_TOLERANCE_MM, examine_volume
+from pcsa_jax.data.volumes import AFFINE_TOLERANCE_MM
 
 MODALITIES = {"mri": "GM map", "pet": "FDG-PET", "predictable": "predictable PET"}
 """Field of a subject that holds a path -> what a user calls it."""
-
-PROBABILITY_TOLERANCE = 0.01
-"""A GM map may leave [0, 1] by this: rounding to integers and interpolation do."""
-
-LEAST_GREY_MATTER = 0.2
-"""A GM map that nowhere reaches this shows no cortex; 8 mm of smoothing leave 0.6 and more."""
-
-NEGATIVE_TOLERANCE = 0.1
-"""A PET may fall below 0 by this part of its 99.9th percentile: reconstruction noise and splines at edges do."""
-
-UPTAKE_RANGE = (1e-6, 1e7)
-"""The largest value of a PET in any unit of the field (SUV, SUVR, Bq/ml) lies in between."""
-
-TINY_NEGATIVE = "voxels slightly below 0 (noise, or interpolation at edges), taken as they are"
 
 
 class File(NamedTuple):
@@ -44,7 +33,9 @@ class File(NamedTuple):
       shape, affine: its grid; None if it cannot be told.
       low, high: range of its values; None if they cannot be read or are not finite.
       num_negative: voxels below 0.
-      digest: of voxels and shape; "" if they cannot be read.
+      num_nan: voxels outside the brain that were NaN and count as 0.
+      digest: :func:`~pcsa_jax.data.fingerprints.volume_hash`; "" if the voxels cannot be read or nobody knows where
+        they lie.
     """
 
     subject: Subject
@@ -55,6 +46,7 @@ class File(NamedTuple):
     low: float | None = None
     high: float | None = None
     num_negative: int = 0
+    num_nan: int = 0
     digest: str = ""
 
     @property
@@ -84,13 +76,18 @@ class Inspection(NamedTuple):
 
 
 def inspect_cohort(
-    survey: Survey, *, jobs: int = 1, progress: Callable[[int, int], None] = lambda done, total: None
+    survey: Survey,
+    *,
+    jobs: int = 1,
+    one_grid: bool = False,
+    progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> Inspection:
     """Reads every file that the survey has found.
 
     Args:
       survey: what tables and names say. A file that it reports as absent is not reported again.
       jobs: threads; each holds about three times the largest volume.
+      one_grid: files of one modality on different grids are a problem, not a note.
       progress: called with (files read, files in all).
     """
     reported = {problem.file for problem in survey.problems}
@@ -110,88 +107,35 @@ def inspect_cohort(
             progress(len(files), len(wanted))
     finally:
         pool.shutdown(cancel_futures=True)  # Ctrl-C: what has not begun is dropped
-    foreign, copies = _foreign_grids(files), _copies(files)
+    foreign, copies = _foreign_grids(files) if one_grid else {}, _copies(files)
     # Where tables or names are at fault, those tell why.
     nothing = None if survey.problems else why_none_to_train_on(survey)
     problems = [*survey.problems, *([nothing] if nothing else [])]
     for place, file in enumerate(files):
         found = (*file.findings, *foreign.get(place, ()), *copies.get(place, ()))
         problems += [_problem(file, finding) for finding in found if not finding.is_note]
-    return Inspection(survey, tuple(files), tuple(problems), (*survey.notes, *_notes(files)))
+    return Inspection(survey, tuple(files), tuple(problems), (*survey.notes, *_notes(files), *_several_grids(files)))
 
 
 def inspect_file(subject: Subject, modality: str) -> File:
     """Reads one file and judges it by itself."""
     path = getattr(subject, modality)
     try:
-        data, affine, findings = examine_volume(path)
+        data, affine, findings, num_nan = examine(path, modality)
         if data is None:
             return File(subject, modality, findings)
-        with np.errstate(all="ignore"):
-            values = _judge_values(data, modality)
-            # A place makes sense only where values and orientation do.
-            if not [finding for finding in (*findings, *values) if not finding.is_note] and affine is not None:
-                values += check_placement(data, affine, modality="mri" if modality == "mri" else "pet")
         is_finite = bool(np.isfinite(data).all())
         return File(
-            subject, modality, (*findings, *values), data.shape, affine,
+            subject, modality, findings, data.shape, affine,
             low=float(data.min()) if is_finite else None,
             high=float(data.max()) if is_finite else None,
             num_negative=int((data < 0).sum()),
-            digest=_digest(data),
+            num_nan=num_nan,
+            digest=volume_hash(data, affine) if is_finite and affine is not None else "",
         )  # fmt: skip
     except Exception as error:
         error.add_note(f"while inspecting {path}")
         raise
-
-
-def _digest(data: np.ndarray) -> str:
-    found = hashlib.sha256(repr(data.shape).encode())
-    found.update(np.ascontiguousarray(data.T))
-    return found.hexdigest()
-
-
-def _judge_values(data: np.ndarray, modality: str) -> tuple[Finding, ...]:
-    """What is wrong with the values of a volume; nothing if they are not finite, which the reader has told."""
-    low, high = float(data.min()), float(data.max())
-    if not np.isfinite((low, high)).all():
-        return ()
-    if low == high:
-        return (Finding(f"expected a volume with contrast, found the constant {low:g}", "Make it again or exclude it"),)
-    return tuple(_judge_probabilities(low, high) if modality == "mri" else _judge_uptake(data, low, high))
-
-
-def _judge_probabilities(low: float, high: float) -> Iterator[Finding]:
-    if low < -PROBABILITY_TOLERANCE or high > 1 + PROBABILITY_TOLERANCE:
-        yield Finding(
-            f"expected grey-matter probabilities from 0 to 1, found {low:.4g} to {high:.4g}",
-            "Take the unmodulated map (Clinica: modulated-off), and divide it if it is stored in other units",
-        )
-    elif high < LEAST_GREY_MATTER:
-        yield Finding(
-            f"expected grey-matter probabilities up to about 1, found {high:.4g} at most",
-            "Multiply it if it is stored in other units, else make it again",
-        )
-
-
-def _judge_uptake(data: np.ndarray, low: float, high: float) -> Iterator[Finding]:
-    least, most = UPTAKE_RANGE
-    if high < least or max(high, -low) > most:
-        yield Finding(
-            f"expected uptake with a largest value from {least:g} to {most:g}, found {low:.4g} to {high:.4g}",
-            "Mend the scale (scl_slope) or make it again in SUV, SUVR or Bq/ml",
-        )
-    elif low < 0:
-        scale = float(np.percentile(data, 99.9))
-        count = int((data < 0).sum())
-        if low < -NEGATIVE_TOLERANCE * scale:
-            yield Finding(
-                f"expected uptake of 0 or more, found {count} of {data.size} voxels below 0, down to {low:.4g} where "
-                f"the brightest reach {scale:.4g}",
-                "Look at it; make it again from the reconstruction",
-            )
-        else:
-            yield Finding(TINY_NEGATIVE, "", is_note=True)
 
 
 def _problem(file: File, finding: Finding) -> Problem:
@@ -233,28 +177,25 @@ def _foreign_grids(files: Sequence[File]) -> dict[int, tuple[Finding, ...]]:
                 f"expected the grid of the cohort's other {name}s ({describe_grid(files[groups[0][0]])}; "
                 f"{len(groups[0])} files), found {describe_grid(files[group[0]])} ({len(group)} files)"
             )
-            remedy = "Make all of them in one way, or split the cohort"
+            remedy = "Make all of them in one way, split the cohort, or do not ask for one grid"
             found.update({place: (Finding(text, remedy),) for place in group})
     return found
 
 
+def _several_grids(files: Sequence[File]) -> list[str]:
+    """One note for each modality whose files lie on several grids."""
+    notes = []
+    for modality, name in MODALITIES.items():
+        groups = group_grids(files, modality)
+        if len(groups) > 1:
+            notes.append(several_grids(f"{name}s", [(describe_grid(files[own[0]]), len(own)) for own in groups]))
+    return notes
+
+
 def _copies(files: Sequence[File]) -> dict[int, tuple[Finding, ...]]:
     """For each file whose voxels are also another's."""
-    same = defaultdict(list)
-    for place, file in enumerate(files):
-        if file.digest and file.low != file.high:
-            same[file.digest].append(place)
-    found = {}
-    for places in same.values():
-        for place in places:
-            # A path that two visits name is a fault of the manifest, and told there.
-            others = [files[other] for other in places if files[other].path != files[place].path]
-            if others:
-                more = f" and {len(others) - 1} more" if others[1:] else ""
-                name = f"{others[0].subject.name}: {others[0].path.name}{more}"
-                text = f"expected voxels of its own, found those of {name}"
-                found[place] = (Finding(text, "Find out whose they are and put the right file in its place"),)
-    return found
+    contents = [Content(file.subject.name, file.path, file.digest if file.low != file.high else "") for file in files]
+    return {place: (finding,) for place, finding in find_copies(contents).items()}
 
 
 def _notes(files: Sequence[File]) -> list[str]:
@@ -268,6 +209,9 @@ def _notes(files: Sequence[File]) -> list[str]:
             parts = [file.num_negative / np.prod(file.shape) for file in own]
             if own:
                 detail = f" (lowest {min(file.low for file in own):.3g}, at most {max(parts):.2%} of the voxels)"
+        if text == NAN_OUTSIDE:
+            own = [file for file in files if file.modality == modality and file.num_nan]
+            detail = f" (at most {max(file.num_nan / np.prod(file.shape) for file in own):.2%} of the voxels)"
         total = sum(file.modality == modality for file in files)
         notes.append(f"{count} of {total} {MODALITIES[modality]}s: {text}{detail}")
     return notes

@@ -10,11 +10,12 @@ import numpy as np
 from pcsa_jax.data.fingerprints import volume_hash
 from pcsa_jax.data.grid import Grid
 from pcsa_jax.data.harmonisation import harmonise
-from pcsa_jax.data.inputs import Input, check_one_grid
+from pcsa_jax.data.inputs import Input, check_together
+from pcsa_jax.data.judgements import read_judged
 from pcsa_jax.data.normalisation import IntensityRange, intensity_range
+from pcsa_jax.data.placement import load_references
 from pcsa_jax.data.regions import reference_weights
 from pcsa_jax.data.subjects import Subject
-from pcsa_jax.data.volumes import read_volume
 from pcsa_jax.errors import UserError
 
 
@@ -97,6 +98,7 @@ def load_pairs(
     size: int,
     normalisation: str,
     reference_region: str = "pons",
+    one_grid: bool = False,
     predictable: bool = False,
     progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> Pairs:
@@ -107,12 +109,13 @@ def load_pairs(
       size: voxels along each axis of the grid that the volumes are brought to.
       normalisation: key of :data:`~pcsa_jax.data.normalisation.NORMALISATIONS`.
       reference_region: of :data:`~pcsa_jax.data.regions.REFERENCE_REGIONS`, for ``suvr``.
+      one_grid: refuse volumes of one modality on different grids, instead of bringing each to the cohort's.
       predictable: also read the phantom's predictable parts.
       progress: called with (subjects read, subjects in all).
 
     Raises:
-      UserError: for the first subject whose files are missing, damaged, not in MNI152 space or without contrast; or if
-        the volumes of a modality lie on different grids.
+      UserError: for the first subject with a file that :func:`~pcsa_jax.data.judgements.examine` finds a problem in; or
+        if two files hold the same voxels, or lie on different grids and ``one_grid`` is asked for.
     """
     grid, how = Grid(size), Normalisation(normalisation, reference_region)
     # One allocation for all: lists of arrays would need the memory twice while they are stacked.
@@ -130,12 +133,13 @@ def load_pairs(
         return loaded[0]._replace(data=np.empty(0)), loaded[1]._replace(data=np.empty(0))
 
     rows = []
+    load_references()
     with ThreadPoolExecutor() as pool:
         for done, loaded in enumerate(pool.map(load_row, range(len(subjects))), start=1):
             rows.append(loaded)
             progress(done, len(subjects))
     inputs = tuple(volume.source for row in rows for volume in row)
-    check_one_grid(inputs)
+    check_together(inputs, one_grid=one_grid)
     return Pairs(
         participant_ids=tuple(subject.participant_id for subject in subjects),
         session_ids=tuple(subject.session_id for subject in subjects),
@@ -159,13 +163,13 @@ def load_volume(subject: Subject, modality: str, grid: Grid, normalisation: Norm
       normalisation: of the PET. The GM map is a probability, so it is min-max normalised always (Eq. 13).
 
     Raises:
-      UserError: if the file is missing, damaged, not in MNI152 space or without contrast.
+      UserError: for the first problem that :func:`~pcsa_jax.data.judgements.examine` finds.
     """
     name = f"{subject.name}: {modality.upper()}"
     path = getattr(subject, modality)
     if path is None:
         raise UserError(f"{name}: expected a PET beside the MRI, found none. Train on subjects with both.")
-    volume = read_volume(path, subject=name)
+    volume = read_judged(path, modality, subject=name)
     found = harmonise(volume, grid, fwhm_mm=getattr(subject, f"{modality}_fwhm_mm"), subject=name)
     own = Normalisation("minmax") if modality == "mri" else normalisation
     intensities = own.range_of(found.data, grid, name)
@@ -181,6 +185,6 @@ def _load_predictable(
 ) -> tuple[np.ndarray, np.ndarray]:
     """The phantom's predictable part, in the range of the real PET and in its own."""
     name = f"{subject.name}: predictable PET"
-    volume = read_volume(subject.predictable, subject=name)
+    volume = read_judged(subject.predictable, "predictable", subject=name)
     data = harmonise(volume, grid, fwhm_mm=subject.pet_fwhm_mm, subject=name).data
     return real.normalise(data), normalisation.range_of(data, grid, name).normalise(data)

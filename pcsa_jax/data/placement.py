@@ -9,11 +9,11 @@ import itertools
 from typing import NamedTuple
 
 import numpy as np
-from scipy import fft, ndimage
+from scipy import fft, ndimage, optimize
 
 from pcsa_jax.data.grid import Grid
 from pcsa_jax.data.headers import Finding
-from pcsa_jax.data.mni152 import MIN_COVERAGE, brain_points, coverage, load_map
+from pcsa_jax.data.mni152 import MIN_COVERAGE, brain_points, coverage, load_brain, load_map
 
 COMPARED, SAMPLED = Grid(32), Grid(64)
 """Volumes are sampled at 3 mm and compared in blocks of 6 mm: the shape of a brain, not its detail."""
@@ -38,9 +38,33 @@ Over the whole cube. Phantom maps have 0.94 and more, label maps of real brains 
 and more (0.63 unsmoothed), a template of real FDG scans 0.94; a brain at 80 % of its size has 0.43 to 0.62.
 """
 
+WHOLE_BRAIN = "a whole brain (a T1w scan, a mask)"
 WORDS = (("right or left", "right or left"), ("posterior", "anterior"), ("inferior", "superior"))
 """Names of the ends of each axis of a RAS volume: first voxel, last voxel."""
 
+OTHERS = ("white matter", "cerebrospinal fluid", WHOLE_BRAIN)
+"""What is taken for a grey-matter map by mistake."""
+
+WHOLE_MARGIN = 0.04
+"""A map that fits a whole brain better than grey matter by more than this is a T1w scan or a mask.
+
+T1w templates of 0 to 1 do by 0.12 to 0.16, brain masks by 0.09; GM maps of 14 real heads fit it worse by 0.06 to 0.12.
+"""
+
+MIN_WHOLE = 0.9
+"""And only one that fits it this well: a GM map of a brain that is not registered fits everything badly."""
+
+MAX_WHITE_TO_GREY = 0.3
+"""In a GM map white matter has at most this part of what grey matter has.
+
+GM maps of 14 real heads have 0.00 to 0.06, smoothed with another 8 mm up to 0.13, phantom maps up to 0.17; FDG-PET has
+0.35 to 0.54, for the tracer goes there too.
+"""
+
+WELL_PLACED = 0.85
+"""Correlation with grey matter from which that ratio tells: grey and white matter of a brain elsewhere overlap."""
+
+GREY_REMEDY = "Take the grey-matter map of the segmentation (BIDS: label-GM, Clinica: segm-graymatter, SPM: c1)"
 REMEDY = "Look at it over the MNI152 template, then mend its header or make it again (python -m pcsa_jax preprocess)"
 
 
@@ -52,12 +76,18 @@ class Placement(NamedTuple):
       shift_mm: the shift (right, anterior, superior) by which the brain lies off the template.
       turned_correlation: the best in another orientation, shifted likewise.
       turned: that orientation, as (true axis, is reversed) for each axis of the volume.
+      likeness: correlation with other images than a grey-matter map (:data:`OTHERS`), as it lies, shifted likewise;
+        {} for a PET.
+      white_to_grey: value in white matter over that in grey matter (least squares at the best shift, both 0 or more); 0
+        for a PET.
     """
 
     correlation: float
     shift_mm: tuple[float, float, float]
     turned_correlation: float
     turned: tuple[tuple[int, bool], ...]
+    likeness: dict[str, float]
+    white_to_grey: float
 
 
 def load_references() -> None:
@@ -81,6 +111,9 @@ def check_placement(data: np.ndarray, affine: np.ndarray, *, modality: str) -> t
         return (Finding(found, "Bring it there with python -m pcsa_jax preprocess"),)
     place = measure_placement(data, affine, modality=modality)
     name = {"mri": "GM map", "pet": "PET"}[modality]
+    other = _judge_tissue(place) if modality == "mri" else None
+    if other:
+        return (other,)
     if max(place.correlation, place.turned_correlation) < MIN_CORRELATION:
         found = (
             f"expected a {name} of a brain in MNI152 space, found a correlation of {place.correlation:.2f} with the "
@@ -101,6 +134,25 @@ def check_placement(data: np.ndarray, affine: np.ndarray, *, modality: str) -> t
     return ()
 
 
+def _judge_tissue(place: Placement) -> Finding | None:
+    """Says what else a volume shows than grey matter; None if it may be grey matter.
+
+    Maps of 14 real heads fit grey matter better than the other tissues by 0.32 and more, their CSF maps worse by 0.07
+    to 0.31, white-matter maps worse by 0.2 and more.
+    """
+    best = max(place.correlation, place.turned_correlation)
+    needed = dict.fromkeys(OTHERS, max(best, MIN_CORRELATION)) | {WHOLE_BRAIN: max(best + WHOLE_MARGIN, MIN_WHOLE)}
+    better = [other for other in OTHERS if place.likeness[other] > needed[other]]
+    if better:
+        other = max(better, key=place.likeness.get)
+        fit = f"correlation {place.likeness[other]:.2f} instead of {place.correlation:.2f}"
+        return Finding(f"expected a grey-matter map, found one that fits {other} better ({fit})", GREY_REMEDY)
+    if place.correlation > WELL_PLACED and place.white_to_grey > MAX_WHITE_TO_GREY:
+        found = f"{place.white_to_grey:.2f} of grey matter's value in white matter, as in a PET"
+        return Finding(f"expected a grey-matter map, found {found} (at most {MAX_WHITE_TO_GREY:g})", GREY_REMEDY)
+    return None
+
+
 def measure_placement(data: np.ndarray, affine: np.ndarray, *, modality: str) -> Placement:
     """Compares a volume with its template in every orientation and at every shift.
 
@@ -108,18 +160,30 @@ def measure_placement(data: np.ndarray, affine: np.ndarray, *, modality: str) ->
     """
     spectra, turns = _template_spectra(modality)
     reach = round(SEARCH_MM / COMPARED.voxel_size_mm)
-    spectrum = fft.rfftn(_unit(_blocks(_sample(data, affine))))
-    correlations = fft.irfftn(spectrum * spectra, s=COMPARED.shape, axes=(1, 2, 3))
+    blocks = _blocks(_sample(data, affine))
+    correlations = fft.irfftn(fft.rfftn(_unit(blocks)) * spectra, s=COMPARED.shape, axes=(1, 2, 3))
     near = np.roll(correlations, (reach,) * 3, axis=(1, 2, 3))[(slice(None), *[slice(2 * reach + 1)] * 3)]
-    peaks = near.reshape(len(turns), -1).max(axis=1)
+    peaks = near.reshape(len(spectra), -1).max(axis=1)
     shift = np.array(np.unravel_index(near[0].argmax(), near[0].shape)) - reach
-    best = 1 + int(peaks[1:].argmax())
+    best = 1 + int(peaks[1 : len(turns)].argmax())
+    is_map = modality == "mri"
     return Placement(
         correlation=float(peaks[0]),
         shift_mm=tuple(float(value) for value in shift * COMPARED.voxel_size_mm),
         turned_correlation=float(peaks[best]),
         turned=turns[best],
+        likeness=dict(zip(OTHERS, map(float, peaks[len(turns) :]), strict=True)) if is_map else {},
+        white_to_grey=_white_to_grey(np.roll(blocks, tuple(-shift), axis=(0, 1, 2))) if is_map else 0.0,
     )
+
+
+def _white_to_grey(blocks: np.ndarray) -> float:
+    templates = _tissue_blocks()
+    parts = np.stack([templates[name].ravel() for name in ("grey matter", "white matter", "cerebrospinal fluid")])
+    # Three unknowns: the normal equations, in the form that scipy's solver takes.
+    root = np.linalg.cholesky(parts @ parts.T).T
+    grey, white, _ = optimize.nnls(root, np.linalg.solve(root.T, parts @ blocks.ravel().astype(float)))[0]
+    return float(white / grey) if grey > 0 else np.inf
 
 
 def _sample(data: np.ndarray, affine: np.ndarray) -> np.ndarray:
@@ -141,13 +205,35 @@ def _unit(volume: np.ndarray) -> np.ndarray:
 
 
 @functools.cache
-def _template_spectra(modality: str) -> tuple[np.ndarray, tuple[tuple[tuple[int, bool], ...], ...]]:
-    """Spectra of the template in its 24 orientations, of which left-right mirrors count as one, its own first."""
-    template, affine = load_map("grey_matter")
-    if modality == "pet":  # grey matter takes up about four times what white matter does
-        template = template + load_map("white_matter")[0] / 4
+def _tissue_blocks() -> dict[str, np.ndarray]:
+    """The MNI152 tissues and the whole brain, smooth, on the compared grid."""
+    (grey, affine), (white, _) = load_map("grey_matter"), load_map("white_matter")
+    brain = ndimage.binary_closing(load_brain()[0], iterations=3).astype(np.float32)
+    volumes = {
+        "grey matter": grey,
+        "white matter": white,
+        "cerebrospinal fluid": np.clip(brain - grey - white, 0, 1),
+        WHOLE_BRAIN: brain,
+    }
+    return {name: _smooth_blocks(volume, affine).astype(float) for name, volume in volumes.items()}
+
+
+def _smooth_blocks(volume: np.ndarray, affine: np.ndarray) -> np.ndarray:
     sigma = TEMPLATE_FWHM_MM * SIGMA_OF_FWHM / SAMPLED.voxel_size_mm
-    template = _unit(_blocks(ndimage.gaussian_filter(_sample(template, affine), sigma)))
+    return _blocks(ndimage.gaussian_filter(_sample(volume, affine), sigma))
+
+
+@functools.cache
+def _template_spectra(modality: str) -> tuple[np.ndarray, tuple[tuple[tuple[int, bool], ...], ...]]:
+    """Spectra of the template in its 24 orientations, of which left-right mirrors count as one, its own first.
+
+    For a GM map those of :data:`OTHERS` follow, in their own orientation.
+    """
+    blocks = _tissue_blocks()
+    template = blocks["grey matter"]
+    if modality == "pet":  # grey matter takes up about four times what white matter does
+        template = template + blocks["white matter"] / 4
+    template = _unit(template)
     turns = [
         tuple(zip(axes, flips, strict=True))
         for axes in itertools.permutations(range(3))
@@ -160,7 +246,9 @@ def _template_spectra(modality: str) -> tuple[np.ndarray, tuple[tuple[tuple[int,
         )
         for turn in turns
     ]
-    return np.conj(fft.rfftn(np.stack(turned), axes=(1, 2, 3))), tuple(turns)
+    others = [_unit(blocks[name]) for name in OTHERS] if modality == "mri" else []
+    spectra = np.conj(fft.rfftn(np.stack([*turned, *others]).astype(np.float32), axes=(1, 2, 3)))
+    return spectra, tuple(turns)
 
 
 def _describe_turn(turn: tuple[tuple[int, bool], ...]) -> str:

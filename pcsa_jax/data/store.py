@@ -14,8 +14,9 @@ import numpy as np
 from pcsa_jax.data.files import write_text
 from pcsa_jax.data.grid import Grid
 from pcsa_jax.data.harmonisation import TARGET_FWHM_MM
-from pcsa_jax.data.inputs import Input, check_one_grid, inputs_table
+from pcsa_jax.data.inputs import Input, check_together, inputs_table
 from pcsa_jax.data.pairs import Loaded, Normalisation, load_volume
+from pcsa_jax.data.placement import load_references
 from pcsa_jax.data.subjects import Subject
 from pcsa_jax.errors import UserError
 
@@ -28,9 +29,11 @@ INPUTS = "inputs.tsv"
 """What was done to each volume of a store, beside its arrays."""
 
 
-def source_digest(subjects: Sequence[Subject], *, size: int, normalisation: Normalisation) -> str:
+def source_digest(
+    subjects: Sequence[Subject], *, size: int, normalisation: Normalisation, one_grid: bool = False
+) -> str:
     """SHA-256 over what a store is made from: the files' places, sizes and times of change, and how they are read."""
-    entries: list[object] = [size, *normalisation, TARGET_FWHM_MM]
+    entries: list[object] = [size, *normalisation, TARGET_FWHM_MM, *(["one_grid"] if one_grid else [])]
     for subject in subjects:
         for path, fwhm_mm in ((subject.mri, subject.mri_fwhm_mm), (subject.pet, subject.pet_fwhm_mm)):
             found = path.stat() if path is not None and path.exists() else None
@@ -47,6 +50,7 @@ def write_store(
     size: int,
     normalisation: str,
     reference_region: str = "pons",
+    one_grid: bool = False,
     progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> None:
     """Writes the store of ``subjects`` to ``folder``, whole or not at all; one that is there and fits is left alone.
@@ -57,7 +61,7 @@ def write_store(
       UserError: for the first subject whose files cannot be used, or if the disk is full.
     """
     how = Normalisation(normalisation, reference_region)
-    digest = source_digest(subjects, size=size, normalisation=how)
+    digest = source_digest(subjects, size=size, normalisation=how, one_grid=one_grid)
     if _digest(folder) == digest:
         return
     temporary = folder.with_name(f".{folder.name}.tmp")
@@ -66,7 +70,7 @@ def write_store(
             shutil.rmtree(stale, ignore_errors=True)
         temporary.mkdir(parents=True)
         inputs = _write_arrays(temporary, subjects, Grid(size), how, progress)
-        check_one_grid(inputs)
+        check_together(inputs, one_grid=one_grid)
         write_text(temporary / INPUTS, inputs_table(inputs))
         write_text(temporary / "source.sha256", digest + "\n")
         os.replace(temporary, folder)
@@ -102,6 +106,7 @@ def _write_arrays(
         return [load_volume(subject, modality, grid, normalisation) for modality in MODALITIES]
 
     inputs = []
+    load_references()
     shape = (len(subjects), *grid.shape)
     # Written as a stream: a full disk is an error then, where a mapped file would end the process with a signal.
     with (folder / "mri.npy").open("wb") as mri, (folder / "pet.npy").open("wb") as pet, ThreadPoolExecutor() as pool:

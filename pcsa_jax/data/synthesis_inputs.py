@@ -9,17 +9,16 @@ import numpy as np
 
 from pcsa_jax.data.cohort import claims, read_cohort
 from pcsa_jax.data.files import write_text
+from pcsa_jax.data.foreign_formats import judge_place
 from pcsa_jax.data.given_files import Input, check_name, file_input, folder_inputs, kept_entities
 from pcsa_jax.data.grid import Grid
 from pcsa_jax.data.harmonisation import harmonise
+from pcsa_jax.data.judgements import read_judged
 from pcsa_jax.data.names import NIFTI, parse_name
 from pcsa_jax.data.normalisation import intensity_range
 from pcsa_jax.data.own_grid import OwnGrid
-from pcsa_jax.data.volumes import Volume, read_volume
+from pcsa_jax.data.volumes import Volume, refuse
 from pcsa_jax.errors import UserError
-
-PROBABILITY_TOLERANCE = 0.01
-"""How far outside [0, 1] interpolation and rounding may take a probability."""
 
 
 class Prepared(NamedTuple):
@@ -66,6 +65,7 @@ def find_inputs(
         elif NIFTI.search(place.name):
             inputs.append(file_input(place, are_raw=are_raw))
         else:
+            refuse(filter(None, [judge_place(place)]), subject=str(place), path=None)
             found = "another kind of file" if place.exists() else "nothing"
             raise UserError(f"{place}: expected a .nii or .nii.gz file or a cohort, found {found}. Check the path.")
     if fwhm_mm is not None:
@@ -106,12 +106,12 @@ def prepare(each: Input, grid: Grid, normalisation: str, *, is_modulated: bool =
       is_modulated: whether the model was trained on modulated maps.
 
     Raises:
-      UserError: if the file is damaged, no grey-matter probability, not in MNI152 space, or without contrast.
+      UserError: for the first problem that :func:`~pcsa_jax.data.judgements.examine` finds.
     """
     name = f"{each.name}: {each.path.name}"
     check_name(each, name)
     check_kind(each, name, is_modulated=is_modulated)
-    volume = read_volume(each.path, subject=name)
+    volume = read_judged(each.path, "mri", subject=name)
     return prepare_volume(volume, OwnGrid.of(each.path), grid, normalisation, fwhm_mm=each.fwhm_mm, name=name)
 
 
@@ -121,21 +121,15 @@ def prepare_volume(
     """:func:`prepare` from the voxels on.
 
     Args:
-      volume: what was read, finite.
+      volume: what was read and judged.
       own_grid: where it lies.
       grid, normalisation: the model's.
       fwhm_mm: what it has been smoothed with; None if nobody says.
       name: what it is, for the message.
 
     Raises:
-      UserError: as :func:`prepare`.
+      UserError: if it is without contrast on the model's grid.
     """
-    low, high = float(volume.data.min()), float(volume.data.max())
-    if low < -PROBABILITY_TOLERANCE or high > 1 + PROBABILITY_TOLERANCE:
-        raise UserError(
-            f"{name}: expected grey-matter probabilities from 0 to 1, found {low:.4g} to {high:.4g}. Give the "
-            "unmodulated map of a segmentation; a T1w scan needs --raw."
-        )
     harmonised = harmonise(volume, grid, fwhm_mm=fwhm_mm, subject=name)
     mri = intensity_range(harmonised.data, normalisation, name).normalise(harmonised.data)
     return Prepared(mri, harmonised.steps, own_grid)

@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import NamedTuple
 
+from pcsa_jax.data.foreign_formats import judge_pointer
 from pcsa_jax.data.subjects import PARTICIPANT_ID, SESSION_ID, Findings, counted, listing
 
 NOT_AVAILABLE = ("", "n/a", "N/A", "NA", "nan", "NaN")
@@ -43,7 +44,11 @@ class Table(NamedTuple):
 def read_table(path: Path, findings: Findings) -> Table | None:
     """Reads a tab-separated table, with or without byte-order mark, whatever its line ends; None if it cannot be."""
     try:
-        text = path.read_bytes().decode("utf-8-sig")
+        raw = path.read_bytes()
+        if pointer := judge_pointer(path.name, raw, expected="expected a table"):
+            findings.add(path, pointer.found, pointer.remedy)
+            return None
+        text = raw.decode("utf-8-sig")
     except UnicodeDecodeError:
         findings.add(path, "expected UTF-8 text, found another encoding", "Save it as UTF-8")
         return None

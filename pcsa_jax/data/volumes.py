@@ -4,6 +4,7 @@ import gzip
 import io
 import stat
 import zlib
+from collections.abc import Iterable
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
@@ -12,7 +13,9 @@ from nibabel.arrayproxy import ArrayProxy
 from nibabel.filebasedimages import ImageFileError
 from nibabel.spatialimages import HeaderDataError
 
+from pcsa_jax.data.foreign_formats import judge_foreign, judge_place
 from pcsa_jax.data.headers import HEADER_BYTES, MAKE_AGAIN, READABLE, Finding, Header, read_header
+from pcsa_jax.data.nan_outside import describe_filled, fill_outside
 from pcsa_jax.errors import UserError
 
 AFFINE_TOLERANCE_MM = 1e-3
@@ -28,10 +31,14 @@ READ_ERRORS = (
 
 
 class Volume(NamedTuple):
-    """One 3-D array (float32, axes as stored) with its voxel-to-world affine (mm, RAS+)."""
+    """One 3-D array (float32, axes as stored) with its voxel-to-world affine (mm, RAS+).
+
+    ``steps`` says what reading has changed, if anything.
+    """
 
     data: np.ndarray
     affine: np.ndarray
+    steps: tuple[str, ...] = ()
 
 
 class Examined(NamedTuple):
@@ -41,18 +48,29 @@ class Examined(NamedTuple):
       data: voxels x y z, float32, finite or not; None if they cannot be read.
       affine: voxel to world (mm, RAS+); None if the header does not place the voxels.
       findings: problems and notes, those of the header first.
+      num_nan: voxels outside the brain that were NaN and are 0 in ``data``.
     """
 
     data: np.ndarray | None
     affine: np.ndarray | None
     findings: tuple[Finding, ...]
+    num_nan: int = 0
+
+    @property
+    def steps(self) -> tuple[str, ...]:
+        """What reading has changed, for the record of the volume."""
+        return describe_filled(self.num_nan)
 
 
-def examine_volume(path: Path) -> Examined:
+def examine_volume(path: Path, *, is_in_mni152: bool = True) -> Examined:
     """Reads a file to its end (where a gzip stream has its checksum) and tells all that is wrong with it.
 
     A file that declares more than :data:`~pcsa_jax.data.headers.MAX_BYTES` is not read, and no file is decompressed
     further than it declares.
+
+    Args:
+      path: a ``.nii`` or ``.nii.gz`` file.
+      is_in_mni152: False for a scan in its own space: of its NaN nobody can say that they lie outside the brain.
     """
     try:
         missing = _look_for(path)
@@ -66,29 +84,37 @@ def examine_volume(path: Path) -> Examined:
     except READ_ERRORS as error:
         return Examined(None, None, (_damage(error),))
     data = data.reshape(data.shape[:3], order="F")
-    return Examined(data, header.affine, (*header.findings, *_check_finite(data)))
+    filled = fill_outside(data, header.affine if is_in_mni152 else None)
+    return Examined(filled.data, header.affine, (*header.findings, *filled.findings), filled.num_nan)
 
 
-def read_volume(path: Path, *, subject: str) -> Volume:
-    """Reads a NIfTI volume with finite voxels.
+def read_volume(path: Path, *, subject: str, is_in_mni152: bool = True) -> Volume:
+    """Reads a NIfTI volume with finite voxels; NaN outside the brain is read as 0.
 
     Args:
       path: a ``.nii`` or ``.nii.gz`` file.
       subject: who and what it is ("sub-0001: PET"), the beginning of every message.
+      is_in_mni152: as for :func:`examine_volume`.
 
     Raises:
       UserError: for the first problem that :func:`examine_volume` finds: the file is missing, unreadable, not 3-D,
-        without a certain orientation, or holds NaN or infinite voxels.
+        without a certain orientation, or holds infinite voxels, or NaN in the brain.
     """
-    examined = examine_volume(Path(path))
-    for finding in examined.findings:
+    examined = examine_volume(Path(path), is_in_mni152=is_in_mni152)
+    refuse(examined.findings, subject=subject, path=path)
+    return Volume(examined.data, examined.affine, examined.steps)
+
+
+def refuse(findings: Iterable[Finding], *, subject: str, path: Path | None) -> None:
+    """Raises UserError for the first problem among ``findings``; ``path`` is None for a volume that has no file."""
+    for finding in findings:
         if not finding.is_note:
-            raise UserError(f"{subject}: {finding.found}: {path}. {finding.remedy}.")
-    return Volume(examined.data, examined.affine)
+            where = "" if path is None else f": {path}"
+            raise UserError(f"{subject}: {finding.found}{where}. {finding.remedy}.")
 
 
 def _look_for(path: Path) -> Finding | None:
-    """Says what is in the place of a missing file; None if a file is there."""
+    """Says what is in the place of a NIfTI file that is missing; None if it may be there."""
     try:
         mode = path.stat().st_mode
     except FileNotFoundError:
@@ -99,16 +125,20 @@ def _look_for(path: Path) -> Finding | None:
             )
         return Finding("expected a file, found none", "Restore it or remove the subject")
     if stat.S_ISDIR(mode):
-        return Finding("expected a file, found a folder", "Put the file in its place or remove the folder")
+        return judge_place(path) or Finding(
+            "expected a file, found a folder", "Put the file in its place or remove the folder"
+        )
     if not stat.S_ISREG(mode):
         return Finding("expected a file, found a device, socket or pipe", "Put the file in its place")
-    return None
+    return judge_place(path)
 
 
 def _read_content(path: Path) -> tuple[bytes, Header, tuple[Finding, ...]]:
     """The decompressed bytes that the header declares, the header, and damage that shows in reading."""
     with gzip.open(path) if path.suffix == ".gz" else path.open("rb") as stream:
         start = stream.read(HEADER_BYTES)
+        if foreign := judge_foreign(path.name, start):  # of a renamed file that is compressed in both formats
+            return b"", Header(None, None, None, ()), (foreign,)
         header = read_header(start)
         if header.num_bytes is None:
             return b"", header, ()
@@ -140,19 +170,6 @@ def _damage(error: Exception) -> Finding:
         return Finding(f"{READABLE}, found no permission to read it", "Change the permissions of the file or folder")
     reason = "not enough memory for it" if isinstance(error, MemoryError) else " ".join(str(error).split())
     return Finding(f"{READABLE}, found a damaged one ({reason or type(error).__name__})", MAKE_AGAIN)
-
-
-def _check_finite(data: np.ndarray) -> tuple[Finding, ...]:
-    if np.isfinite(data).all():
-        return ()
-    count = int((~np.isfinite(data)).sum())
-    shown = "only" if count == data.size else f"{count} of {data.size}"
-    return (
-        Finding(
-            f"expected finite voxels, found {shown} NaN or infinite",
-            "Write 0 outside the brain if the tool left NaN there, else make it again or exclude the scan",
-        ),
-    )
 
 
 def check_grid(volume: Volume, *, shape: tuple[int, int, int], affine: np.ndarray, subject: str) -> None:

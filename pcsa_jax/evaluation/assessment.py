@@ -9,7 +9,7 @@ import numpy as np
 from ml_collections import ConfigDict
 
 from pcsa_jax.data.grid import Grid
-from pcsa_jax.data.inputs import check_one_grid, describe_preparation, inputs_table
+from pcsa_jax.data.inputs import check_together, describe_preparation, inputs_table
 from pcsa_jax.data.normalisation import NORMALISATIONS
 from pcsa_jax.data.pairs import Pairs, load_pairs
 from pcsa_jax.data.phantom_mark import any_marked
@@ -107,7 +107,7 @@ def _read_parts(
             # The predictable part is the ceiling of what is scored; the training part is only for the predictors.
             parts.append(load_pairs(subjects, **reading(data), predictable=bool(parts), progress=report))
     if others is None:
-        check_one_grid([source for part in parts for source in part.inputs])
+        check_together([source for part in parts for source in part.inputs], one_grid=data.one_grid)
         return parts[0], parts[1]
     others.check(parts[1], parts[0])
     return parts[0], others.mark(parts[1])

@@ -39,9 +39,13 @@ PAPER_RECIPE = {
 }
 """The group ``recipe`` with everything off that is beyond the paper."""
 
-LATER = {"data.train_subjects": 0, "data.tracer": "", "data.diagnosis": "any", "data.fwhm_mm": AS_FILES_SAY} | {
-    f"recipe.{name}": value for name, value in PAPER_RECIPE.items()
-}
+LATER = {
+    "data.train_subjects": 0,
+    "data.one_grid": False,
+    "data.tracer": "",
+    "data.diagnosis": "any",
+    "data.fwhm_mm": AS_FILES_SAY,
+} | {f"recipe.{name}": value for name, value in PAPER_RECIPE.items()}
 """Fields that older configs lack, and what those meant."""
 
 
@@ -82,6 +86,7 @@ def _common() -> dict[str, Check]:
         "data.split_seed": a.whole(0),
         "data.validation_fraction": a.FRACTION,
         "data.train_subjects": a.whole(0),
+        "data.one_grid": a.FLAG,
         "data.normalisation": a.choice(*NORMALISATIONS),
         "data.reference_region": a.choice(*REFERENCE_REGIONS),
         "data.resident_gib": a.number(0),

@@ -29,7 +29,9 @@ MOST_JOBS = 8
 """Of the default: reading is bound by the disk before that, and every job holds volumes."""
 
 
-def check_cohort(cohort: Path, reading: Reading, *, report: Path | None, jobs: int | None) -> Inspection:
+def check_cohort(
+    cohort: Path, reading: Reading, *, report: Path | None, jobs: int | None, one_grid: bool = False
+) -> Inspection:
     """Reads every file of a cohort and writes the report, if one is wanted.
 
     Args:
@@ -37,6 +39,7 @@ def check_cohort(cohort: Path, reading: Reading, *, report: Path | None, jobs: i
       reading: what the user says of it beside.
       report: where all problems go; None for nowhere.
       jobs: see :func:`check_jobs`.
+      one_grid: see :func:`~pcsa_jax.data.inspection.inspect_cohort`.
 
     Raises:
       UserError: if there is no cohort at all, or ``report`` cannot be written.
@@ -46,7 +49,7 @@ def check_cohort(cohort: Path, reading: Reading, *, report: Path | None, jobs: i
         check_report_path(report, cohort)
     found = survey(cohort, reading)
     with progress("Reading") as step:
-        inspection = inspect_cohort(found, jobs=jobs, progress=step)
+        inspection = inspect_cohort(found, jobs=jobs, one_grid=one_grid, progress=step)
     if report is not None:
         write_report(report, inspection.problems)
     return inspection

@@ -21,6 +21,7 @@ from pcsa_jax.data.derivatives import (
 )
 from pcsa_jax.data.given_files import Input
 from pcsa_jax.data.phantom_mark import SIDECAR_KEY
+from pcsa_jax.data.placement import load_references
 from pcsa_jax.data.raw_scans import check_scan, prepare_scan
 from pcsa_jax.data.synthesis_inputs import Prepared, check_identities, prepare, write_skipped
 from pcsa_jax.errors import UserError
@@ -148,6 +149,8 @@ class Synthesis:
             return found._replace(mri=maps[row])
 
         prepared, scans, bad = {}, [], []
+        if not all(task.source.is_raw for task in tasks):
+            load_references()
         with ThreadPoolExecutor(WORKERS) as pool, progress("Reading") as report:
             for row, found in enumerate(pool.map(read, range(len(tasks)))):
                 if isinstance(found, UserError):

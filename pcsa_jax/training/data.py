@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from ml_collections import ConfigDict
 
-from pcsa_jax.data.inputs import check_one_grid, describe_preparation, inputs_table
+from pcsa_jax.data.inputs import check_together, describe_grids, describe_preparation, inputs_table
 from pcsa_jax.data.names import parse_name
 from pcsa_jax.data.pairs import Pairs, load_pairs
 from pcsa_jax.data.phantom_mark import any_marked
@@ -76,7 +76,7 @@ def load_training_data(config: ConfigDict, workdir: Workdir, *, is_resume: bool)
     if is_resident:
         pairs = [_read(data, *part) for part in zip(SPLITS[:2], (train, validation), strict=True)]
         sources = [source for part in pairs for source in part.inputs]
-        together(lambda: check_one_grid(sources))
+        together(lambda: check_together(sources, one_grid=data.one_grid))
         parts, inputs = [Volumes(part.mri, part.pet) for part in pairs], inputs_table(sources)
     else:
         parts = _map(data, workdir, train, validation)
@@ -85,6 +85,8 @@ def load_training_data(config: ConfigDict, workdir: Workdir, *, is_resume: bool)
     if is_phantom and not cohort.is_phantom:
         console.print(f"PHANTOM, not people: simulated volumes in {cohort.root}, by their headers", markup=False)
     console.print(describe_preparation(inputs), markup=False)
+    for line in describe_grids(inputs):
+        console.print(line, markup=False)
     if "smoothed with" in inputs:
         console.print("If they were smooth already, say so: SmoothingFWHM in a sidecar, mri_fwhm_mm in a manifest")
     people = tuple(subject.participant_id for subject in train)
@@ -129,7 +131,8 @@ def _read(data: ConfigDict, split: str, subjects: Sequence[Subject]) -> Pairs:
 
 def reading(data: ConfigDict) -> dict[str, Any]:
     """How a config's ``data`` group has volumes read, as :func:`~pcsa_jax.data.pairs.load_pairs` takes it."""
-    return {"size": data.size, "normalisation": data.normalisation, "reference_region": data.reference_region}
+    names = ("size", "normalisation", "reference_region", "one_grid")
+    return {name: data[name] for name in names}
 
 
 def _map(data: ConfigDict, workdir: Workdir, train: list[Subject], validation: list[Subject]) -> list[Volumes]:

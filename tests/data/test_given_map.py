@@ -8,9 +8,10 @@ from pcsa_jax.data.given_map import prepare_given
 from pcsa_jax.data.grid import Grid
 from pcsa_jax.data.synthesis_inputs import find_inputs, prepare
 from pcsa_jax.errors import UserError
+from tests.brains import grey_matter
 
 GRID = Grid(16)
-VOXELS = np.random.default_rng(0).random(GRID.shape, np.float32)
+VOXELS = grey_matter()
 
 
 def image_of(voxels, affine=GRID.affine):
@@ -19,7 +20,7 @@ def image_of(voxels, affine=GRID.affine):
 
 def with_nan():
     voxels = VOXELS.copy()
-    voxels[0, 0, :3] = np.nan
+    voxels[7, 8, 7:10] = np.nan
     return voxels
 
 
@@ -49,12 +50,24 @@ def test_it_is_what_the_command_prepares(tmp_path):
         assert found.own_grid.shape == expected.own_grid.shape
 
 
+def test_nan_outside_the_brain_is_0_from_a_file_and_from_memory(tmp_path):
+    path, voxels = tmp_path / "gm.nii.gz", VOXELS.copy()
+    voxels[:, :, -1] = np.nan
+    image_of(voxels).to_filename(path)
+    for given in (path, nib.load(path), image_of(voxels)):
+        found = prepare_given(given, GRID, "minmax")
+        assert (found.mri[:, :, -1] == 0).all() and found.steps == ("256 NaN outside the brain read as 0",)
+
+
 @pytest.mark.parametrize(
     ("image", "message"),
     [
         (image_of(VOXELS[..., 0]), "mri: expected one 3-D volume, found shape (16, 16). Give one map at a time."),
         (image_of(np.stack([VOXELS, VOXELS], -1)), "mri: expected one 3-D volume, found shape (16, 16, 16, 2)."),
-        (image_of(with_nan()), "mri: expected finite voxels, found 3 NaN or infinite. Write 0 outside the brain."),
+        (
+            image_of(with_nan()),
+            "mri: expected finite voxels, found 3 of 4096 NaN, 3 of them in the brain. Make it again",
+        ),
         (image_of(5 * VOXELS), "mri: expected grey-matter probabilities from 0 to 1, found "),
         (image_of(np.ones(GRID.shape)), "mri: expected a volume with contrast, found the constant 1"),
         (image_of(VOXELS, np.diag([1.0, 1, 1, 1])), "mri: expected a volume in MNI152 space, found a field of view"),

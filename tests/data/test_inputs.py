@@ -6,7 +6,15 @@ import numpy as np
 import pytest
 
 from pcsa_jax.data.grid import Grid
-from pcsa_jax.data.inputs import COLUMNS, Input, check_one_grid, describe_preparation, inputs_table
+from pcsa_jax.data.inputs import (
+    COLUMNS,
+    Input,
+    check_one_grid,
+    check_together,
+    describe_grids,
+    describe_preparation,
+    inputs_table,
+)
 from pcsa_jax.errors import UserError
 
 
@@ -19,8 +27,21 @@ def test_one_line_a_volume():
     lines = inputs_table([source(), source(2, session="ses-1", modality="pet", steps=("one", "two"))]).splitlines()
     assert [line.split("\t") for line in lines] == [
         list(COLUMNS),
-        ["sub-01", "n/a", "mri", "a b.nii", "16x12x20", "12x12x12", "n/a", "0", "1.5", "3"],
-        ["sub-02", "ses-1", "pet", "a b.nii", "16x12x20", "12x12x12", "one; two", "0", "1.5", "3"],
+        ["sub-01", "n/a", "mri", "a b.nii", "16x12x20", "12x12x12", "RAS", "-90, -108, -84", "n/a", "0", "1.5", "3"],
+        [
+            "sub-02",
+            "ses-1",
+            "pet",
+            "a b.nii",
+            "16x12x20",
+            "12x12x12",
+            "RAS",
+            "-90, -108, -84",
+            "one; two",
+            "0",
+            "1.5",
+            "3",
+        ],
     ]
 
 
@@ -54,3 +75,42 @@ def test_axes_in_another_order_are_another_grid():
     flipped = np.diag([-1.0, 1, 1, 1]) @ Grid(16).affine
     with pytest.raises(UserError, match="LAS"):
         check_one_grid([source(1), source(2, affine=flipped)])
+
+
+def test_several_grids_are_said_in_one_line_a_modality():
+    moved = Grid(16).affine.copy()
+    moved[0, 3] += 1
+    inputs = [source(1), source(2), source(3, affine=moved), source(1, modality="pet")]
+    assert describe_grids(inputs_table(inputs)) == (
+        "MRI: 2 grids, each volume brought to the cohort's by itself: 2 on 16x12x20 voxels of 12x12x12 mm, RAS, first "
+        "at (-90, -108, -84) mm; 1 on 16x12x20 voxels of 12x12x12 mm, RAS, first at (-89, -108, -84) mm",
+    )
+    assert describe_grids(inputs_table(inputs[:2])) == ()
+    many = [source(number, shape=(number, 2, 3)) for number in range(1, 8)]
+    assert describe_grids(inputs_table(many))[0].endswith("; and 3 more")
+    assert describe_grids("participant_id\tshape\nsub-1\t1x1x1\n") == ()  # written before the columns existed
+
+
+def test_several_grids_are_refused_only_if_asked():
+    inputs = [source(1), source(2, affine=Grid(32).affine)]
+    check_together(inputs, one_grid=False)
+    with pytest.raises(UserError, match="MRI: expected one grid for the whole cohort, found 2"):
+        check_together(inputs, one_grid=True)
+
+
+def test_copies_are_refused_with_both_names():
+    inputs = [
+        source(number, modality=modality, session=session)._replace(
+            content_hash=digest, file=Path(f"{number}{modality}{session}.nii")
+        )
+        for number, modality, session, digest in (
+            (1, "mri", "", "a"), (2, "mri", "ses-1", "b"), (2, "mri", "ses-2", "a"), (3, "pet", "", "c")
+        )
+    ]  # fmt: skip
+    with pytest.raises(UserError) as caught:
+        check_together(inputs, one_grid=False)
+    assert str(caught.value) == (
+        "sub-01: MRI: expected voxels of its own, found those of sub-02 ses-2: 2mrises-2.nii: 1mri.nii. Find out whose "
+        "they are and put the right file in its place."
+    )
+    check_together(inputs[:2] * 2, one_grid=False)  # the same file twice is no copy

@@ -17,6 +17,7 @@ from pcsa_jax.data.cohort import survey
 from pcsa_jax.data.files import write_volume
 from pcsa_jax.data.grid import Grid
 from pcsa_jax.data.inspection import TINY_NEGATIVE, describe_grid, group_grids, inspect_cohort, inspect_file
+from pcsa_jax.data.nan_outside import NAN_OUTSIDE
 from pcsa_jax.data.phantom.cohort import write_cohort
 from tests.data.cohort_layouts import write_bids, write_caps, write_manifest
 from tests.data.damaged_files import MRI_DAMAGE, PET_DAMAGE, VOXEL_DAMAGE
@@ -90,7 +91,7 @@ def test_values_are_judged(copied, modality, name, spoil, expected):
     assert [finding for finding in found if expected in finding.found and finding.remedy and not finding.is_note]
 
 
-@pytest.mark.parametrize(("low", "high", "is_sound"), [(-0.009, 1.009, True), (-0.011, 1, False), (0, 1.011, False)])
+@pytest.mark.parametrize(("low", "high", "is_sound"), [(-0.049, 1.049, True), (-0.051, 1, False), (0, 1.051, False)])
 def test_rounding_of_probabilities_is_forgiven(copied, low, high, is_sound):
     subject = subject_of(copied)
 
@@ -113,6 +114,21 @@ def test_small_negative_uptake_is_noted_and_counted(copied):
     part = file.num_negative / SIZE**3
     assert 0 < part < 1
     assert note == f"1 of 3 FDG-PETs: {TINY_NEGATIVE} (lowest -0.05, at most {part:.2%} of the voxels)"
+
+
+@pytest.mark.parametrize("modality", ["mri", "pet"])
+def test_nan_outside_the_brain_is_noted_and_counted(copied, modality):
+    path = getattr(subject_of(copied), modality)
+
+    def edit(data):
+        data[:, 0] = np.nan
+        return data
+
+    change(path, edit)
+    found = inspect_cohort(survey(copied))
+    assert found.problems == ()
+    name, total = {"mri": ("GM map", 4), "pet": ("FDG-PET", 3)}[modality]
+    assert f"1 of {total} {name}s: {NAN_OUTSIDE} (at most 6.25% of the voxels)" in found.notes
 
 
 def test_every_problem_of_every_file(copied, three):
@@ -178,8 +194,13 @@ def test_grids_may_differ_between_modalities_but_not_within(copied):
     assert problems(copied) == ()
     other = subject_of(copied, 2).mri
     shutil.copyfile(layout.mri_path(finer, "sub-0002", size=32), other)
-    (problem,) = problems(copied)
-    assert problem.file == other and problem.remedy == "Make all of them in one way, or split the cohort"
+    found = inspect_cohort(survey(copied), jobs=2)
+    assert found.problems == () and found.notes[-1] == (
+        "GM maps: 2 grids, each volume brought to the cohort's by itself: 3 on 16x16x16 of 12 x 12 x 12 mm, RAS, from "
+        "(-90, -108, -84); 1 on 32x32x32 of 6 x 6 x 6 mm, RAS, from (-93, -111, -87)"
+    )
+    (problem,) = inspect_cohort(survey(copied), jobs=2, one_grid=True).problems
+    assert problem.file == other and problem.remedy.startswith("Make all of them in one way, split the cohort, or do")
     assert problem.found == (
         "expected the grid of the cohort's other GM maps (16x16x16 of 12 x 12 x 12 mm, RAS, from (-90, -108, -84); "
         "3 files), found 32x32x32 of 6 x 6 x 6 mm, RAS, from (-93, -111, -87) (1 files)"
@@ -213,7 +234,7 @@ def test_an_error_of_ours_names_the_file(three, monkeypatch):
     def fail(*arguments, **options):
         raise ZeroDivisionError
 
-    monkeypatch.setattr(inspection, "check_placement", fail)
+    monkeypatch.setattr(inspection, "examine", fail)
     with pytest.raises(ZeroDivisionError) as caught:
         inspect_cohort(survey(three))
     assert caught.value.__notes__ == [f"while inspecting {subject_of(three).mri}"]

@@ -70,7 +70,7 @@ def test_petprep_has_one_map_a_person_and_the_raw_scans_say_the_tracer(cohorts):
     assert {subject.pet.name.split("_", 2)[2] for subject in found.pairs} == {f"{PETPREP}_desc-preproc_pet.nii.gz"}
     assert found.seen.tracers == (("Fludeoxyglucose", 12),)
     assert [note for note in found.notes if note.startswith("Not taken")] == [
-        "Not taken for GM maps, by suffix: 30 files (18 T1w, 6 dseg, 6 mask)",
+        "Not taken for GM maps, by suffix: 24 files (12 T1w, 6 dseg, 6 mask)",
         "Not taken for GM maps, by label: 12 files (6 CSF, 6 white matter)",
         "Not taken for GM maps, by space: 6 files (6 of the scan's own, without space-)",
         "Not taken for FDG-PETs, by suffix: 12 files (6 mask, 6 petref)",

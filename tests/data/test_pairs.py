@@ -140,6 +140,21 @@ def test_what_was_read_is_recorded(subjects, pairs):
     assert pairs.take([1]).inputs == (mri, pet)
 
 
+@pytest.mark.parametrize("modality", ["mri", "pet"])
+def test_nan_outside_the_brain_is_0_and_recorded(copy_of_cohort, modality):
+    (subject,) = read_cohort(copy_of_cohort).pairs[:1]
+    path, clean = getattr(subject, modality), load([subject])
+    data = stored(path)
+    data[-1] = np.nan
+    path.unlink()
+    nib.save(nib.Nifti1Image(data, Grid(SIZE).affine), path)
+    found = load([subject])
+    np.testing.assert_allclose(getattr(found, modality)[0, :-1], getattr(clean, modality)[0, :-1], atol=1e-6)
+    assert (getattr(found, modality)[0, -1] == getattr(found, modality).min()).all()
+    steps = {source.modality: source.steps for source in found.inputs}
+    assert steps == {"mri": (), "pet": (), modality: ("256 NaN outside the brain read as 0",)}
+
+
 def test_two_grids_in_one_modality_are_told_with_their_groups(copy_of_cohort):
     for person in ("sub-0003", "sub-0005"):
         path = layout.pet_path(copy_of_cohort, person, size=SIZE)
@@ -147,13 +162,15 @@ def test_two_grids_in_one_modality_are_told_with_their_groups(copy_of_cohort):
         affine = Grid(SIZE).affine @ nib.affines.from_matvec(np.eye(3), [0, 1, 0])
         path.unlink()
         nib.save(nib.Nifti1Image(data, affine), path)
+    subjects = read_cohort(copy_of_cohort).pairs
+    assert load(subjects).pet.shape == (len(subjects), *Grid(SIZE).shape)
     with pytest.raises(UserError) as caught:
-        load(read_cohort(copy_of_cohort).pairs)
+        load(subjects, one_grid=True)
     assert str(caught.value) == (
         "PET: expected one grid for the whole cohort, found 2: 10 of 16x16x16 voxels of 12x12x12 mm, RAS, first at "
         "(-90, -108, -84) mm (sub-0001, sub-0002, sub-0004, sub-0006, sub-0007, ...); 2 of 16x14x16 voxels of 12x12x12 "
         "mm, RAS, first at (-90, -96, -84) mm (sub-0003, sub-0005). Prepare all "
-        "volumes alike, or make one cohort of each group."
+        "volumes alike, make one cohort of each group, or do not ask for one grid (data.one_grid)."
     )
 
 
@@ -206,6 +223,6 @@ def test_a_truncated_file_is_told_with_its_path(copy_of_cohort, overwrite):
 def test_a_predictable_part_of_another_shape_is_told(copy_of_cohort):
     path = layout.pet_path(copy_of_cohort, "sub-0001", size=SIZE, desc="predictable")
     path.unlink()
-    nib.save(nib.Nifti1Image(np.ones((1, 1, 1), np.float32), Grid(SIZE).affine), path)
+    nib.save(nib.Nifti1Image(np.arange(8, dtype=np.float32).reshape(2, 2, 2), Grid(SIZE).affine), path)
     with pytest.raises(UserError, match="sub-0001: predictable PET: expected a volume in MNI152 space"):
         load(read_cohort(copy_of_cohort).pairs[:1], predictable=True)

@@ -6,7 +6,7 @@ import pytest
 from scipy import ndimage
 
 from pcsa_jax.data.grid import CENTRE_MM, FIELD_OF_VIEW_MM, Grid
-from pcsa_jax.data.mni152 import load_map
+from pcsa_jax.data.mni152 import load_brain, load_map
 from pcsa_jax.data.phantom.subject import make_subject
 from pcsa_jax.data.phantom.templates import load_templates
 from pcsa_jax.data.placement import check_placement, coverage, measure_placement
@@ -110,6 +110,51 @@ def test_what_is_no_brain():
     data = np.random.default_rng(0).random((32, 32, 32), np.float32)
     (finding,) = check_placement(data, Grid(32).affine, modality="mri")
     assert "expected a GM map of a brain in MNI152 space, found a correlation of" in finding.found
+
+
+@pytest.fixture(scope="module")
+def tissues() -> dict[str, np.ndarray]:
+    """Images of the MNI152 brain in [0, 1] by what they show."""
+    (grey, _), (white, _), (t1, _) = map(load_map, ("grey_matter", "white_matter", "t1"))
+    brain = ndimage.binary_closing(load_brain()[0], iterations=2).astype(np.float32)
+    return {
+        "grey": grey, "binary grey": (grey > 0.5).astype(np.float32), "white": white, "t1": t1, "mask": brain,
+        "csf": np.clip(brain - grey - white, 0, 1), "grey and white": np.clip(grey + white, 0, 1),
+        "pet": (grey + 0.4 * white) / 1.4,
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("size", [16, 32, 64])
+@pytest.mark.parametrize("fwhm_mm", [0, 8])
+@pytest.mark.parametrize(
+    ("name", "told"),
+    [
+        ("grey", None),
+        ("binary grey", None),
+        ("white", "found one that fits white matter better (correlation "),
+        ("csf", "found one that fits cerebrospinal fluid better (correlation "),
+        ("t1", "found one that fits a whole brain (a T1w scan, a mask) better (correlation "),
+        ("mask", "found one that fits a whole brain (a T1w scan, a mask) better (correlation "),
+        ("grey and white", "found one that fits a whole brain (a T1w scan, a mask) better (correlation "),
+        ("pet", "of grey matter's value in white matter, as in a PET (at most 0.3)"),
+    ],
+)
+def test_another_image_than_grey_matter_is_named(tissues, size, fwhm_mm, name, told):
+    affine, grid = load_map("t1")[1], Grid(size)
+    to_grid = np.linalg.inv(affine) @ grid.affine
+    smooth = ndimage.gaussian_filter(tissues[name], fwhm_mm / 2.355) if fwhm_mm else tissues[name]
+    data = ndimage.affine_transform(smooth, to_grid[:3, :3], to_grid[:3, 3], output_shape=grid.shape, order=1)
+    found = [finding.found for finding in check_placement(data, grid.affine, modality="mri")]
+    assert len(found) == (told is not None)
+    assert all(text.startswith("expected a grey-matter map, ") and told in text for text in found)
+
+
+def test_a_pet_is_no_grey_matter_map_and_may_be_a_pet():
+    subject = make_subject(2, size=32, seed=0, with_pet=True, templates=load_templates())
+    pet, affine = subject.pet / subject.pet.max(), Grid(32).affine
+    (finding,) = check_placement(pet, affine, modality="mri")
+    assert "of grey matter's value in white matter, as in a PET" in finding.found and "label-GM" in finding.remedy
+    assert check_placement(pet, affine, modality="pet") == ()
 
 
 def test_the_part_of_the_brain_in_view():

@@ -11,6 +11,7 @@ from pcsa_jax.data.cohort import read_cohort
 from pcsa_jax.data.grid import Grid
 from pcsa_jax.data.synthesis_inputs import check_identities, find_inputs, prepare, write_skipped
 from pcsa_jax.errors import UserError
+from tests.brains import grey_matter
 from tests.conftest import NUM_MRI_ONLY, NUM_PAIRS, SIZE
 
 GRID = Grid(16)
@@ -23,8 +24,7 @@ def find(*paths, **options):
 
 def write(path, data=None, affine=None):
     path.parent.mkdir(parents=True, exist_ok=True)
-    rng = np.random.default_rng(0)
-    data = rng.random(GRID.shape, np.float32) if data is None else np.asarray(data, np.float32)
+    data = grey_matter() if data is None else np.asarray(data, np.float32)
     nib.Nifti1Image(data, GRID.affine if affine is None else affine).to_filename(path)
     return path
 
@@ -137,7 +137,7 @@ def test_other_things_are_refused(tmp_path, monkeypatch, name, message):
 
 
 def test_prepared_maps_are_on_the_grid_and_normalised(tmp_path):
-    data = 0.2 + 0.6 * np.random.default_rng(1).random(GRID.shape, np.float32)
+    data = 0.02 + 0.9 * grey_matter()
     found = prepare(find(write(tmp_path / "gm.nii.gz", data))[0], GRID, "minmax")
     np.testing.assert_allclose(found.mri, (data - data.min()) / (data.max() - data.min()), atol=1e-6)
     assert found.steps == ()
@@ -147,7 +147,7 @@ def test_prepared_maps_are_on_the_grid_and_normalised(tmp_path):
 def test_what_was_smoothed_already_is_not_smoothed_again(tmp_path):
     affine = np.diag([8.0, 8.0, 8.0, 1.0])
     affine[:3, 3] = -100, -130, -90
-    path = write(tmp_path / "gm.nii", np.random.default_rng(2).random((26, 29, 25)), affine)
+    path = write(tmp_path / "gm.nii", grey_matter((26, 29, 25), affine), affine)
     steps = {fwhm: prepare(find(path, fwhm_mm=fwhm)[0], GRID, "minmax").steps for fwhm in (None, 6.0, 8.0)}
     assert any("from 0 to 8 mm" in step for step in steps[None])
     assert any("from 6 to 8 mm" in step for step in steps[6.0])
@@ -160,9 +160,9 @@ def test_what_was_smoothed_already_is_not_smoothed_again(tmp_path):
     [
         ("gm", np.full(GRID.shape, 0.5), None, "sub-gm: gm.nii: expected a volume with contrast, found the constant"),
         ("gm", np.linspace(0, 90, 4096).reshape(GRID.shape), None, "expected grey-matter probabilities from 0 to 1, "
-         "found 0 to 90. .* a T1w scan needs --raw"),
+         "found 0 to 90: .* a T1w scan needs .* synthesize --raw"),
         ("gm", np.linspace(-0.5, 1, 4096).reshape(GRID.shape), None, "found -0.5 to 1"),
-        ("gm", np.where(np.arange(4096) == 7, np.nan, 0.5).reshape(GRID.shape), None, "finite voxels, found 1"),
+        ("gm", np.where(np.arange(4096) == 2184, np.nan, 0.5).reshape(GRID.shape), None, "finite voxels, found 1"),
         ("gm", None, np.eye(4), "expected a volume in MNI152 space, found a field of view that holds"),
         ("sub-1_space-T1w_probseg", None, None, "expected a grey-matter map in MNI152 space, found a map in space-T1w"),
     ],
@@ -173,7 +173,8 @@ def test_bad_maps_are_refused(tmp_path, name, data, affine, message):
 
 
 def test_rounding_outside_of_0_to_1_is_let_through(tmp_path):
-    path = write(tmp_path / "gm.nii", np.linspace(-0.004, 1.004, 4096).reshape(GRID.shape))
+    data = grey_matter()
+    path = write(tmp_path / "gm.nii", data / data.max() * 1.008 - 0.004)
     assert prepare(find(path)[0], GRID, "minmax").mri.max() == 1
 
 

@@ -20,7 +20,7 @@ from pcsa_jax.data.grid import Grid
 from pcsa_jax.data.volumes import Volume, check_grid, examine_volume, read_volume
 from pcsa_jax.errors import UserError
 from tests.conftest import ROOT
-from tests.data.damaged_files import DIM, HEADER_DAMAGE, QFORM_CODE, STREAM_DAMAGE, VOXEL_DAMAGE, fields
+from tests.data.damaged_files import DIM, HEADER_DAMAGE, QFORM_CODE, SCL_SLOPE, STREAM_DAMAGE, VOXEL_DAMAGE, fields
 
 SHAPE = (16, 12, 20)
 WHO = "sub-0001: PET"
@@ -216,9 +216,40 @@ def test_nan_and_infinite_voxels_are_counted(tmp_path):
     data[0, :2, 0], data[3, 4, 5] = np.nan, -np.inf
     path.write_bytes(content(data))
     assert refusal(path) == (
-        f"sub-0001: PET: expected finite voxels, found 3 of 3840 NaN or infinite: {path}. "
-        "Write 0 outside the brain if the tool left NaN there, else make it again or exclude the scan."
+        f"sub-0001: PET: expected finite voxels, found 1 of 3840 infinite and 2 NaN: {path}. "
+        "Make it again or exclude the scan."
     )
+
+
+@pytest.mark.parametrize("place", ["edge", "brain"])
+def test_nan_outside_the_brain_is_read_as_0(tmp_path, place):
+    path, data = tmp_path / "pet.nii", np.ones((16, 16, 16), np.float32)
+    data[:2] = np.nan
+    data[8, 8, 8] = np.nan if place == "brain" else 1
+    path.write_bytes(content(data, Grid(16).affine))
+    if place == "brain":
+        assert refusal(path) == (
+            f"sub-0001: PET: expected finite voxels, found 513 of 4096 NaN, 1 of them in the brain: {path}. "
+            "Make it again from its source, or exclude the scan: only NaN outside the brain is read as 0."
+        )
+        return
+    found = read_volume(path, subject=WHO)
+    np.testing.assert_array_equal(found.data, np.where(np.isnan(data), 0, data))
+    assert found.steps == ("512 NaN outside the brain read as 0",)
+    with pytest.raises(UserError, match="found 512 of 4096 NaN: .* Write 0 outside the brain if the tool left NaN"):
+        read_volume(path, subject=WHO, is_in_mni152=False)
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.int16, np.int32, np.uint16, np.float32, np.float64])
+@pytest.mark.parametrize("intercept", [0.0, 7.0, np.nan])
+def test_a_slope_of_0_means_unscaled_whatever_the_type_and_the_intercept(tmp_path, dtype, intercept):
+    path, data = tmp_path / "pet.nii", np.arange(np.prod(SHAPE)).reshape(SHAPE).astype(dtype)
+    spoilt = bytearray(content(data))
+    struct.pack_into("<2f", spoilt, SCL_SLOPE, 0.0, intercept)
+    path.write_bytes(spoilt)
+    np.testing.assert_array_equal(read_volume(path, subject=WHO).data, data)
+    (note,) = examine_volume(path).findings
+    assert note.is_note and note.found == "scl_slope 0: voxels taken as they are, as NIfTI has it"
 
 
 def test_another_shape_is_told():

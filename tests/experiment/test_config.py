@@ -49,6 +49,7 @@ WRONG = {
     "data.split_seed": [-1],
     "data.validation_fraction": [0.0, 1.0, math.nan],
     "data.train_subjects": [-1, 0.5],
+    "data.one_grid": [1, "yes"],
     "data.normalisation": ["zscore"],
     "data.reference_region": ["thalamus"],
     "data.resident_gib": [-1.0, math.nan],
@@ -278,7 +279,7 @@ def test_two_generators_know_nothing_beside_the_mri(word, field):
 
 def test_a_config_from_before_the_recipe_means_none_of_it(tmp_path, config):
     content = resolved(config)
-    del content["recipe"], content["data"]["train_subjects"]
+    del content["recipe"], content["data"]["train_subjects"], content["data"]["one_grid"]
     (tmp_path / "config.json").write_text(json.dumps(content))
     assert flatten(read_config(tmp_path / "config.json")) == flatten(config)
 

@@ -16,6 +16,7 @@ from pcsa_jax.errors import UserError
 from pcsa_jax.evaluation.assessment import synthesise
 from pcsa_jax.synthesis.export import export_generator
 from pcsa_jax.training.trained import open_run
+from tests.brains import grey_matter
 
 
 @pytest.fixture(scope="module")
@@ -42,7 +43,7 @@ def oblique(dtype):
     affine = np.eye(4)
     affine[:3, :3] = np.array([[c, -s, 0], [s, c, 0], [0, 0, 1]]) @ np.diag([-7.0, 8.0, 9.0])
     affine[:3, 3] = 120, -150, -100
-    values = np.random.default_rng(0).random((36, 37, 26))
+    values = grey_matter((36, 37, 26), affine)
     image = nib.Nifti1Image(values.astype(np.float32), affine)
     image.set_data_dtype(dtype)
     image.set_qform(affine, code=2)

@@ -27,6 +27,7 @@ from pcsa_jax.synthesis.export import export_generator
 from pcsa_jax.synthesis.generators import open_generators
 from pcsa_jax.synthesis.synthesize import Outcome, Synthesis
 from pcsa_jax.training.trained import open_run
+from tests.brains import grey_matter
 from tests.conftest import NUM_MRI_ONLY, NUM_PAIRS, SIZE
 
 GRID = Grid(SIZE)
@@ -102,7 +103,7 @@ def test_several_generators_in_valid_bids(pair_of_generators, cohort, tmp_path):
     fine = tmp_path / "in" / "sub-X_ses-2_run-1_space-IXI549Space_label-GM_probseg.nii"
     affine = np.diag([-6.0, 7.0, 8.0, 1.0])
     affine[:3, 3] = 96, -125, -90
-    nib.Nifti1Image(np.random.default_rng(0).random((33, 31, 26), np.float32), affine).to_filename(fine)
+    nib.Nifti1Image(grey_matter((33, 31, 26), affine), affine).to_filename(fine)
     assert synthesize(pair_of_generators, [cohort], out).written == EVERYBODY
     assert synthesize(pair_of_generators, [loose, fine], out, panels=True).written == 2
     assert len(outputs_of(out)) == len(outputs_of(out, "syntheticStd")) == EVERYBODY + 2
@@ -119,7 +120,7 @@ def test_the_sidecar_says_what_was_done(pair_of_generators, cohort, tmp_path):
     affine = np.diag([6.0, 6, 6, 1])
     affine[:3, 3] = -96, -120, -90
     path = tmp_path / "gm.nii.gz"
-    nib.Nifti1Image(np.random.default_rng(0).random((33, 36, 32), np.float32), affine).to_filename(path)
+    nib.Nifti1Image(grey_matter((33, 36, 32), affine), affine).to_filename(path)
     synthesize(pair_of_generators, [path, read_cohort(cohort).subjects[0].mri], tmp_path / "out")
     own, grid = (card_of(found) for found in sorted(outputs_of(tmp_path / "out"), reverse=True))
     assert own["Synthetic"] is True and "not for diagnosis" in own["IntendedUse"]
@@ -149,7 +150,7 @@ def oblique():
 
 def test_an_oblique_anisotropic_map_gets_its_own_grid_and_header(ensemble, tmp_path):
     shape, affine = oblique()
-    image = nib.Nifti1Image(np.random.default_rng(0).random(shape, np.float32), affine)
+    image = nib.Nifti1Image(grey_matter(shape, affine), affine)
     image.set_qform(affine, code=2)
     image.set_sform(affine, code=4)
     image.to_filename(tmp_path / "gm.nii")
@@ -312,7 +313,7 @@ def identity_scans(monkeypatch, tmp_path):
     paths = [tmp_path / f"sub-{name}_T1w.nii.gz" for name in ("one", "bad", "two")]
     shape, affine = oblique()
     for path in paths:
-        nib.Nifti1Image(np.random.default_rng(0).random(shape, np.float32), affine).to_filename(path)
+        nib.Nifti1Image(grey_matter(shape, affine), affine).to_filename(path)
     return paths
 
 

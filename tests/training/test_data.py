@@ -78,7 +78,10 @@ def test_a_phantom_that_lost_its_sidecars_is_recorded_as_one(tiny_words, cohort,
 def test_a_run_on_people_records_that_too(tiny_words, tmp_path, workdir):
     seven = visits()
     with_pet = [visit for visit in seven[1:] if visit.pet is not None]
-    more = [visit._replace(participant_id=f"sub-1{visit.participant_id[-3:]}") for visit in with_pet]
+    more = [
+        visit._replace(participant_id=f"sub-1{visit.participant_id[-3:]}", mri=0.98 * visit.mri, pet=0.98 * visit.pet)
+        for visit in with_pet
+    ]
     caps = write_caps(tmp_path / "caps", (*seven, *more))
     words = {"data.root": caps, "num_epochs": 1, "data.num_folds": 2, "data.validation_fraction": 0.4}
     train(parse_config(tiny_words(words)), workdir)
@@ -110,7 +113,9 @@ def test_a_cohort_on_another_grid_is_resampled_and_said(tiny_words, copy_of_coho
 
 @pytest.mark.parametrize("resident_gib", [4.0, 0.0])
 def test_two_grids_in_one_cohort_stop_before_anything_is_written(tiny_words, copy_of_cohort, workdir, resident_gib):
-    config = parse_config(tiny_words({"data.root": copy_of_cohort, "data.resident_gib": resident_gib}))
+    config = parse_config(
+        tiny_words({"data.root": copy_of_cohort, "data.resident_gib": resident_gib, "data.one_grid": True})
+    )
     splits = make_splits(
         read_cohort(copy_of_cohort).diagnoses, fold=0, num_folds=3, validation_fraction=0.25, seed=config.seed
     )

@@ -5,6 +5,7 @@ import math
 from pathlib import Path
 from typing import Any
 
+from pcsa_jax.data.foreign_formats import judge_pointer
 from pcsa_jax.data.layout import PHANTOM_GENERATOR, sidecar
 from pcsa_jax.data.names import ENTITY, parse_name
 from pcsa_jax.data.subjects import Findings
@@ -85,7 +86,11 @@ def _inheritable(path: Path) -> tuple[str, dict[str, str]] | None:
 def read_object(path: Path, findings: Findings) -> dict[str, Any]:
     """The JSON object in ``path``; empty if the file is none, which is a problem."""
     try:
-        found = json.loads(path.read_bytes().decode("utf-8-sig"))
+        raw = path.read_bytes()
+        if pointer := judge_pointer(path.name, raw, expected="expected JSON"):
+            findings.add(path, pointer.found, pointer.remedy)
+            return {}
+        found = json.loads(raw.decode("utf-8-sig"))
     except (OSError, ValueError, RecursionError) as error:
         reason = " ".join(str(error).split())
         findings.add(path, f"expected JSON, found {reason}", "Mend the file")

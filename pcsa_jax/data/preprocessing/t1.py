@@ -32,7 +32,7 @@ def read_t1(path: Path, *, subject: str) -> Volume:
     Raises:
       UserError: if the file is not one finite 3-D volume, or if its header does not say where the voxels are.
     """
-    volume = read_volume(path, subject=subject)
+    volume = read_volume(path, subject=subject, is_in_mni152=False)
     check_affine(nib.load(path), subject=subject)
     if volume.data.min() == volume.data.max():
         raise UserError(f"{subject}: expected a head, found one value in every voxel of {path}. Export it again.")

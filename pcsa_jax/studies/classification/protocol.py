@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from ml_collections import ConfigDict
 
-from pcsa_jax.data.inputs import check_one_grid
+from pcsa_jax.data.inputs import check_together
 from pcsa_jax.data.predictors.linear import MeanPET
 from pcsa_jax.data.splits import check_splits, read_splits
 from pcsa_jax.data.subjects import Cohort, Subject
@@ -73,7 +73,7 @@ def classify(config: ConfigDict, generator_run: Path, workdir: Path) -> "pd.Data
             return read_probabilities(workdir / PROBABILITIES)
         cohort, parts = _find_people(run, generator)
         train, validation = (read_pairs(run, part, parts[part]) for part in ("train", "validation"))
-        check_one_grid([*train.inputs, *validation.inputs])
+        check_together([*train.inputs, *validation.inputs], one_grid=run.config.data.one_grid)
         mean = MeanPET.fit(train.mri, train.pets[REAL])
         train, validation = train.with_mean(mean), validation.with_mean(mean)
         arms = _train(config, workdir, train, validation, resident_gib=run.config.data.resident_gib)
@@ -85,7 +85,8 @@ def classify(config: ConfigDict, generator_run: Path, workdir: Path) -> "pd.Data
             scored[MRI_ONLY] = read_mri_only(run, parts[MRI_ONLY])
         else:
             console.print(f"{cohort.root}: nobody with AD or CN and without a PET, so the part {MRI_ONLY} is missing")
-        check_one_grid([source for visits in (train, *scored.values()) for source in visits.inputs])
+        inputs = [source for visits in (train, *scored.values()) for source in visits.inputs]
+        check_together(inputs, one_grid=run.config.data.one_grid)
         table = _score(arms, thresholds, {part: visits.with_mean(mean) for part, visits in scored.items()})
         write_probabilities(workdir / PROBABILITIES, table)
         return read_probabilities(workdir / PROBABILITIES)

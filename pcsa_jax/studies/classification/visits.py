@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from pcsa_jax.data.grid import Grid
-from pcsa_jax.data.inputs import Input, check_one_grid
+from pcsa_jax.data.inputs import Input, check_together
 from pcsa_jax.data.pairs import Loaded, Normalisation, load_pairs, load_volume
 from pcsa_jax.data.predictors.linear import MeanPET
 from pcsa_jax.data.subjects import DIAGNOSES, Cohort, Subject
@@ -122,7 +122,7 @@ def read_mri_only(run: TrainedRun, subjects: Sequence[Subject]) -> Visits:
             mri[row] = loaded.data
             inputs.append(loaded.source)
             report(row + 1, len(subjects))
-    check_one_grid(inputs)
+    check_together(inputs, one_grid=run.config.data.one_grid)
     pets = {NONE: mri, MRI: mri, SYNTHETIC: _synthesise(run, "MRI-only subjects", mri)}
     return Visits(tuple(subjects), pets, tuple(inputs))
 

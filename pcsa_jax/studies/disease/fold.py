@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from pcsa_jax.data.grid import Grid
-from pcsa_jax.data.inputs import check_one_grid
+from pcsa_jax.data.inputs import check_together
 from pcsa_jax.data.lesions import DEPTHS, PLACES, lesion_weights, plant_in_mri
 from pcsa_jax.data.norms import MIN_PEOPLE, Norm
 from pcsa_jax.data.pairs import load_pairs
@@ -68,7 +68,7 @@ def assess_fold(
             progress=lambda now, _, start=done: progress(start + now, total, "reading"),
         )  # fmt: skip
         done += len(own)
-    check_one_grid([source for pairs in parts.values() for source in pairs.inputs])
+    check_together([source for pairs in parts.values() for source in pairs.inputs], one_grid=data.one_grid)
     generate = Inference.of_run(run)
     return assess_pairs(
         parts["train"], parts[split], generate, Grid(data.size), step=run.step,

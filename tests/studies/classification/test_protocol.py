@@ -141,18 +141,18 @@ def test_those_who_are_scored_are_opened_when_all_else_is_decided(
 ):
     root = tmp_path / "run"
     judged = people(generator, "test") | {"sub-0013", "sub-0014"}
-    read, opened = pairs.read_volume, []
+    read, opened = pairs.read_judged, []
 
-    def watched(path, *, subject):
+    def watched(path, modality, *, subject):
         person = subject.split()[0].removesuffix(":")
         opened.append(person)
         if person in judged:
             assert (root / "thresholds.tsv").read_text().count("\n") == 1 + len(ARMS)
             assert all((root / "arms" / name / "checkpoints" / str(STEPS)).is_dir() for name in ARMS)
             raise UserError(f"{subject}: opened")
-        return read(path, subject=subject)
+        return read(path, modality, subject=subject)
 
-    monkeypatch.setattr(pairs, "read_volume", watched)
+    monkeypatch.setattr(pairs, "read_judged", watched)
     with pytest.raises(UserError, match="opened"):
         classify(small_config(), generator, root)
     others = people(generator, "train") | people(generator, "validation")
@@ -211,7 +211,7 @@ def test_a_part_with_one_diagnosis_is_refused_before_anything_is_read(
     small_config, tiny_config, cohort, tmp_path, monkeypatch
 ):
     generator = train_generator(tiny_config(FOUR_FOLDS | {"data.num_folds": 3}), tmp_path / "generator")
-    monkeypatch.setattr(pairs, "read_volume", None)
+    monkeypatch.setattr(pairs, "read_judged", None)
     with pytest.raises(UserError) as caught:
         classify(small_config(), generator, tmp_path / "run")
     assert str(caught.value) == (
