@@ -16,6 +16,10 @@ TARGET_FWHM_MM = 8.0
 """Full width at half maximum of the Gaussian that every volume has been smoothed with in the end; section 4.1."""
 
 
+NOBODY_SAYS = "nobody says what with"
+"""In the step of a volume that was smoothed because it was taken as not smoothed."""
+
+
 class Harmonised(NamedTuple):
     """A volume on the cohort's grid.
 
@@ -51,18 +55,35 @@ def harmonise(volume: Volume, grid: Grid, *, fwhm_mm: float | None, subject: str
     is_on_grid = _lies_on(image, grid)
     if not is_on_grid:
         _check_coverage(image, subject)
+    is_guess = fwhm_mm is None
     if fwhm_mm is None:
-        fwhm_mm = TARGET_FWHM_MM if _lies_on(image, Grid(image.shape[0])) else 0.0
+        fwhm_mm = guess_fwhm_mm(volume.data.shape, volume.affine)
     missing = math.sqrt(max(0.0, TARGET_FWHM_MM**2 - fwhm_mm**2))
     if missing > 0:
         image = _nilearn().smooth_img(image, missing)
-        steps.append(f"smoothed with {missing:.3g} mm FWHM, from {fwhm_mm:g} to {TARGET_FWHM_MM:g} mm")
+        reason = f" ({NOBODY_SAYS})" if is_guess else ""
+        steps.append(f"smoothed with {missing:.3g} mm FWHM, from {fwhm_mm:g} to {TARGET_FWHM_MM:g} mm{reason}")
     if not is_on_grid:
         steps.append(f"resampled from {_describe(image)} to {grid.size}^3 voxels of {grid.voxel_size_mm:g} mm")
         image = _nilearn().resample_img(
             image, grid.affine, grid.shape, interpolation="linear", force_resample=True, copy_header=True
         )
     return Harmonised(np.ascontiguousarray(image.get_fdata(dtype=np.float32)), tuple(steps))
+
+
+def guess_fwhm_mm(shape: tuple[int, ...], affine: np.ndarray) -> float:
+    """What a volume of which nobody says is taken to be smoothed with: 8 mm on a cubic grid of ours, else not at all.
+
+    Args:
+      shape, affine: its grid, with its axes in any order and direction.
+    """
+    turn = nib.io_orientation(affine)
+    turned = tuple(int(shape[axis]) for axis in np.argsort(turn[:, 0]))
+    grid = Grid(turned[0])
+    is_ours = turned == grid.shape and np.allclose(
+        affine @ nib.orientations.inv_ornt_aff(turn, shape), grid.affine, atol=AFFINE_TOLERANCE_MM
+    )
+    return TARGET_FWHM_MM if is_ours else 0.0
 
 
 def _nilearn() -> ModuleType:

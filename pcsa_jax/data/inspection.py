@@ -11,6 +11,7 @@ import numpy as np
 
 from pcsa_jax.data.cohort import Subject, Survey, why_none_to_train_on
 from pcsa_jax.data.fingerprints import volume_hash
+from pcsa_jax.data.harmonisation import TARGET_FWHM_MM, guess_fwhm_mm
 from pcsa_jax.data.headers import Finding
 from pcsa_jax.data.inputs import several_grids
 from pcsa_jax.data.judgements import TINY_NEGATIVE, Content, examine, find_copies
@@ -114,7 +115,8 @@ def inspect_cohort(
     for place, file in enumerate(files):
         found = (*file.findings, *foreign.get(place, ()), *copies.get(place, ()))
         problems += [_problem(file, finding) for finding in found if not finding.is_note]
-    return Inspection(survey, tuple(files), tuple(problems), (*survey.notes, *_notes(files), *_several_grids(files)))
+    notes = (*survey.notes, *_notes(files), *_several_grids(files), *_guesses(files))
+    return Inspection(survey, tuple(files), tuple(problems), notes)
 
 
 def inspect_file(subject: Subject, modality: str) -> File:
@@ -189,6 +191,25 @@ def _several_grids(files: Sequence[File]) -> list[str]:
         groups = group_grids(files, modality)
         if len(groups) > 1:
             notes.append(several_grids(f"{name}s", [(describe_grid(files[own[0]]), len(own)) for own in groups]))
+    return notes
+
+
+def _guesses(files: Sequence[File]) -> list[str]:
+    """One note for each modality and guess at what files have been smoothed with."""
+    counts: Counter[tuple[str, float]] = Counter()
+    for file in files:
+        known = file.subject.mri_fwhm_mm if file.modality == "mri" else file.subject.pet_fwhm_mm
+        if known is None and file.shape is not None and file.affine is not None and file.modality != "predictable":
+            counts[file.modality, guess_fwhm_mm(file.shape, file.affine)] += 1
+    notes = []
+    for (modality, fwhm_mm), count in sorted(counts.items()):
+        total = sum(file.modality == modality for file in files)
+        taken = f"smoothed to {fwhm_mm:g} mm, by their grid" if fwhm_mm else f"not smoothed, so {TARGET_FWHM_MM:g} mm"
+        notes.append(
+            f"{count} of {total} {MODALITIES[modality]}s: nobody says what they were smoothed with (name, "
+            f"SmoothingFWHM, manifest), taken as {taken}{'' if fwhm_mm else ' will be added'}; --fwhm=MM, in a training data.fwhm_mm, "
+            "says otherwise"
+        )
     return notes
 
 

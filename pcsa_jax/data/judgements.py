@@ -16,7 +16,7 @@ from pcsa_jax.data.placement import check_placement
 from pcsa_jax.data.volumes import Examined, Volume, examine_volume, refuse
 
 PROBABILITY_TOLERANCE = 0.05
-"""A GM map may leave [0, 1] by this: rounding to integers does, and splines overshoot at edges, by 0.02 in our tests."""
+"""A GM map may leave [0, 1] by this: rounding to integers does, and splines overshoot at edges (0.02 in our tests)."""
 
 LEAST_GREY_MATTER = 0.2
 """A GM map that nowhere reaches this shows no cortex; 8 mm of smoothing leave 0.6 and more."""

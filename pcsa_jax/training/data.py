@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from ml_collections import ConfigDict
 
+from pcsa_jax.data.harmonisation import NOBODY_SAYS
 from pcsa_jax.data.inputs import check_together, describe_grids, describe_preparation, inputs_table
 from pcsa_jax.data.names import parse_name
 from pcsa_jax.data.pairs import Pairs, load_pairs
@@ -87,8 +88,11 @@ def load_training_data(config: ConfigDict, workdir: Workdir, *, is_resume: bool)
     console.print(describe_preparation(inputs), markup=False)
     for line in describe_grids(inputs):
         console.print(line, markup=False)
-    if "smoothed with" in inputs:
-        console.print("If they were smooth already, say so: SmoothingFWHM in a sidecar, mri_fwhm_mm in a manifest")
+    if guessed := inputs.count(NOBODY_SAYS):
+        console.print(
+            f"Taken as not smoothed, as nobody says: {guessed} volumes. If they were, say so: SmoothingFWHM in a "
+            "sidecar, mri_fwhm_mm in a manifest, or --config.data.fwhm_mm=MM"
+        )
     people = tuple(subject.participant_id for subject in train)
     folder = None if is_resident else workdir.arrays
     is_modulated = any(parse_name(subject.mri).is_modulated for subject in train)

@@ -133,7 +133,7 @@ def test_priors_sum_to_one_and_are_the_template_s():
 
 
 def test_the_cerebellum_is_below_and_behind_and_of_its_size():
-    inside, affine = cerebellum()[:2]
+    inside, affine, _ = cerebellum()
     places = nib.affines.apply_affine(affine, np.argwhere(inside))
     x, y, z = places.mean(axis=0)
     assert abs(x) < 3 and -70 < y < -50 and -40 < z < -25

@@ -81,6 +81,17 @@ def test_a_sound_cohort_has_status_0(capsys, two, tmp_path):
     assert read_rows(report) == []
 
 
+@pytest.mark.parametrize("words", [(), ("--one-grid",)])
+def test_several_grids_are_a_note_or_a_problem(capsys, copied, words):
+    path = layout.pet_path(copied, "sub-0002", size=SIZE)
+    image = nib.load(path).slicer[:, 1:]
+    nib.save(nib.Nifti1Image(image.get_fdata(dtype=np.float32), image.affine), path)
+    status, out, _ = check(capsys, copied, *words)
+    assert status == len(words)
+    assert "Note: FDG-PETs: 2 grids, each volume brought to the cohort's by itself: 1 on 16x16x16 of 12" in out
+    assert ("expected the grid of the cohort's other FDG-PETs" in out) == bool(words)
+
+
 class Run(NamedTuple):
     """One check of a cohort in which nearly every visit has a damaged file of its own kind."""
 
@@ -172,7 +183,7 @@ def test_a_float_volume_without_a_scale_is_a_note(capsys, copied):
     path.write_bytes(field(SCL_SLOPE, "f", 0)(gzip.decompress(path.read_bytes())))
     status, out, _ = check(capsys, copied)
     assert status == 0
-    assert "Note: 1 of 2 FDG-PETs: scl_slope 0: voxels taken as they are" in out
+    assert "Note: 1 of 2 FDG-PETs: scl_slope 0: voxels taken as they are, as NIfTI has it" in out
 
 
 def test_tables_and_volumes_in_one_run(capsys, copied, tmp_path):

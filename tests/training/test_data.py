@@ -12,6 +12,7 @@ from pcsa_jax.data.cohort import read_cohort
 from pcsa_jax.data.splits import UNUSED, make_splits, read_splits
 from pcsa_jax.errors import UserError
 from pcsa_jax.experiment.config import parse_config
+from pcsa_jax.training.data import load_training_data
 from pcsa_jax.training.train import train
 from tests.conftest import SIZE
 from tests.data.cohort_layouts import visits, write_caps
@@ -112,7 +113,9 @@ def test_a_cohort_on_another_grid_is_resampled_and_said(tiny_words, copy_of_coho
 
 
 @pytest.mark.parametrize("resident_gib", [4.0, 0.0])
-def test_two_grids_in_one_cohort_stop_before_anything_is_written(tiny_words, copy_of_cohort, workdir, resident_gib):
+def test_two_grids_in_one_cohort_are_said_or_refused_before_anything_is_written(
+    tiny_words, copy_of_cohort, workdir, capsys, resident_gib
+):
     config = parse_config(
         tiny_words({"data.root": copy_of_cohort, "data.resident_gib": resident_gib, "data.one_grid": True})
     )
@@ -129,6 +132,13 @@ def test_two_grids_in_one_cohort_stop_before_anything_is_written(tiny_words, cop
     ):
         train(config, workdir)
     assert not workdir.config.exists() and not workdir.arrays.exists()
+    config.data.one_grid = False
+    capsys.readouterr()
+    found = load_training_data(config, workdir, is_resume=False)
+    assert found.validation.pet.shape[1:] == (SIZE,) * 3
+    said = " ".join(capsys.readouterr().err.split())
+    assert "PET: 2 grids, each volume brought to the cohort's by itself: 6 on 16x16x16 voxels of 12x12x12 mm, " in said
+    assert said.count(" grids, ") == 1
 
 
 @pytest.mark.parametrize("region", ["pons", "cerebellum"])
