@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from types import ModuleType
 
+from pcsa_jax.data.foreign_formats import judge_place
 from pcsa_jax.data.layouts import bids_derivatives, caps, manifest
 from pcsa_jax.data.layouts.sidecars import describe_root, is_fwhm
 from pcsa_jax.data.names import is_fdg
@@ -119,14 +120,27 @@ def _with_given_fwhm(
 
 
 def _nothing(path: Path) -> Survey:
-    """The survey of a folder that holds no cohort."""
-    found = "other files" if any(path.iterdir()) else "an empty folder"
+    """The survey of a folder that holds no cohort, with the cohorts below it that may be meant."""
+    below = [folder for folder in _folders_below(path) if claims(folder)]
+    remedy = "README.md, 'Your own data', shows the layouts"
+    if below:
+        found = f"folders that hold some: {listing(str(folder.relative_to(path)) for folder in below)}"
+        remedy = f"Give that which is meant, such as {below[0]}"
+    elif dicom := judge_place(path):
+        found, remedy = "a folder of DICOM files", dicom.remedy
+    else:
+        found = "other files" if any(path.iterdir()) else "an empty folder"
     problem = Problem(
         "", "", path,
         f"expected a cohort (sub-* folders, subjects/sub-* folders of a Clinica CAPS, or manifest.tsv), found {found}",
-        "README.md, 'Your own data', shows the layouts",
+        remedy,
     )  # fmt: skip
     return Survey(path, path.resolve().name, "", "", False, (), (), (problem,), ())
+
+
+def _folders_below(path: Path) -> list[Path]:
+    """Those right below, and right below a folder ``derivatives``."""
+    return [folder for pattern in ("*/", "derivatives/*/") for folder in sorted(path.glob(pattern))]
 
 
 def read_cohort(root: Path, reading: Reading = AS_IT_IS, *, with_diagnoses: bool = True) -> Cohort:

@@ -34,6 +34,13 @@ FORMATS = {348: (nib.Nifti1Header, 352, b"n+1\0", b"ni1\0"), 540: (nib.Nifti2Hea
 UNITS = {1: "metres", 3: "micrometres"}
 """Codes of ``xyzt_units`` that are not millimetres; 0 (unknown) is taken as millimetres, like everywhere."""
 
+AVERAGE = (
+    "Average the frames of the uptake window (FDG: 30 to 60 minutes after injection, by FrameTimesStart): python -c "
+    "\"from nilearn.image import index_img, mean_img; mean_img(index_img('IN', slice(FIRST, LAST + 1)), "
+    "copy_header=True).to_filename('OUT')\""
+)
+"""What to do with a dynamic PET; frames are counted from 0."""
+
 MAKE_AGAIN = "Make it again from its source"
 PAIR_REMEDY = "Convert the pair of files to .nii.gz (nib-convert X.img X.nii.gz, where X.hdr is beside it)"
 READABLE = "expected a readable NIfTI file"
@@ -157,7 +164,7 @@ def _check_extents(header: nib.Nifti1Header) -> Iterator[Finding]:
             f"{READABLE}, found one that declares {shape} voxels, more than {MAX_BYTES / 2**30:g} GiB", MAKE_AGAIN
         )
     elif any(extent > 1 for extent in extents[3:]):
-        yield Finding(f"expected one 3-D volume, found shape {shape}", "Average the frames")
+        yield Finding(f"expected one 3-D volume, found shape {shape}", AVERAGE)
     elif num_axes < 3:
         yield Finding(f"expected one 3-D volume, found shape {shape}", MAKE_AGAIN)
 

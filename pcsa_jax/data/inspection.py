@@ -11,7 +11,7 @@ import numpy as np
 
 from pcsa_jax.data.cohort import Subject, Survey, why_none_to_train_on
 from pcsa_jax.data.fingerprints import volume_hash
-from pcsa_jax.data.harmonisation import TARGET_FWHM_MM, guess_fwhm_mm
+from pcsa_jax.data.harmonisation import guess_fwhm_mm
 from pcsa_jax.data.headers import Finding
 from pcsa_jax.data.inputs import several_grids
 from pcsa_jax.data.judgements import TINY_NEGATIVE, Content, examine, find_copies
@@ -204,11 +204,12 @@ def _guesses(files: Sequence[File]) -> list[str]:
     notes = []
     for (modality, fwhm_mm), count in sorted(counts.items()):
         total = sum(file.modality == modality for file in files)
-        taken = f"smoothed to {fwhm_mm:g} mm, by their grid" if fwhm_mm else f"not smoothed, so {TARGET_FWHM_MM:g} mm"
+        taken = "not smoothed, so that training smooths them"
+        if fwhm_mm:
+            taken = f"smoothed to {fwhm_mm:g} mm, as they lie on a grid of this software"
         notes.append(
             f"{count} of {total} {MODALITIES[modality]}s: nobody says what they were smoothed with (name, "
-            f"SmoothingFWHM, manifest), taken as {taken}{'' if fwhm_mm else ' will be added'}; --fwhm=MM, in a training data.fwhm_mm, "
-            "says otherwise"
+            f"SmoothingFWHM, manifest), taken as {taken}; --fwhm=MM, in a training data.fwhm_mm, says otherwise"
         )
     return notes
 

@@ -33,6 +33,18 @@ def pet_path(root: Path, participant_id: str, session_id: str = "", *, size: int
     return subject_folder(root, participant_id, session_id) / "pet" / name
 
 
+def may_hold(dataset: Path, place: Path) -> bool:
+    """Whether outputs may go to ``place``: outside of a data set, or to a folder of its own below ``derivatives/``.
+
+    One rule for every command, so that no input is written among (BIDS keeps what is made of a data set there).
+    """
+    dataset, place = dataset.resolve(), place.resolve()
+    if not place.is_relative_to(dataset):
+        return True
+    parts = place.relative_to(dataset).parts
+    return len(parts) > 1 and parts[0] == "derivatives"
+
+
 def sidecar(path: Path) -> Path:
     """The JSON sidecar of a NIfTI file."""
     return path.with_name(path.name.removesuffix(".gz").removesuffix(".nii") + ".json")

@@ -13,6 +13,7 @@ from rich.text import Text
 from pcsa_jax.data.cohort import Reading, survey
 from pcsa_jax.data.files import write_text
 from pcsa_jax.data.inspection import MODALITIES, Inspection, describe_grid, group_grids, inspect_cohort
+from pcsa_jax.data.layout import may_hold
 from pcsa_jax.data.phantom_mark import is_marked
 from pcsa_jax.data.problems import Problem
 from pcsa_jax.errors import UserError
@@ -74,7 +75,7 @@ def check_report_path(path: Path, cohort: Path) -> None:
     Raises:
       UserError: if ``path`` lies in the cohort, or holds something else than such a report.
     """
-    if cohort.is_dir() and path.resolve().is_relative_to(cohort.resolve()):
+    if cohort.is_dir() and not may_hold(cohort, path):
         raise UserError(f"--report {path}: expected a place outside the cohort {cohort}, found one in it. Move it out.")
     if path.is_dir():
         raise UserError(f"--report {path}: expected a file, found a folder. Give the file's name.")

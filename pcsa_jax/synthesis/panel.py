@@ -5,9 +5,9 @@ from pathlib import Path
 import numpy as np
 
 from pcsa_jax.data.grid import Grid
+from pcsa_jax.data.normalisation import PetScale
 from pcsa_jax.data.regions import brain_mask
 from pcsa_jax.presentation import figures
-from pcsa_jax.synthesis.export import PetScale
 
 
 def draw_panel(

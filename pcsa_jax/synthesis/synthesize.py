@@ -20,6 +20,7 @@ from pcsa_jax.data.derivatives import (
     write_outputs,
 )
 from pcsa_jax.data.given_files import Input
+from pcsa_jax.data.layout import may_hold
 from pcsa_jax.data.phantom_mark import SIDECAR_KEY
 from pcsa_jax.data.placement import load_references
 from pcsa_jax.data.raw_scans import check_scan, prepare_scan
@@ -280,10 +281,10 @@ def _check_place(inputs: Sequence[Input], out: Path) -> None:
     """Raises UserError if ``out`` is inside a data set that inputs come from, or inputs are inside ``out``."""
     target = out.resolve()
     for each in inputs:
-        if each.dataset is not None and target.is_relative_to(each.dataset.resolve()):
+        if each.dataset is not None and not may_hold(each.dataset, target):
             raise UserError(
                 f"--out {out}: expected a folder outside of the inputs' data set, found one inside {each.dataset}. "
-                "Choose another."
+                f"Choose another, or {each.dataset / 'derivatives' / 'pcsa_jax'}."
             )
         if each.path.resolve().is_relative_to(target) or each.path.absolute().is_relative_to(out.absolute()):
             raise UserError(f"--out {out}: expected a folder without inputs, found {each.path} in it. Choose another.")

@@ -119,6 +119,34 @@ def test_a_folder_that_holds_no_cohort(tmp_path, name, found):
     )
 
 
+@pytest.mark.parametrize("name", ["derivatives/petprep", "petprep"])
+def test_a_folder_above_the_cohort(tmp_path, name):
+    (tmp_path / name / "sub-01").mkdir(parents=True)
+    found = refusal(tmp_path)
+    assert f"found folders that hold some: {name}. Give that which is meant, such as {tmp_path / name}." in found
+
+
+def test_a_raw_data_set_above_its_derivatives(by_hand, tmp_path):
+    root = by_hand(["sub-01/anat/sub-01_T1w.nii.gz", "derivatives/fmriprep/sub-01/anat/x"])
+    assert refusal(root).endswith(
+        f"but the folder derivatives. Give the folder of the derivatives: {root}/derivatives/fmriprep."
+    )
+
+
+def test_a_folder_of_dicom_files(tmp_path):
+    (tmp_path / "IM0001").write_bytes(bytes(128) + b"DICM" + bytes(500))
+    assert "found a folder of DICOM files. Convert it: dcm2niix -z y" in refusal(tmp_path)
+
+
+@pytest.mark.parametrize(
+    "content", ["/annex/objects/MD5E-s115--0ccac1.tsv\n", "version https://git-lfs.github.com/spec/v1\n"]
+)
+def test_a_table_whose_content_was_not_fetched(by_hand, content):
+    found = refusal(by_hand([mri("sub-01")], content))
+    assert "participants.tsv: expected a table, found a git-annex pointer, not" in found or "a Git LFS pointer" in found
+    assert ". Get the content: " in found
+
+
 def test_a_folder_without_description(by_hand):
     root = by_hand([mri("sub-01")])
     (root / "dataset_description.json").unlink()

@@ -6,7 +6,7 @@ import pytest
 from scipy import ndimage
 
 from pcsa_jax.data.grid import Grid
-from pcsa_jax.data.harmonisation import MIN_COVERAGE, harmonise
+from pcsa_jax.data.harmonisation import MIN_COVERAGE, guess_fwhm_mm, harmonise
 from pcsa_jax.data.volumes import Volume
 from pcsa_jax.errors import UserError
 
@@ -44,6 +44,23 @@ def test_a_volume_on_the_grid_is_taken_as_it_is(fwhm):
     found = harmonise(Volume(data, GRID.affine), GRID, fwhm_mm=fwhm, subject=WHO)
     np.testing.assert_array_equal(found.data, data)
     assert found.steps == () and found.data.dtype == np.float32 and found.data.flags.c_contiguous
+
+
+@pytest.mark.parametrize("axes", ["RAS", "LAS", "PSR", "LIA"])
+def test_the_guess_goes_by_the_grid_whatever_the_axes(axes):
+    turn = nib.orientations.ornt_transform(nib.orientations.axcodes2ornt("RAS"), nib.orientations.axcodes2ornt(axes))
+    ours = nib.Nifti1Image(np.zeros(GRID.shape, np.int8), GRID.affine).as_reoriented(turn)
+    assert guess_fwhm_mm(ours.shape, ours.affine) == 8
+    other = nib.Nifti1Image(np.zeros((20, 24, 22), np.int8), np.diag([9.0, 9, 9, 1])).as_reoriented(turn)
+    assert guess_fwhm_mm(other.shape, other.affine) == 0
+
+
+def test_a_guess_is_said_in_the_step():
+    affine, shape = other_grid((3.0, 3, 3), (-90.0, -126, -72))
+    volume = Volume(smooth_brain(affine, shape), affine)
+    steps = {fwhm: harmonise(volume, GRID, fwhm_mm=fwhm, subject=WHO).steps[0] for fwhm in (None, 0.0)}
+    assert steps[0.0] == "smoothed with 8 mm FWHM, from 0 to 8 mm"
+    assert steps[None] == "smoothed with 8 mm FWHM, from 0 to 8 mm (nobody says what with)"
 
 
 @pytest.mark.parametrize("axes", ["LAS", "RPI", "LIA", "SAL", "PSR", "ASR"])

@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from pcsa_jax.data import inspection, layout
-from pcsa_jax.data.cohort import survey
+from pcsa_jax.data.cohort import Reading, survey
 from pcsa_jax.data.files import write_volume
 from pcsa_jax.data.grid import Grid
 from pcsa_jax.data.inspection import TINY_NEGATIVE, describe_grid, group_grids, inspect_cohort, inspect_file
@@ -238,6 +238,22 @@ def test_an_error_of_ours_names_the_file(three, monkeypatch):
     with pytest.raises(ZeroDivisionError) as caught:
         inspect_cohort(survey(three))
     assert caught.value.__notes__ == [f"while inspecting {subject_of(three).mri}"]
+
+
+def test_how_many_volumes_of_unknown_smoothness_and_what_is_taken(tmp_path):
+    table = write_manifest(tmp_path / "cohort")
+    text = table.read_text().replace("\t8\t8\n", "\tn/a\t8\n")
+    table.write_text(text)
+    notes = inspect_cohort(survey(table), jobs=2).notes
+    assert (
+        "7 of 7 GM maps: nobody says what they were smoothed with (name, SmoothingFWHM, manifest), taken as smoothed "
+        "to 8 mm, as they lie on a grid of this software; --fwhm=MM, in a training data.fwhm_mm, says otherwise"
+        in notes
+    )
+    assert not [
+        note for note in inspect_cohort(survey(table, Reading(fwhm_mm=8)), jobs=2).notes if "nobody says" in note
+    ]
+    assert not [note for note in notes if "FDG-PETs: nobody says" in note]
 
 
 def test_nobody_to_inspect(three):

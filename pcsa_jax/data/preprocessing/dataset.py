@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 from pcsa_jax import __version__
 from pcsa_jax.data import files, layout
+from pcsa_jax.data.layout import may_hold
 from pcsa_jax.data.preprocessing.outputs import RAW
 from pcsa_jax.errors import UserError
 
@@ -55,13 +56,11 @@ def check_places(raw: Path, out: Path) -> None:
         raise UserError(
             f"OUT_DIR {out}: expected a folder beside the raw data, found one that holds them. Give another."
         )
-    if real.is_relative_to(raw):
-        parts = real.relative_to(raw).parts
-        if parts[0] != "derivatives" or len(parts) < 2:
-            raise UserError(
-                f"OUT_DIR {out}: expected a folder outside the raw data, found one among them. "
-                f"Give another, or {raw / 'derivatives' / 'pcsa_jax'}."
-            )
+    if not may_hold(raw, real):
+        raise UserError(
+            f"OUT_DIR {out}: expected a folder outside the raw data, found one among them. "
+            f"Give another, or {raw / 'derivatives' / 'pcsa_jax'}."
+        )
     if real.exists() and not real.is_dir():
         raise UserError(f"OUT_DIR {out}: expected a folder, found a file. Give another.")
     if real.is_dir() and any(path.name not in (LOCK, SCRATCH) for path in real.iterdir()) and not _is_ours(real):
