@@ -75,8 +75,12 @@ def test_from_adni_through_clinica(place):
 
 def test_from_bids_derivatives_or_a_table(place):
     cohort_layouts.write_bids(place / "data" / "derivatives", cohort_of_eleven())
-    cohort_layouts.write_manifest(place / "data", cohort_of_eleven())
-    assert travel("From BIDS derivatives or a table") == ["check", "train", "check", "train"]
+    cohort_layouts.write_spm(place / "data", cohort_of_eleven())
+    cohort_layouts.write_petprep(place / "data" / "petprep", cohort_of_eleven(), raw=place / "data" / "bids")
+    assert travel("From BIDS derivatives or a table") == ["check", "train"] * 3
+    inputs = (place / "runs" / "petprep" / "inputs.tsv").read_text()
+    assert "smoothed with 8 mm FWHM, from 0 to 8 mm" in inputs
+    assert "smoothed" not in (place / "runs" / "manifest" / "inputs.tsv").read_text(), "SPM's names say that they are"
 
 
 def test_from_raw_scans(place, monkeypatch, fake_ants):  # noqa: F811

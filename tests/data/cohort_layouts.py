@@ -127,13 +127,12 @@ def write_caps(root: Path, found: tuple[Visit, ...] | None = None, *, decoys: bo
     return root
 
 
-def write_petprep(root: Path, found: tuple[Visit, ...] | None = None) -> Path:
-    """Derivatives as PETPrep 0.0.10 (sMRIPrep inside) writes them beside raw data: the tracer is the raw scan's.
+def write_petprep(root: Path, found: tuple[Visit, ...] | None = None, *, raw: Path) -> Path:
+    """Derivatives as PETPrep 0.0.10 (sMRIPrep inside) writes them: diagnoses and tracer are with the ``raw`` data.
 
     One ``anat`` folder a person, one ``pet`` folder a session, names without ``trc-``; with a corrected variant.
     """
     found = visits() if found is None else found
-    raw, root = root / "raw", root / "raw" / "derivatives" / "petprep"
     links = {"raw": "/data", "templateflow": "/templateflow"}
     files.write_json(root / "dataset_description.json", {"Name": "PETPrep", "DatasetType": "derivative",
                                                          "BIDSVersion": "1.10.0", "DatasetLinks": links})  # fmt: skip

@@ -19,7 +19,9 @@ def cohorts(tmp_path_factory):
         "bids": read_cohort(write_bids(root / "bids")),
         "manifest": read_cohort(write_manifest(root / "manifest")),
         "caps": read_cohort(write_caps(root / "caps")),
-        "petprep": read_cohort(write_petprep(root), Reading(root / "raw", fwhm_mm=8.0)),
+        "petprep": read_cohort(
+            write_petprep(root / "raw/derivatives/petprep", raw=root / "raw"), Reading(root / "raw", fwhm_mm=8.0)
+        ),
         "spm": read_cohort(write_spm(root / "spm")),
     }
 
