@@ -11,7 +11,7 @@ import pytest
 
 import benchmarks.__main__ as benchmarks_main
 import pcsa_jax
-from benchmarks import ingredients, page, real_anatomy, tuning
+from benchmarks import ensembles, ingredients, page, real_anatomy, tuning
 from benchmarks.gpu import command as gpu
 from pcsa_jax.commands import COMMANDS, run_command
 from pcsa_jax.experiment.config import TRAINING, parse_config
@@ -62,7 +62,14 @@ def test_every_command_line_is_understood(command, words, monkeypatch):
 
 @pytest.mark.parametrize("words", list(benchmark_lines()), ids=" ".join)
 def test_every_benchmark_line_is_understood(words):
-    own = {"gpu": gpu, "ingredients": ingredients, "page": page, "real_anatomy": real_anatomy, "tuning": tuning}
+    own = {
+        "gpu": gpu,
+        "ensembles": ensembles,
+        "ingredients": ingredients,
+        "page": page,
+        "real_anatomy": real_anatomy,
+        "tuning": tuning,
+    }
     name = words[0] if words and words[0] in own else None
     parser = own[name].make_parser() if name else benchmarks_main.make_parser()
     parser.parse_args(words[1:] if name else words)
