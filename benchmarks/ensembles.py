@@ -4,8 +4,8 @@
 
 Row ``best`` of ``configs/demo.py`` is trained on the first folds of one phantom cohort (other people each time) and
 with as many seeds on its first fold (the same people), and scored on the people of :mod:`benchmarks.ingredients`: 100
-other phantom subjects and real anatomies. Finished trainings are kept; figures go to ``benchmarks/results/ensembles.json``
-and, as Markdown for ``docs/decisions.md``, to the terminal.
+other phantom subjects and real anatomies. Finished trainings are kept; figures go to
+``benchmarks/results/ensembles.json`` and, as Markdown for ``docs/decisions.md``, to the terminal.
 """
 
 import argparse
