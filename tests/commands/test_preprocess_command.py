@@ -94,7 +94,7 @@ def test_suspicious_visits_are_status_1_here_and_in_check_until_they_are_accepte
     out = tmp_path / "out"
     assert command(fake.write_raw(tmp_path / "raw"), out) == 1
     lines = capsys.readouterr().err.splitlines()
-    assert lines[-3].startswith("sub-01 is suspicious: t1_coverage 0.95 (below 0.99); pet_gm_correlation ")
+    assert lines[-3] == "sub-01 is suspicious: t1_coverage 0.95 (below 0.99); pet_coverage 0.7 (below 0.98)"
     assert lines[-2] == "3 preprocessed, 0 finished before, 0 failed, 1 suspicious"
     assert lines[-1] == (
         f"Look at {out / 'preprocessing.html'}, then write yes (take it) or no (leave it out) for each suspicious "

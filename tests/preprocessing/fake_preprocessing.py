@@ -78,14 +78,13 @@ def fake_work(job: Job) -> None:
 
 
 def suspicious_work(job: Job) -> None:
-    """The brain of ``sub-01`` is cut, and its PET is somewhere else."""
+    """The brain of ``sub-01`` is cut, in its PET even more so."""
 
     def prepare(visit: RawVisit, settings: Settings, folder: Path) -> Prepared:
         prepared = fake_prepare(visit, settings, folder)
         if visit.participant_id != "sub-01":
             return prepared
-        moved = prepared.pet._replace(data=np.roll(prepared.pet.data, 12, axis=1), coverage=0.7)
-        return prepared._replace(t1_coverage=0.95, pet=moved)
+        return prepared._replace(t1_coverage=0.95, pet=prepared.pet._replace(coverage=0.7))
 
     make_result(job, prepare)
 

@@ -369,13 +369,13 @@ def test_suspicious_visits_are_told_until_somebody_decides(quick, raw, tmp_path)
     result = preprocess(raw, out, work=fake.suspicious_work)
     (visit,) = result.suspicious
     assert visit.name == "sub-01"
-    assert {reason.measure: reason.why for reason in visit.reasons} == {
-        "t1_coverage": "below 0.99", "pet_gm_correlation": "below 0.45", "pet_coverage": "below 0.98",
-    }  # fmt: skip
+    assert [tuple(reason) for reason in visit.reasons] == [
+        ("t1_coverage", "0.95", "below 0.99"), ("pet_coverage", "0.7", "below 0.98"),
+    ]  # fmt: skip
     heading, first, *others = table(out / "quality.tsv")
     assert heading == ["participant_id", "session_id", *MEASURES, "suspicious", "accepted"]
     assert (first[0], first[-1]) == ("sub-01", "n/a")
-    assert "t1_coverage 0.95 (below 0.99); " in first[-2]
+    assert first[-2] == "t1_coverage 0.95 (below 0.99); pet_coverage 0.7 (below 0.98)"
     assert [row[:2] + row[-2:] for row in others] == [
         ["sub-02", "ses-M00", "n/a", "n/a"], ["sub-02", "ses-M12", "n/a", "n/a"],
     ]  # fmt: skip
@@ -407,7 +407,7 @@ def test_a_suspicious_visit_stops_what_reads_the_cohort(quick, raw, tmp_path):
         read_cohort(out)
     assert re.fullmatch(
         r"sub-01: \S*quality.tsv: expected preprocessing within its limits, found t1_coverage 0.95 \(below 0.99\); "
-        r"pet_gm_correlation \S+ \(below 0.45\); pet_coverage 0.7 \(below 0.98\). Look at preprocessing.html; .*"
+        r"pet_coverage 0.7 \(below 0.98\). Look at preprocessing.html; .*"
         r"or accept all with data.accept_suspicious \(check: --accept-suspicious\).",
         str(caught.value),
     )
