@@ -3,6 +3,7 @@
 Preprocessing writes it, every reader of the cohort heeds it. Cohorts of other software have none.
 """
 
+import functools
 import math
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -11,6 +12,7 @@ from typing import NamedTuple
 from pcsa_jax.data import files
 from pcsa_jax.data.subjects import Findings, Subject, counted, listing
 from pcsa_jax.data.tables import read_table
+from pcsa_jax.errors import UserError
 
 FILE = "quality.tsv"
 VISIT = ("participant_id", "session_id")
@@ -117,6 +119,43 @@ def read_quality(folder: Path, findings: Findings) -> dict[tuple[str, str], Qual
         values = {name: row.values[name] for name in measures}
         reasons = tuple(_reason(text) for text in row.values[SUSPICIOUS].split(BETWEEN) if text)
         found[visit] = Quality(*visit, values, reasons, DECISIONS[word.lower()])
+    return found
+
+
+def check_map(folder: Path, visit: tuple[str, str], subject: str) -> None:
+    """Refuses a grey-matter map that is outside limits for everybody, or was left out; its PET is no matter here.
+
+    Args:
+      folder: of the data set that it lies in.
+      visit: its participant_id and session_id.
+      subject: what it is, for the message.
+
+    Raises:
+      UserError: if the table says so and nobody has accepted it, or if the table cannot be read.
+    """
+    path = folder / FILE
+    if not path.is_file():
+        return
+    found = _read_once(folder, path.stat().st_mtime_ns).get(visit)
+    if found is None:
+        return
+    if found.is_accepted is False:
+        raise UserError(f"{subject}: expected a visit to take, found no under {ACCEPTED} in {path}. Leave it out.")
+    reasons = [str(reason) for reason in found.reasons if reason.is_of_the_map]
+    if reasons and found.is_open:
+        raise UserError(
+            f"{subject}: expected preprocessing within its limits, found {BETWEEN.join(reasons)} in {path}. Look at "
+            f"preprocessing.html; then write yes under {ACCEPTED} in that table to take it, or no to leave it out."
+        )
+
+
+@functools.lru_cache(maxsize=8)
+def _read_once(folder: Path, stamp: int) -> Mapping[tuple[str, str], Quality]:
+    """The table as it was at ``stamp``: of a large cohort it would be read for every visit."""
+    findings = Findings()
+    found = read_quality(folder, findings)
+    if findings.problems:
+        raise UserError(str(findings.problems[0]))
     return found
 
 

@@ -3,8 +3,19 @@
 import pytest
 
 from pcsa_jax.data.problems import Problem
-from pcsa_jax.data.quality_table import FILE, REMEDY, Quality, Reason, heed, read_quality, with_decisions, write_quality
+from pcsa_jax.data.quality_table import (
+    FILE,
+    REMEDY,
+    Quality,
+    Reason,
+    check_map,
+    heed,
+    read_quality,
+    with_decisions,
+    write_quality,
+)
 from pcsa_jax.data.subjects import Findings, Subject
+from pcsa_jax.errors import UserError
 
 SMALL = Reason("brain_ml", "640.125", "below 950")
 ODD = Reason("gm_correlation", "0.8", "far from the median 0.931")
@@ -97,3 +108,28 @@ def test_the_readers_heed_it(tmp_path):
             f"{number} of suspicious preprocessing, taken as accepted ({', '.join(names)})",
             "Left out: 1 visit by quality.tsv (sub-04 ses-A)",
         ]
+
+
+def test_a_map_is_refused_for_what_is_its_own(tmp_path):
+    of_others = BAD._replace(participant_id="sub-03", reasons=(ODD, MOVED))
+    accepted = BAD._replace(participant_id="sub-04", is_accepted=True)
+    left_out = GOOD._replace(participant_id="sub-05", is_accepted=False)
+    write_quality(tmp_path, [GOOD, BAD, of_others, accepted, left_out], MEASURES)
+    for visit in (("sub-01", "ses-A"), ("sub-03", ""), ("sub-04", ""), ("sub-99", "")):
+        check_map(tmp_path, visit, "x")
+    with pytest.raises(UserError) as caught:
+        check_map(tmp_path, ("sub-02", ""), "sub-02: gm.nii.gz")
+    assert str(caught.value) == (
+        "sub-02: gm.nii.gz: expected preprocessing within its limits, found brain_ml 640.125 (below 950) in "
+        f"{tmp_path / FILE}. Look at preprocessing.html; then write yes under accepted in that table to take it, or no "
+        "to leave it out."
+    )
+    with pytest.raises(UserError, match="^x: expected a visit to take, found no under accepted in "):
+        check_map(tmp_path, ("sub-05", "ses-A"), "x")
+    check_map(tmp_path / "elsewhere", ("sub-02", ""), "x")
+
+
+def test_a_table_that_cannot_be_read_is_told_to_synthesis_too(tmp_path):
+    (tmp_path / FILE).write_text("participant_id\tsuspicious\taccepted\nsub-01\tn/a\tmaybe\n")
+    with pytest.raises(UserError, match="line 2: expected yes, no or n/a under accepted, found 'maybe'. Correct it."):
+        check_map(tmp_path, ("sub-01", ""), "x")
