@@ -7,9 +7,10 @@ import numpy as np
 import pytest
 from scipy.spatial.transform import Rotation
 
+from pcsa_jax.data.grid import Grid
 from pcsa_jax.data.mni152 import brain_points
 from pcsa_jax.data.preprocessing import field_of_view
-from pcsa_jax.data.preprocessing.ants_images import LPS
+from pcsa_jax.data.preprocessing.ants_images import LPS, to_ants
 from pcsa_jax.data.preprocessing.field_of_view import brain_coverage, point_matrix
 from pcsa_jax.data.volumes import Volume
 
@@ -74,3 +75,26 @@ def test_the_lower_edge_counts_too_and_nothing_measured_is_no_error():
         float((brain_points()[:, 2] >= 5 * 9.5 - 90).mean()), abs=1e-4
     )
     assert brain_coverage(Volume(np.zeros(SHAPE, np.float32), affine), []) == 1
+
+
+def test_itk_s_own_transforms_are_read_the_right_way_round(tmp_path):
+    """Against ANTs itself: a part of the brain is missed exactly where the warped scan has nothing."""
+    ants = pytest.importorskip("ants", reason="ANTsPy is not installed (requirements-preprocess.txt)")
+    from pcsa_jax.data.preprocessing.registration import warp_to_grid
+    from pcsa_jax.data.regions import brain_mask
+
+    move = affine_of((12, -4, 8), (10, -20, 30))
+    moves_points = LPS @ move @ LPS
+    transform = ants.create_ants_transform(
+        transform_type="AffineTransform", dimension=3, matrix=moves_points[:3, :3], translation=moves_points[:3, 3]
+    )
+    path = str(tmp_path / "0GenericAffine.mat")
+    ants.write_transform(transform, path)
+    np.testing.assert_allclose(point_matrix(path), move, atol=1e-5)
+    data, affine, top = scan(move, cut_mm=20)
+    cut = Volume(np.ones_like(data[:, :, :top]), affine)
+    grid = Grid(64)
+    warped = warp_to_grid(to_ants(cut), (path,), grid, fwhm_mm=0)
+    part = brain_coverage(Volume(data[:, :, :top], affine), [path])
+    assert 0.9 < part < 0.96
+    assert float(warped[brain_mask(grid)].mean()) == pytest.approx(part, abs=0.01)

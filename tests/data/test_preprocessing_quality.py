@@ -49,9 +49,9 @@ def test_a_pet_that_is_not_where_it_belongs_is_marked():
     assert set(warnings([found])[0]) == {"pet_gm_correlation"}
 
 
-@pytest.mark.parametrize("mm", [15, 20, 30])
+@pytest.mark.parametrize("mm", [20, 30])
 @pytest.mark.parametrize("axis", [0, 1, 2])
-def test_a_pet_that_is_off_by_twice_its_resolution_is_marked(mm, axis):
+def test_a_pet_that_is_off_by_more_than_its_resolution_is_marked(mm, axis):
     """The template as its own PET correlates better than people's do: what is marked here is marked in them too."""
     grey = template_grey_matter(GRID)
     pet = ndimage.shift(grey, np.eye(3)[axis] * mm / GRID.voxel_size_mm, order=1)

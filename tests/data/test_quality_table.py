@@ -19,7 +19,7 @@ from pcsa_jax.errors import UserError
 
 SMALL = Reason("brain_ml", "640.125", "below 950")
 ODD = Reason("gm_correlation", "0.8", "far from the median 0.931")
-MOVED = Reason("pet_gm_correlation", "0.1", "below 0.45")
+MOVED = Reason("pet_gm_correlation", "0.1", "below 0.4")
 MEASURES = ("gm_correlation", "brain_ml", "pet_gm_correlation")
 GOOD = Quality("sub-01", "ses-A", {"gm_correlation": "0.93", "brain_ml": "1400"}, ())
 BAD = Quality("sub-02", "", {"gm_correlation": "0.8", "brain_ml": "640.125", "pet_gm_correlation": "0.1"}, (SMALL, ODD))

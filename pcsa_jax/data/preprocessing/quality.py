@@ -49,7 +49,7 @@ MEASURES: Mapping[str, Measure] = {
     "gm_outside": Measure("GM outside", "part of the grey matter that lies outside the MNI152 brain", 0.0, 0.08, 3),
     "t1_coverage": Measure("T1 coverage", "part of the MNI152 brain that lies in the T1's field of view", 0.99, 1.0, 3),
     "pet_gm_correlation": Measure(
-        "PET with GM", "correlation of the uptake with the person's own grey-matter map, in the brain", 0.45, 1.0, 3
+        "PET with GM", "correlation of the uptake with the person's own grey-matter map, in the brain", 0.4, 1.0, 3
     ),
     "pet_contrast": Measure("PET contrast", "mean uptake in the brain over that around it", 2.0, np.inf, 1),
     "pet_coverage": Measure(
