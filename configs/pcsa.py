@@ -29,6 +29,7 @@ def get_config(row: str = "pcsa") -> ConfigDict:
         "tracer": "",  # FDG: of the PET whose names and sidecars do not say it
         "diagnosis": "any",  # visit: a visit's own row alone gives it a diagnosis; any: or else the participant's
         "fwhm_mm": -1.0,  # what volumes have been smoothed with, mm, of which nobody says; -1: nobody knows
+        "accept_suspicious": False,  # take the visits that quality.tsv of preprocess calls suspicious
         "pairs": 356,  # subjects of the built-in cohort with both modalities; 4.1
         "mri_only": 328,  # and without PET, for the classification test; 4.8
         "size": 64,  # voxels along each axis, a multiple of 16; 4.1

@@ -57,15 +57,16 @@ def phantom(
 
 def check(
     cohort: AnyPath, *, participants: AnyPath | None = None, tracer: str = "", diagnosis: str = "any",
-    fwhm_mm: float | None = None, report: AnyPath | None = None, jobs: int | None = None,
-    one_grid: bool = False,
+    fwhm_mm: float | None = None, accept_suspicious: bool = False, report: AnyPath | None = None,
+    jobs: int | None = None, one_grid: bool = False,
 ) -> "Inspection":  # fmt: skip
     """Reads every file of a cohort to its end and lists every problem of every file.
 
     Args:
       cohort: folder (BIDS derivatives, CAPS) or manifest (.tsv); never written to.
       participants: ``participants.tsv`` or its folder, if it is not in the cohort.
-      tracer, diagnosis, fwhm_mm: what files leave open, see :class:`pcsa_jax.data.subjects.Reading`.
+      tracer, diagnosis, fwhm_mm, accept_suspicious: what files leave open, see
+        :class:`pcsa_jax.data.subjects.Reading`.
       report: TSV file for all problems.
       jobs: files read at a time; all cores, at most 8, if not given.
       one_grid: files of one modality on different grids are a problem; else each is brought to the cohort's by itself.
@@ -79,7 +80,7 @@ def check(
     from pcsa_jax.data.cohort import Reading
     from pcsa_jax.preprocessing.checking import check_cohort
 
-    reading = Reading(_path(participants), tracer, diagnosis, fwhm_mm)
+    reading = Reading(_path(participants), tracer, diagnosis, fwhm_mm, accept_suspicious)
     return check_cohort(user_path(cohort), reading, report=_path(report), jobs=jobs, one_grid=one_grid)
 
 

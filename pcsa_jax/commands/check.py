@@ -8,7 +8,8 @@ Examples:
   python -m pcsa_jax check data/manifest.tsv
   python -m pcsa_jax check data/petprep --tracer=FDG --fwhm=8 --diagnosis=visit
 
-The last three say what files leave open; a training takes them as data.tracer, data.fwhm_mm and data.diagnosis.
+The options of the last line say what files leave open; a training takes them as data.tracer, data.fwhm_mm and
+data.diagnosis, and --accept-suspicious as data.accept_suspicious.
 """
 
 import argparse
@@ -31,6 +32,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--fwhm", type=float, metavar="MM", help="what the volumes have been smoothed with of which nobody says"
     )
+    parser.add_argument(
+        "--accept-suspicious", action="store_true", help="suspicious visits of preprocess (quality.tsv) are no problem"
+    )
     parser.add_argument("--report", type=user_path, metavar="FILE.tsv", help="write all problems there, as a table")
     parser.add_argument(
         "--jobs", type=int, default=None, metavar="N", help="files read at a time (all cores, at most 8)"
@@ -50,8 +54,8 @@ def run(arguments: argparse.Namespace) -> int:
 
     inspection = pcsa_jax.check(
         arguments.cohort, participants=arguments.participants, tracer=arguments.tracer,
-        diagnosis=arguments.diagnosis, fwhm_mm=arguments.fwhm, report=arguments.report, jobs=arguments.jobs,
-        one_grid=arguments.one_grid,
+        diagnosis=arguments.diagnosis, fwhm_mm=arguments.fwhm, accept_suspicious=arguments.accept_suspicious,
+        report=arguments.report, jobs=arguments.jobs, one_grid=arguments.one_grid,
     )  # fmt: skip
     console = Console(highlight=False)
     if not console.is_terminal:

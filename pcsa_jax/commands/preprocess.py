@@ -9,12 +9,16 @@ A visit needs a T1w scan; FDG-PET is taken where there is one. Needs pip install
 (the README says how to do without 4.5 GB of CUDA).
 OUT_DIR can be given to train.py as data.root. The same command goes on where a stopped one ended: finished visits
 are skipped. Visits that fail are listed in OUT_DIR/failures.tsv (exit status 1); the others are not affected.
-Look at OUT_DIR/preprocessing.html afterwards: one picture for each visit. docs/preprocessing.md has the details.
+Look at OUT_DIR/preprocessing.html afterwards: one picture for each visit. Visits with suspicious numbers are told at
+the end (exit status 1) until OUT_DIR/quality.tsv says what you decide. docs/preprocessing.md has the details.
 """
 
 import argparse
 
 from pcsa_jax.machine.home import user_path
+
+MOST_SHOWN = 20
+"""Suspicious visits on the console; quality.tsv has all of them."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -77,9 +81,16 @@ def run(arguments: argparse.Namespace) -> int:
         console.print(note)
     for failure in result.failures:
         console.print(f"{failure.participant_id} {failure.session_id}".strip() + f" failed: {failure.reason}")
+    table = arguments.out / "quality.tsv"
+    for visit in result.suspicious[:MOST_SHOWN]:
+        console.print(f"{visit.name} is suspicious: {visit.describe()}")
+    if result.suspicious[MOST_SHOWN:]:
+        console.print(f"... and {len(result.suspicious) - MOST_SHOWN} more in {table}")
     console.print(
         f"{result.num_done} preprocessed, {result.num_skipped} finished before, {len(result.failures)} failed"
         + (f" ({arguments.out / 'failures.tsv'})" if result.failures else "")
+        + (f", {len(result.suspicious)} suspicious" if result.suspicious else "")
     )
-    console.print(f"Look at {result.page}")
-    return 1 if result.failures else 0
+    decide = f", then write yes (take it) or no (leave it out) for each suspicious visit under accepted in {table}"
+    console.print(f"Look at {result.page}" + (decide if result.suspicious else ""))
+    return 1 if result.failures or result.suspicious else 0

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from types import ModuleType
 
+from pcsa_jax.data import quality_table
 from pcsa_jax.data.foreign_formats import judge_place
 from pcsa_jax.data.layouts import bids_derivatives, caps, manifest
 from pcsa_jax.data.layouts.sidecars import describe_root, is_fwhm
@@ -156,9 +157,7 @@ def read_cohort(root: Path, reading: Reading = AS_IT_IS, *, with_diagnoses: bool
     found = survey(root, reading)
     problems = [problem for problem in found.problems if with_diagnoses or not problem.is_of_diagnosis]
     if problems:
-        others = len(problems) - 1
-        more = f" ... and {others} more: python -m pcsa_jax check {root} lists them all." if others else ""
-        raise UserError(f"{problems[0]}{more}")
+        raise UserError(f"{problems[0]}{_others(problems, root)}")
     return Cohort(
         root=found.root,
         name=found.name,
@@ -170,6 +169,16 @@ def read_cohort(root: Path, reading: Reading = AS_IT_IS, *, with_diagnoses: bool
         notes=found.notes,
         seen=found.seen,
     )
+
+
+def _others(problems: Sequence[Problem], root: Path) -> str:
+    """How many there are beside the first, with the visits where all are the same table's suspicion."""
+    others = problems[1:]
+    if not others:
+        return ""
+    same = all(problem.file == problems[0].file and problem.file.name == quality_table.FILE for problem in others)
+    visits = f" ({listing(problem.visit for problem in others)})" if same else ""
+    return f" ... and {len(others)} more{visits}: python -m pcsa_jax check {root} lists them all."
 
 
 def why_none_to_train_on(found: Cohort | Survey) -> Problem | None:

@@ -26,6 +26,10 @@ class Problem:
     is_of_diagnosis: bool = False
     is_of_all: bool = False
 
+    @property
+    def visit(self) -> str:
+        return f"{self.participant_id} {self.session_id}".strip()
+
     def __str__(self) -> str:
-        name = f"{self.participant_id} {self.session_id}".strip()
+        name = self.visit
         return f"{name + ': ' if name else ''}{self.file}: {self.found}. {self.remedy}."

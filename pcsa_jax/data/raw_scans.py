@@ -2,6 +2,7 @@
 
 import dataclasses
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -11,8 +12,11 @@ from pcsa_jax.data.harmonisation import TARGET_FWHM_MM
 from pcsa_jax.data.normalisation import intensity_range
 from pcsa_jax.data.own_grid import OwnGrid
 from pcsa_jax.data.synthesis_inputs import Prepared
-from pcsa_jax.data.volumes import Volume
+from pcsa_jax.data.volumes import Volume, read_volume
 from pcsa_jax.errors import UserError
+
+if TYPE_CHECKING:
+    from pcsa_jax.data.preprocessing.anatomy import Anatomy
 
 
 @dataclasses.dataclass(frozen=True)
@@ -65,7 +69,7 @@ def prepare_scan(each: Input, grid: Grid, normalisation: str, *, folder: Path) -
       folder: scratch; the result's way back needs the files in it.
 
     Raises:
-      UserError: if any step fails.
+      UserError: if any step fails, or its outcome is outside of the limits that hold for everybody.
     """
     from pcsa_jax.data.preprocessing.anatomy import prepare_anatomy
     from pcsa_jax.data.preprocessing.registration import warp_to_grid
@@ -77,6 +81,7 @@ def prepare_scan(each: Input, grid: Grid, normalisation: str, *, folder: Path) -
     except RuntimeError as error:  # of ITK
         reason = " ".join(str(error).split())[:200]
         raise UserError(f"{name}: expected a T1w scan of a head, found that {reason}. Look at the scan.") from error
+    quality = _check_quality(np.clip(mri, 0, 1), anatomy, each, grid, name)
     steps = [f"{step.name} ({step.software})" for step in anatomy.steps]
     steps += ["grey matter carried to MNI152", f"smoothed with {TARGET_FWHM_MM:g} mm FWHM", f"sampled at {grid.size}^3"]
     own = OwnGrid.of(each.path)
@@ -84,4 +89,25 @@ def prepare_scan(each: Input, grid: Grid, normalisation: str, *, folder: Path) -
         intensity_range(mri, normalisation, name).normalise(mri),
         tuple(steps),
         ScanGrid(own.shape, own.affine, own.header, anatomy.from_mni, anatomy.from_mni_inverted),
+        quality,
     )
+
+
+def _check_quality(mri: np.ndarray, anatomy: "Anatomy", each: Input, grid: Grid, name: str) -> dict[str, float]:
+    """The numbers of a scan; raises UserError if one of them says that the segmentation or registration failed."""
+    from pcsa_jax.data.preprocessing.field_of_view import brain_coverage
+    from pcsa_jax.data.preprocessing.quality import measure, warnings
+
+    mask = anatomy.brain_mask
+    quality = measure(
+        mri, None, grid, brain_ml=float((mask.numpy() > 0.5).sum() * np.prod(mask.spacing)) / 1000,
+        t1_coverage=brain_coverage(read_volume(each.path, subject=name), anatomy.to_mni),
+    )  # fmt: skip
+    (outside,) = warnings([quality])
+    if outside:
+        found = "; ".join(f"{key} {quality[key]:.6g} ({why})" for key, why in outside.items())
+        raise UserError(
+            f"{name}: expected a way to MNI152 within its limits, found {found}. Look at the scan: its orientation, "
+            "its field of view, its skull."
+        )
+    return quality

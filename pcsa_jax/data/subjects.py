@@ -67,12 +67,14 @@ class Reading(NamedTuple):
       diagnosis: key of :data:`DIAGNOSES_FROM`.
       fwhm_mm: what the volumes have been smoothed with of which nobody says; None for the rule of
         :func:`~pcsa_jax.data.harmonisation.harmonise`.
+      accept_suspicious: take the visits that ``quality.tsv`` calls suspicious without a decision on each.
     """
 
     participants: Path | None = None
     tracer: str = ""
     diagnosis: str = "any"
     fwhm_mm: float | None = None
+    accept_suspicious: bool = False
 
 
 class Seen(NamedTuple):

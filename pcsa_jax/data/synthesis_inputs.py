@@ -1,13 +1,14 @@
 """The grey-matter maps (or T1w scans) that a user wants PET of: files by name, or whole cohorts."""
 
 import dataclasses
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import NamedTuple
 
 import numpy as np
 
-from pcsa_jax.data.cohort import claims, read_cohort
+from pcsa_jax.data.cohort import Reading, claims, read_cohort
 from pcsa_jax.data.files import write_text
 from pcsa_jax.data.foreign_formats import judge_place
 from pcsa_jax.data.given_files import Input, check_name, file_input, folder_inputs, kept_entities
@@ -17,6 +18,7 @@ from pcsa_jax.data.judgements import read_judged
 from pcsa_jax.data.names import NIFTI, parse_name
 from pcsa_jax.data.normalisation import intensity_range
 from pcsa_jax.data.own_grid import OwnGrid
+from pcsa_jax.data.quality_table import check_map
 from pcsa_jax.data.volumes import Volume, refuse
 from pcsa_jax.errors import UserError
 
@@ -28,11 +30,13 @@ class Prepared(NamedTuple):
       mri: on the model's grid, normalised, float32 x y z.
       steps: what was done to it, in order.
       own_grid: of the file.
+      quality: of a raw scan, the numbers by the keys of :data:`pcsa_jax.data.preprocessing.quality.MEASURES`.
     """
 
     mri: np.ndarray
     steps: tuple[str, ...]
     own_grid: OwnGrid
+    quality: Mapping[str, float] = MappingProxyType({})
 
 
 def find_inputs(
@@ -111,6 +115,8 @@ def prepare(each: Input, grid: Grid, normalisation: str, *, is_modulated: bool =
     name = f"{each.name}: {each.path.name}"
     check_name(each, name)
     check_kind(each, name, is_modulated=is_modulated)
+    if each.dataset is not None:
+        check_map(each.dataset, (each.participant_id, each.session_id), name)
     volume = read_judged(each.path, "mri", subject=name)
     return prepare_volume(volume, OwnGrid.of(each.path), grid, normalisation, fwhm_mm=each.fwhm_mm, name=name)
 
@@ -155,7 +161,8 @@ def write_skipped(path: Path, skipped: Iterable[tuple[Input, Exception]]) -> Non
 
 def _cohort_inputs(place: Path) -> list[Input]:
     """One input a GM map: a map that serves several visits is made PET of once, under its own session."""
-    cohort = read_cohort(place, with_diagnoses=False)
+    # Whose map is not to be taken, prepare() tells: one suspicious visit is one bad input.
+    cohort = read_cohort(place, Reading(accept_suspicious=True), with_diagnoses=False)
     dataset = cohort.root if cohort.root.is_dir() else cohort.root.parent  # of a manifest
     found: dict[Path, Input] = {}
     for subject in cohort.subjects:

@@ -99,6 +99,7 @@ def _check_no_reading(data: ConfigDict) -> None:
     """Raises UserError if a config says something of a cohort of the user's without naming any."""
     given = [name for name in ("participants", "tracer") if data[name]]
     given += ["diagnosis"] if data.diagnosis != "any" else []
+    given += ["accept_suspicious"] if data.accept_suspicious else []
     given += ["fwhm_mm"] if data.fwhm_mm != AS_FILES_SAY else []
     if given:
         raise UserError(
@@ -110,7 +111,7 @@ def _check_no_reading(data: ConfigDict) -> None:
 def _read_own(data: ConfigDict) -> Cohort:
     participants = Path(data.participants) if data.participants else None
     fwhm_mm = None if data.fwhm_mm == AS_FILES_SAY else data.fwhm_mm
-    reading = Reading(participants, data.tracer, data.diagnosis, fwhm_mm)
+    reading = Reading(participants, data.tracer, data.diagnosis, fwhm_mm, data.accept_suspicious)
     cohort = read_cohort(Path(data.root), reading)
     if problem := why_none_to_train_on(cohort):
         raise UserError(str(problem))

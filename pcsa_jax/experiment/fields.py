@@ -16,7 +16,7 @@ from pcsa_jax.experiment.systems import SYSTEMS
 
 CHANGEABLE = frozenset({
     "num_epochs", "log_every_steps", "evaluate_every_epochs", "checkpoint_every_epochs", "data.root",
-    "data.participants", "data.resident_gib", "micro_batches",
+    "data.participants", "data.accept_suspicious", "data.resident_gib", "micro_batches",
     "generator_optimizer.learning_rate", "discriminator_optimizer.learning_rate",
 })  # fmt: skip
 """Fields that may differ when a run is resumed; the cohort itself is checked by its splits."""
@@ -45,6 +45,7 @@ LATER = {
     "data.tracer": "",
     "data.diagnosis": "any",
     "data.fwhm_mm": AS_FILES_SAY,
+    "data.accept_suspicious": False,
 } | {f"recipe.{name}": value for name, value in PAPER_RECIPE.items()}
 """Fields that older configs lack, and what those meant."""
 
@@ -78,6 +79,7 @@ def _common() -> dict[str, Check]:
         "data.tracer": a.choice("", "FDG"),
         "data.diagnosis": a.choice(*DIAGNOSES_FROM),
         "data.fwhm_mm": a.millimetres_or(AS_FILES_SAY),
+        "data.accept_suspicious": a.FLAG,
         "data.pairs": a.whole(1),
         "data.mri_only": a.whole(0),
         "data.size": a.SIZE,

@@ -8,16 +8,18 @@ import signal
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
 from pcsa_jax.data.preprocessing import dataset, outputs
 from pcsa_jax.data.preprocessing.dataset import Failure
 from pcsa_jax.data.preprocessing.participants import ParticipantTable, read_participants
-from pcsa_jax.data.preprocessing.quality import measure
+from pcsa_jax.data.preprocessing.quality import MEASURES, measure
 from pcsa_jax.data.preprocessing.raw_bids import RawVisit, read_raw_cohort
 from pcsa_jax.data.preprocessing.settings import Settings
 from pcsa_jax.data.preprocessing.visit import GRID, PICTURE_GRID, Prepared, prepare_visit
+from pcsa_jax.data.quality_table import Quality, write_quality
 from pcsa_jax.errors import UserError
 from pcsa_jax.machine.isolation import Outcome, run_isolated
 from pcsa_jax.machine.progress import Report, console, format_duration, progress
@@ -54,6 +56,7 @@ class Result:
       num_skipped: visits that were finished before.
       failures: of this run.
       notes: what was left out of the raw data, and what is missing in its tables; one line each.
+      suspicious: visits in the folder, whichever run made them, that nobody has decided on.
       page: to look at.
     """
 
@@ -61,6 +64,7 @@ class Result:
     num_skipped: int
     failures: tuple[Failure, ...]
     notes: tuple[str, ...]
+    suspicious: tuple[Quality, ...]
     page: Path
 
 
@@ -77,7 +81,11 @@ def make_result(job: Job, prepare: Callable[[RawVisit, Settings, Path], Prepared
     prepared = prepare(job.visit, job.settings, scratch)
     voxel_ml = abs(float(np.linalg.det(prepared.brain_mask.affine[:3, :3]))) / 1000
     pet = None if prepared.pet is None else prepared.pet.data
-    quality = measure(prepared.grey_matter, pet, float(np.asarray(prepared.brain_mask.dataobj).sum()) * voxel_ml, GRID)
+    quality = measure(
+        prepared.grey_matter, pet, GRID, t1_coverage=prepared.t1_coverage,
+        brain_ml=float(np.asarray(prepared.brain_mask.dataobj).sum()) * voxel_ml,
+        pet_coverage=None if prepared.pet is None else prepared.pet.coverage,
+    )  # fmt: skip
     outputs.write_visit(result, job.visit, prepared, job.settings, sources=sources, quality=quality)
     visit_picture(
         outputs.picture_path(result, job.visit), title=job.visit.name, t1=(prepared.t1, PICTURE_GRID),
@@ -114,6 +122,7 @@ def preprocess(
     cohort = read_raw_cohort(raw, participants=participants, choices=choices)
     dataset.check_places(raw, out)
     table = read_participants(raw).completed_by(out / "participants.tsv")
+    decisions = dataset.read_decisions(out)
     cores = _num_cores()
     jobs = jobs or max(1, cores // CORES_PER_JOB)
     with _alone(out):
@@ -127,12 +136,15 @@ def preprocess(
                 with contextlib.closing(run_isolated(work, tasks, jobs=jobs, threads=threads, logs=logs)) as outcomes:
                     _collect(out, outcomes, ended, len(tasks), report)
         finally:
-            page, unknown = _write_tables(raw, out, table, ended, cohort.notes)
+            written = _write_tables(raw, out, table, ended, cohort.notes, decisions)
     failures = tuple(_failure(visit, error) for visit, error in ended.items() if error is not None)
     notes = [*cohort.notes]
-    if unknown:
-        notes.append(f"no diagnosis in participants.tsv: {', '.join(unknown)}; training leaves them out")
-    return Result(len(todo) - len(failures), len(cohort.visits) - len(todo), failures, tuple(notes), page)
+    if written.unknown:
+        notes.append(f"no diagnosis in participants.tsv: {', '.join(written.unknown)}; training leaves them out")
+    return Result(
+        len(todo) - len(failures), len(cohort.visits) - len(todo), failures, tuple(notes),
+        tuple(visit for visit in written.quality if visit.is_open), written.page,
+    )  # fmt: skip
 
 
 def _num_cores() -> int:
@@ -241,10 +253,19 @@ def _publish(result: Path, out: Path, visit: RawVisit) -> None:
             os.replace(source / name, target / name)
 
 
+class Written(NamedTuple):
+    """What stands at the top of the folder: the page, who has no diagnosis, the numbers of every visit."""
+
+    page: Path
+    unknown: list[str]
+    quality: list[Quality]
+
+
 def _write_tables(
-    raw: Path, out: Path, table: ParticipantTable, ended: Mapping[RawVisit, str | None], notes: Sequence[str]
-) -> tuple[Path, list[str]]:
-    """Brings tables and page up to date with what the folder holds; returns the page and who lacks a diagnosis."""
+    raw: Path, out: Path, table: ParticipantTable, ended: Mapping[RawVisit, str | None], notes: Sequence[str],
+    decisions: Mapping[tuple[str, str], Quality],
+) -> Written:  # fmt: skip
+    """Brings tables and page up to date with what the folder holds."""
     finished = dataset.find_finished(out)
     participants = {visit.participant_id for visit in finished}
     table.write(out / "participants.tsv", participants)
@@ -257,6 +278,8 @@ def _write_tables(
     logs = out / dataset.LOGS
     if logs.is_dir() and not any(logs.iterdir()):
         logs.rmdir()
+    quality = dataset.assess(finished, decisions)
+    write_quality(out, quality, MEASURES)
     page = out / dataset.PAGE
     write_page(page, finished=finished, failures=sorted(failures), notes=notes, table=table)
-    return page, table.without_diagnosis(participants)
+    return Written(page, table.without_diagnosis(participants), quality)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from pcsa_jax.commands import run_command
+from pcsa_jax.commands import preprocess, run_command
 from pcsa_jax.data.preprocessing import steps
 from pcsa_jax.preprocessing import driver
 from tests.preprocessing import fake_preprocessing as fake
@@ -85,3 +85,31 @@ def test_scans_are_chosen_by_run(without_ants, monkeypatch, tmp_path, capsys):
     assert command(raw, tmp_path / "out") == 1
     assert "Choose with --run=LABEL" in capsys.readouterr().err
     assert command(raw, tmp_path / "out", "--run=2") == 0
+
+
+def test_suspicious_visits_are_status_1_here_and_in_check_until_they_are_accepted(
+    without_ants, monkeypatch, tmp_path, capsys
+):
+    use(monkeypatch, fake.suspicious_work)
+    out = tmp_path / "out"
+    assert command(fake.write_raw(tmp_path / "raw"), out) == 1
+    lines = capsys.readouterr().err.splitlines()
+    assert lines[-3] == "sub-01 is suspicious: t1_coverage 0.95 (below 0.99); pet_coverage 0.7 (below 0.98)"
+    assert lines[-2] == "3 preprocessed, 0 finished before, 0 failed, 1 suspicious"
+    assert lines[-1] == (
+        f"Look at {out / 'preprocessing.html'}, then write yes (take it) or no (leave it out) for each suspicious "
+        f"visit under accepted in {out / 'quality.tsv'}"
+    )
+    assert run_command("check", [str(out)], prog="p") == 1
+    assert "pet_coverage 0.7 (below 0.98). Look at" in " ".join(capsys.readouterr().out.split())
+    assert run_command("check", [str(out), "--accept-suspicious"], prog="p") == 0
+    assert "Note: 1 visit of suspicious preprocessing, taken as accepted" in capsys.readouterr().out
+
+
+def test_of_many_suspicious_visits_some_are_shown(without_ants, monkeypatch, tmp_path, capsys):
+    use(monkeypatch, fake.suspicious_work)
+    monkeypatch.setattr(preprocess, "MOST_SHOWN", 0)
+    assert command(fake.write_raw(tmp_path / "raw"), tmp_path / "out", "--participants", "01") == 1
+    error = capsys.readouterr().err
+    assert f"... and 1 more in {tmp_path / 'out' / 'quality.tsv'}\n" in error
+    assert "is suspicious" not in error

@@ -1,5 +1,6 @@
 """A raw scan goes to MNI152 and its PET comes back to the scan's own grid; ANTs and segmentation are stand-ins."""
 
+import re
 import types
 from pathlib import Path
 
@@ -15,9 +16,10 @@ from pcsa_jax.data.synthesis_inputs import find_inputs
 from pcsa_jax.errors import UserError
 
 anatomy = pytest.importorskip("pcsa_jax.data.preprocessing.anatomy", reason="without pcsa_jax.data.preprocessing")
-from pcsa_jax.data.preprocessing import ants_images, registration, steps  # noqa: E402
+from pcsa_jax.data.preprocessing import ants_images, quality, registration, steps  # noqa: E402
 
 GRID = Grid(32)
+NUMBERS = {"gm_correlation": 0.9, "brain_ml": 1400.0}
 
 
 def scan(folder):
@@ -34,14 +36,29 @@ def scan(folder):
 
 
 @pytest.fixture
+def good_numbers(monkeypatch):
+    """What was measured, of which sound numbers come."""
+    given = {}
+
+    def measure(grey_matter, pet, grid, **numbers):
+        given.update(numbers, pet=pet, grid=grid, largest=grey_matter.max())
+        return NUMBERS
+
+    monkeypatch.setattr(quality, "measure", measure)
+    return given
+
+
+@pytest.fixture
 def fake_ants(monkeypatch):
-    """Identity transforms: an "ANTs image" is a Nifti1Image, the scan is its own grey matter."""
+    """Identity transforms: an "ANTs image" is a Nifti1Image, the scan is its own grey matter, a tenth its brain."""
 
     def prepare_anatomy(t1, *, folder, remove_cerebellum=False):
         (folder / "way").write_text("identity")
         taken = steps.Step("segmentation", "fake 1.0", {})
         image = nib.load(t1)
-        return anatomy.Anatomy(image, None, image, None, None, ("to",), (str(folder / "way"),), (True,), (taken,))
+        mask = np.arange(np.prod(image.shape)).reshape(image.shape) % 10 == 0
+        brain = types.SimpleNamespace(numpy=lambda: mask, spacing=nib.affines.voxel_sizes(image.affine))
+        return anatomy.Anatomy(image, brain, image, None, None, ("to",), (str(folder / "way"),), (True,), (taken,))
 
     def warp_to_grid(image, transforms, grid, *, fwhm_mm=8.0):
         assert (transforms, fwhm_mm) == (("to",), 8.0)
@@ -59,12 +76,17 @@ def fake_ants(monkeypatch):
     monkeypatch.setattr(steps, "load_extra", lambda name: types.SimpleNamespace(apply_transforms=apply_transforms))
 
 
-def test_there_and_back_on_the_scan_s_grid(fake_ants, tmp_path):
+def test_there_and_back_on_the_scan_s_grid(fake_ants, good_numbers, tmp_path):
     path, data = scan(tmp_path)
     (each,) = find_inputs([path], fwhm_mm=None)
     check_scan(each)
     prepared = prepare_scan(each, GRID, "minmax", folder=tmp_path)
     assert prepared.mri.shape == GRID.shape and (prepared.mri.min(), prepared.mri.max()) == (0, 1)
+    assert prepared.quality == NUMBERS
+    millilitres = data.size / 10 * 3.0 * 2.8 * 2.5 / 1000
+    assert good_numbers.pop("brain_ml") == pytest.approx(millilitres, rel=1e-3)
+    assert good_numbers.pop("largest") == pytest.approx(data.max(), abs=0.05)
+    assert good_numbers == {"t1_coverage": 1.0, "pet": None, "grid": GRID}
     assert prepared.steps[0] == "segmentation (fake 1.0)"
     assert prepared.steps[-2:] == ("smoothed with 8 mm FWHM", "sampled at 32^3")
     own = prepared.own_grid
@@ -100,6 +122,18 @@ def test_the_real_way_back_ends_at_the_edges_of_the_voxels_too(tmp_path, size):
     assert set(affine[1, 3] + differ) <= {-114, 78}  # on the border itself
     inside = (brought != 0) & (expected != 0)
     np.testing.assert_allclose(brought[inside], expected[inside], atol=0.5 / size)
+
+
+def test_a_scan_that_came_out_wrong_is_refused(fake_ants, tmp_path):
+    (each,) = find_inputs([scan(tmp_path)[0]], fwhm_mm=None)
+    with pytest.raises(UserError) as caught:
+        prepare_scan(each, GRID, "minmax", folder=tmp_path)
+    assert re.fullmatch(
+        r"sub-9 ses-1: sub-9_ses-1_T1w.nii.gz: expected a way to MNI152 within its limits, found gm_correlation "
+        r"-?0\.\d+ \(below 0.7\); brain_ml 59\d\.\d+ \(below 950\)\. Look at the scan: its orientation, its field of "
+        r"view, its skull\.",
+        str(caught.value),
+    )
 
 
 def test_itk_s_errors_become_one_line(fake_ants, tmp_path, monkeypatch):

@@ -9,6 +9,7 @@ import pytest
 
 from pcsa_jax.data.cohort import read_cohort
 from pcsa_jax.data.grid import Grid
+from pcsa_jax.data.quality_table import Quality, Reason, write_quality
 from pcsa_jax.data.synthesis_inputs import check_identities, find_inputs, prepare, write_skipped
 from pcsa_jax.errors import UserError
 from tests.brains import grey_matter
@@ -198,3 +199,18 @@ def test_a_cohort_without_diagnoses(copy_of_cohort):
     with pytest.raises(UserError, match="expected participants.tsv"):
         read_cohort(copy_of_cohort)
     assert len(find(copy_of_cohort)) == NUM_PAIRS + NUM_MRI_ONLY
+
+
+def test_a_suspicious_visit_of_a_cohort_is_one_bad_input(copy_of_cohort):
+    """Where the map is at fault: synthesis needs neither its PET nor a decision on it."""
+    reasons = {"sub-0001": (Reason("t1_coverage", "0.95", "below 0.99"),)}
+    reasons |= {"sub-0002": (Reason("pet_coverage", "0.7", "below 0.98"),)}
+    write_quality(copy_of_cohort, [Quality(name, "", {}, own) for name, own in reasons.items()], [])
+    with pytest.raises(UserError, match=r"^sub-0001: .*found t1_coverage 0.95 \(below 0.99\).* more \(sub-0002\)"):
+        read_cohort(copy_of_cohort)
+    first, second = find(copy_of_cohort)[:2]
+    with pytest.raises(UserError, match=r"^sub-0001: sub-0001_.*: expected preprocessing within .* found t1_coverage"):
+        prepare(first, GRID, "minmax")
+    assert prepare(second, GRID, "minmax").mri.max() == 1
+    with pytest.raises(UserError, match="found t1_coverage"):
+        prepare(*find(first.path), GRID, "minmax")  # by itself

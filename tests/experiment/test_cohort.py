@@ -3,6 +3,7 @@
 import pytest
 
 from pcsa_jax.data.phantom.roster import PHANTOM_VERSION
+from pcsa_jax.data.quality_table import Quality, Reason, write_quality
 from pcsa_jax.errors import UserError
 from pcsa_jax.experiment.cohort import check_phantom, describe_cohort, describe_training, open_cohort
 from pcsa_jax.machine.cache import cache_folder
@@ -63,3 +64,14 @@ def test_what_a_run_has_recorded_holds_when_its_cohort_is_gone(tiny_config, tmp_
 
 def test_an_older_run_is_what_its_cohort_is(tiny_config):
     assert describe_training(tiny_config().data, {})[1] is True
+
+
+def test_suspicious_preprocessing_stops_a_training_until_it_is_accepted(tiny_config, copy_of_cohort):
+    reasons = (Reason("brain_ml", "640", "below 950"),)
+    write_quality(copy_of_cohort, [Quality("sub-0001", "", {"brain_ml": "640"}, reasons)], ["brain_ml"])
+    with pytest.raises(UserError, match=r"^sub-0001: .*found brain_ml 640 \(below 950\)\. Look at .*accept_suspicious"):
+        open_cohort(tiny_config({"data.root": copy_of_cohort}).data)
+    found = open_cohort(tiny_config({"data.root": copy_of_cohort, "data.accept_suspicious": True}).data)
+    assert any("1 visit of suspicious preprocessing, taken as accepted" in note for note in found.notes)
+    with pytest.raises(UserError, match="config.data.accept_suspicious: expected a cohort that it is said of"):
+        open_cohort(tiny_config({"data.root": "", "data.accept_suspicious": True}).data)

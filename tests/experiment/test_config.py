@@ -41,6 +41,7 @@ WRONG = {
     "data.tracer": [None, "PIB"],
     "data.diagnosis": ["screening"],
     "data.fwhm_mm": [-2.0, math.nan, True],
+    "data.accept_suspicious": [1],
     "data.pairs": [0],
     "data.mri_only": [-1],
     "data.size": [0, 8, 24, 64.0],

@@ -20,8 +20,8 @@ from pcsa_jax.errors import UserError
 from pcsa_jax.preprocessing import driver
 from pcsa_jax.preprocessing.driver import Job, make_result
 
-AFFINE = np.array([[-2.0, 0, 0, 11], [0, 1.5, 0, -7], [0, 0, 1.2, 3], [0, 0, 0, 1]])
-"""LAS, unequal voxels."""
+AFFINE = np.array([[-20.0, 0, 0, 60], [0, 30, 0, -80], [0, 0, 11, -20], [0, 0, 0, 1]])
+"""LAS, unequal voxels, so large that few of them make a brain of 1.4 litres."""
 
 
 def write_object(path: Path, value: object) -> None:
@@ -63,16 +63,30 @@ def fake_prepare(visit: RawVisit, settings: Settings, folder: Path) -> Prepared:
     pet = None
     if visit.pet is not None:
         (folder / "rigid").write_bytes(b"rigid")
-        pet = PreparedPet((1000 * (grey + 0.05)).astype(np.float32), folder / "rigid", (Step("pet", "none", {}),))
+        data = (1000 * (grey + 0.05)).astype(np.float32)
+        pet = PreparedPet(data, folder / "rigid", coverage=1.0, steps=(Step("pet", "none", {}),))
     return Prepared(
         grey_matter=grey.astype(np.float32), t1=template_grey_matter(PICTURE_GRID),
-        brain_mask=nib.Nifti1Image(np.ones(t1.shape, np.uint8), t1.affine), to_mni=folder / "to",
-        from_mni=folder / "from", steps=(Step("fake", "none", {"cerebellum": settings.remove_cerebellum}),), pet=pet,
+        brain_mask=nib.Nifti1Image(np.ones(t1.shape, np.uint8), t1.affine), t1_coverage=1.0,
+        to_mni=folder / "to", from_mni=folder / "from",
+        steps=(Step("fake", "none", {"cerebellum": settings.remove_cerebellum}),), pet=pet,
     )  # fmt: skip
 
 
 def fake_work(job: Job) -> None:
     make_result(job, fake_prepare)
+
+
+def suspicious_work(job: Job) -> None:
+    """The brain of ``sub-01`` is cut, in its PET even more so."""
+
+    def prepare(visit: RawVisit, settings: Settings, folder: Path) -> Prepared:
+        prepared = fake_prepare(visit, settings, folder)
+        if visit.participant_id != "sub-01":
+            return prepared
+        return prepared._replace(t1_coverage=0.95, pet=prepared.pet._replace(coverage=0.7))
+
+    make_result(job, prepare)
 
 
 def failing_work(job: Job) -> None:

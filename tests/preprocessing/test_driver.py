@@ -2,6 +2,7 @@
 
 import csv
 import json
+import re
 import shutil
 import signal
 import subprocess
@@ -16,10 +17,11 @@ import numpy as np
 import pytest
 
 from pcsa_jax.data import layout
-from pcsa_jax.data.cohort import read_cohort
+from pcsa_jax.data.cohort import Reading, read_cohort
 from pcsa_jax.data.grid import Grid
 from pcsa_jax.data.pairs import load_pairs
 from pcsa_jax.data.preprocessing import dataset
+from pcsa_jax.data.preprocessing.quality import MEASURES
 from pcsa_jax.data.preprocessing.settings import Settings
 from pcsa_jax.errors import UserError
 from pcsa_jax.machine.isolation import Outcome
@@ -360,3 +362,65 @@ def test_a_damaged_picture_does_not_spoil_the_page(quick, raw, tmp_path):
     shutil.rmtree(out / "sub-01/figures")
     preprocess(raw, out)
     assert "The picture of this visit is missing" in (out / "preprocessing.html").read_text()
+
+
+def test_suspicious_visits_are_told_until_somebody_decides(quick, raw, tmp_path):
+    out = tmp_path / "out"
+    result = preprocess(raw, out, work=fake.suspicious_work)
+    (visit,) = result.suspicious
+    assert visit.name == "sub-01"
+    assert [tuple(reason) for reason in visit.reasons] == [
+        ("t1_coverage", "0.95", "below 0.99"), ("pet_coverage", "0.7", "below 0.98"),
+    ]  # fmt: skip
+    heading, first, *others = table(out / "quality.tsv")
+    assert heading == ["participant_id", "session_id", *MEASURES, "suspicious", "accepted"]
+    assert (first[0], first[-1]) == ("sub-01", "n/a")
+    assert first[-2] == "t1_coverage 0.95 (below 0.99); pet_coverage 0.7 (below 0.98)"
+    assert [row[:2] + row[-2:] for row in others] == [
+        ["sub-02", "ses-M00", "n/a", "n/a"], ["sub-02", "ses-M12", "n/a", "n/a"],
+    ]  # fmt: skip
+    assert "quality.tsv" in (out / ".bidsignore").read_text().split()
+    # A decision stands as long as the visit does.
+    text = (out / "quality.tsv").read_text()
+    (out / "quality.tsv").write_text(text.replace(f"{first[-2]}\tn/a", f"{first[-2]}\tyes"))
+    assert preprocess(raw, out).suspicious == ()
+    assert table(out / "quality.tsv")[1] == [*first[:-1], "yes"]
+    shutil.rmtree(out / "sub-01")
+    assert preprocess(raw, out).suspicious == ()
+    assert table(out / "quality.tsv")[1][-2:] == ["n/a", "n/a"]
+
+
+def test_a_decision_that_cannot_be_read_is_told_before_any_work(quick, raw, tmp_path):
+    out = tmp_path / "out"
+    preprocess(raw, out, participants=["01"])
+    path = out / "quality.tsv"
+    path.write_text(path.read_text().removesuffix("n/a\n") + "perhaps\n")
+    with pytest.raises(UserError, match="quality.tsv: line 2: expected yes, no or n/a under accepted, found 'perhaps'"):
+        preprocess(raw, out)
+    assert not (out / "sub-02").exists()
+
+
+def test_a_suspicious_visit_stops_what_reads_the_cohort(quick, raw, tmp_path):
+    out = tmp_path / "out"
+    preprocess(raw, out, work=fake.suspicious_work)
+    with pytest.raises(UserError) as caught:
+        read_cohort(out)
+    assert re.fullmatch(
+        r"sub-01: \S*quality.tsv: expected preprocessing within its limits, found t1_coverage 0.95 \(below 0.99\); "
+        r"pet_coverage 0.7 \(below 0.98\). Look at preprocessing.html; .*"
+        r"or accept all with data.accept_suspicious \(check: --accept-suspicious\).",
+        str(caught.value),
+    )
+    cohort = read_cohort(out, Reading(accept_suspicious=True))
+    assert [subject.name for subject in cohort.subjects] == ["sub-01", "sub-02 ses-M00", "sub-02 ses-M12"]
+    assert any("1 visit of suspicious preprocessing, taken as accepted (sub-01: " in note for note in cohort.notes)
+    lines = [line.split("\t") for line in (out / "quality.tsv").read_text().splitlines()]
+    for line, decision in zip(lines[1:], ("no", "n/a", "no"), strict=True):
+        line[-1] = decision
+    (out / "quality.tsv").write_text("".join("\t".join(line) + "\n" for line in lines))
+    assert [subject.name for subject in read_cohort(out).subjects] == ["sub-02 ses-M00"]
+    for line in lines[1:]:
+        line[-2:] = "odd", "n/a"
+    (out / "quality.tsv").write_text("".join("\t".join(line) + "\n" for line in lines))
+    with pytest.raises(UserError, match=r"2 more \(sub-02 ses-M00, sub-02 ses-M12\): python -m pcsa_jax check"):
+        read_cohort(out)

@@ -100,6 +100,7 @@ def test_simulated_scans_come_out_as_the_truth(tmp_path):
         assert there_and_back_mm(out, participant_id, session_id, scan) < 1.0
         record = json.loads(layout.sidecar(layout.mri_path(out, participant_id, session_id)).read_text())
         assert record["Quality"]["gm_correlation"] > 0.75
+        assert min(record["Quality"][key] for key in ("t1_coverage", "pet_coverage")) > 0.995
         mask = nib.load(layout.subject_folder(out, participant_id, session_id) / "anat" / (
             f"{layout.subject_stem(participant_id, session_id)}_desc-brain_mask.nii.gz"
         ))  # fmt: skip

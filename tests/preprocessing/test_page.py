@@ -30,7 +30,7 @@ def picture(path):
 def test_the_page_shows_numbers_pictures_failures_and_notes(tmp_path):
     finished = [
         Finished("sub-01", "", GOOD, False, picture(tmp_path / "a.png")),
-        Finished("sub-02", "ses-A", GOOD | {"brain_ml": 300.0}, True, picture(tmp_path / "b.png")),
+        Finished("sub-02", "ses-A", GOOD | {"brain_ml": 300.0, "t1_coverage": 0.9}, True, picture(tmp_path / "b.png")),
     ]
     html = page(tmp_path, finished, [Failure("sub-03", "ses-B", "no head")], ["sub-04: no T1w scan; left out"])
     assert "2 visits, 1 with FDG-PET; 1 with a suspicious number; 1 failed" in html
@@ -38,6 +38,7 @@ def test_the_page_shows_numbers_pictures_failures_and_notes(tmp_path):
     assert "sub-04: no T1w scan; left out" in html
     assert html.count("data:image/jpeg;base64,") == 2
     assert re.search(r'<td class="num warning">300<span class="why">below 950', html)
+    assert re.search(r'<td class="num warning">0.900<span class="why">below 0.99', html)
     assert html.index("sub-02 ses-A") < html.index("sub-01")  # what is suspicious comes first
 
 

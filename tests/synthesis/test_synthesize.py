@@ -305,7 +305,8 @@ def identity_scans(monkeypatch, tmp_path):
         volume, own = read_volume(each.path, subject=each.name), OwnGrid.of(each.path)
         found = prepare_volume(volume, own, grid, normalisation, fwhm_mm=8.0, name=each.name)
         own = found.own_grid
-        return found._replace(own_grid=raw_scans.ScanGrid(own.shape, own.affine, own.header, ("x",), (False,)))
+        own = raw_scans.ScanGrid(own.shape, own.affine, own.header, ("x",), (False,))
+        return found._replace(own_grid=own, quality={"brain_ml": 1400.0})
 
     monkeypatch.setattr(module, "prepare_scan", prepare_scan)
     monkeypatch.setattr(module, "check_scan", lambda each: None)
@@ -329,6 +330,7 @@ def test_raw_scans_one_after_the_other(ensemble, identity_scans, cohort, tmp_pat
     np.testing.assert_array_equal(nib.load(found).affine, nib.load(identity_scans[0]).affine)
     assert card_of(found)["SpatialReference"] == identity_scans[0].name
     assert "inverse of the registration" in card_of(found)["Interpolation"]
+    assert card_of(found)["Quality"] == {"brain_ml": 1400.0}
     validate(out)
 
 

@@ -11,6 +11,7 @@ from pcsa_jax.data.layouts.sidecars import Sidecars, smoothing_fwhm_mm
 from pcsa_jax.data.layouts.tracers import Tracers
 from pcsa_jax.data.names import NIFTI, NOT_MEASURED, PROBABILITY_SUFFIXES, is_fdg, is_mni, parse_name
 from pcsa_jax.data.people import read_people
+from pcsa_jax.data.quality_table import heed
 from pcsa_jax.data.subjects import SESSION_ID, Findings, Reading, Subject
 from pcsa_jax.data.variants import Candidate, Visit
 
@@ -50,6 +51,7 @@ def read(path: Path, reading: Reading, findings: Findings) -> tuple[list[Subject
         people, mri, pet, findings, reading, predictable=_predictable,
         fwhm_mm=lambda volume, visit: smoothing_fwhm_mm(volume, sidecars, findings, visit=visit),
     )  # fmt: skip
+    subjects = heed(path, subjects, findings, accept=reading.accept_suspicious)
     missing = without_mri(listed, mri, findings)
     if not subjects and not any(problem.is_of_all or problem.participant_id for problem in findings.problems):
         _add_nothing_found(path, findings)

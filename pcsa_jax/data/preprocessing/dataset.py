@@ -5,14 +5,17 @@ import io
 import json
 import os
 import shutil
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from pcsa_jax import __version__
-from pcsa_jax.data import files, layout
+from pcsa_jax.data import files, layout, quality_table
 from pcsa_jax.data.layout import may_hold
 from pcsa_jax.data.preprocessing.outputs import RAW
+from pcsa_jax.data.preprocessing.quality import MEASURES, warnings
+from pcsa_jax.data.quality_table import Quality, Reason
+from pcsa_jax.data.subjects import Findings
 from pcsa_jax.errors import UserError
 
 GENERATOR = "pcsa_jax preprocess"
@@ -24,7 +27,7 @@ SCRATCH = ".scratch"
 LOCK = ".lock"
 LOGS = "logs"
 FAILURE_COLUMNS = ("participant_id", "session_id", "reason")
-IGNORED = ("*.html", f"{LOGS}/", "figures", "*_xfm.*", "failures.tsv", f"{SCRATCH}/", LOCK)
+IGNORED = ("*.html", f"{LOGS}/", "figures", "*_xfm.*", "failures.tsv", quality_table.FILE, f"{SCRATCH}/", LOCK)
 """What BIDS has no name for."""
 
 README = """Grey-matter maps and FDG-PET made from raw scans by pcsa_jax preprocess, ready for training and synthesis.
@@ -35,6 +38,7 @@ anat/*_desc-brain_mask.nii.gz     the brain, on the voxels of the T1w scan
 anat/*_xfm.nii.gz                 ITK displacement fields (mm, LPS) between the T1w scan and MNI152
 pet/*_from-pet_to-T1w_*_xfm.mat   ITK rigid transform from the PET to the T1w scan
 figures/, preprocessing.html      pictures to check the results by eye
+quality.tsv                       numbers of every visit, which are suspicious, and what you decide on them
 failures.tsv                      visits that could not be worked through, if any
 
 The sidecar of a grey-matter map names every step, its settings, the scans used and their SHA-256.
@@ -140,6 +144,29 @@ def _quality(sidecar: Path) -> dict[str, float]:
         return {key: float(value) for key, value in found.items() if value is not None}
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return {}
+
+
+def read_decisions(out: Path) -> dict[tuple[str, str], Quality]:
+    """What ``quality.tsv`` of an earlier run holds.
+
+    Raises:
+      UserError: if it cannot be read: a person's decisions are in it, which would be lost.
+    """
+    findings = Findings()
+    found = quality_table.read_quality(out, findings)
+    if findings.problems:
+        raise UserError(str(findings.problems[0]))
+    return found
+
+
+def assess(finished: Sequence[Finished], former: Mapping[tuple[str, str], Quality]) -> list[Quality]:
+    """The lines of ``quality.tsv``: numbers, what is suspicious about them, what was decided on them before."""
+    found = []
+    for visit, marks in zip(finished, warnings([visit.quality for visit in finished]), strict=True):
+        values = {key: f"{value:.6g}" for key, value in visit.quality.items() if key in MEASURES}
+        reasons = tuple(Reason(key, values[key], why) for key, why in marks.items())
+        found.append(Quality(visit.participant_id, visit.session_id, values, reasons))
+    return quality_table.with_decisions(found, former)
 
 
 def pass_through(raw: Path, out: Path, participants: Iterable[str]) -> None:

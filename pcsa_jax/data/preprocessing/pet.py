@@ -8,6 +8,7 @@ import numpy as np
 
 from pcsa_jax.data.grid import SPACE, Grid
 from pcsa_jax.data.preprocessing.ants_images import to_ants
+from pcsa_jax.data.preprocessing.field_of_view import brain_coverage
 from pcsa_jax.data.preprocessing.pet_frames import Frames, read_frames
 from pcsa_jax.data.preprocessing.registration import SEED, seed_registrations, warp_to_grid
 from pcsa_jax.data.preprocessing.steps import Step, load_extra, scratch, software
@@ -42,11 +43,13 @@ class PreparedPet(NamedTuple):
     Attributes:
       data: float32 x y z on the grid, in the file's unit.
       to_t1: ITK file of the rigid transform from the PET (its mean) to the T1.
+      coverage: part of the MNI152 brain in its field of view.
       steps: what was done, in order.
     """
 
     data: np.ndarray
     to_t1: Path
+    coverage: float
     steps: tuple[Step, ...]
 
 
@@ -98,7 +101,8 @@ def prepare_pet(
         {"interpolations": 1, "interpolator": "linear", "masked_to_brain": mask, "fwhm_mm": fwhm_mm,
          "voxel_size_mm": grid.voxel_size_mm},
     )  # fmt: skip
-    return PreparedPet(data, to_t1, (realignment, coregistration, warping))
+    coverage = brain_coverage(frames.volumes[0], (*anatomy.to_mni, to_t1))
+    return PreparedPet(data, to_t1, coverage, (realignment, coregistration, warping))
 
 
 def _realign(

@@ -29,6 +29,7 @@ class Prepared(NamedTuple):
       grey_matter: probability 0 to 1, smoothed, float32 x y z on :data:`GRID`.
       t1: bias-corrected, in MNI152, float32 x y z on :data:`PICTURE_GRID`, for the picture.
       brain_mask: 0 and 1 on the voxels of the T1w file.
+      t1_coverage: part of the MNI152 brain in the T1w scan's field of view.
       to_mni: ITK file that carries volumes of the T1 to MNI152; ``from_mni`` the other way.
       steps: what was done to the T1, in order.
       pet: in MNI152, smoothed; None if the visit has none.
@@ -37,6 +38,7 @@ class Prepared(NamedTuple):
     grey_matter: np.ndarray
     t1: np.ndarray
     brain_mask: nib.Nifti1Image
+    t1_coverage: float
     to_mni: Path
     from_mni: Path
     steps: tuple[Step, ...]
@@ -55,8 +57,10 @@ def prepare_visit(visit: RawVisit, settings: Settings, folder: Path) -> Prepared
       UserError: if a scan cannot be used.
     """
     from pcsa_jax.data.preprocessing.anatomy import prepare_anatomy
+    from pcsa_jax.data.preprocessing.field_of_view import brain_coverage
     from pcsa_jax.data.preprocessing.pet import prepare_pet
     from pcsa_jax.data.preprocessing.registration import warp_to_grid
+    from pcsa_jax.data.volumes import read_volume
 
     anatomy = prepare_anatomy(visit.t1, folder=folder, remove_cerebellum=settings.remove_cerebellum)
     grey_matter = warp_to_grid(anatomy.grey_matter, anatomy.to_mni, GRID, fwhm_mm=settings.fwhm_mm)
@@ -71,6 +75,7 @@ def prepare_visit(visit: RawVisit, settings: Settings, folder: Path) -> Prepared
         grey_matter=np.clip(grey_matter, 0, 1),
         t1=warp_to_grid(anatomy.t1, anatomy.to_mni, PICTURE_GRID, fwhm_mm=0),
         brain_mask=_on_file_voxels(anatomy, visit.t1),
+        t1_coverage=brain_coverage(read_volume(visit.t1, subject=visit.name), anatomy.to_mni),
         to_mni=to_mni,
         from_mni=from_mni,
         steps=(*anatomy.steps, _warping(settings)),
