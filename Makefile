@@ -46,7 +46,8 @@ $(EXTRA)/installed: requirements.txt requirements-dev.txt requirements-preproces
 
 test-preprocess: $(EXTRA)/installed
 	$(EXTRA)/bin/python -m pytest tests/data/test_preprocessing_anatomy.py tests/data/test_preprocessing_pet.py \
-	  tests/data/test_preprocessing_field_of_view.py tests/data/test_raw_scans.py tests/preprocessing/test_end_to_end.py
+	  tests/data/test_preprocessing_field_of_view.py tests/data/test_preprocessing_deep_grey.py \
+	  tests/data/test_raw_scans.py tests/preprocessing/test_end_to_end.py
 
 lint: $(VENV)/dev
 	$(BIN)/ruff check .

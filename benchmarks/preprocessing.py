@@ -26,7 +26,7 @@ from pcsa_jax.data.preprocessing.ants_images import to_ants
 from pcsa_jax.data.preprocessing.registration import template, warp_to_grid
 from pcsa_jax.data.volumes import Volume
 
-STEPS = ("open_t1", "brain_mask", "correct_bias", "register", "segment")
+STEPS = ("open_t1", "brain_mask", "correct_bias", "register", "segment", "split_deep_grey")
 POSES = {
     "": Pose(),
     "again": Pose(),

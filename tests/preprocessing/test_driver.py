@@ -170,6 +170,13 @@ def test_other_settings_are_refused_by_name(quick, raw, tmp_path):
     assert contents(out) == before
 
 
+def test_maps_of_an_older_recipe_are_not_mixed_with_new_ones(quick, raw, tmp_path):
+    out = tmp_path / "out"
+    preprocess(raw, out, participants=["01"], settings=Settings(recipe=1))
+    with pytest.raises(UserError, match="sub-01: was preprocessed otherwise .recipe was 1, is now 2"):
+        preprocess(raw, out)
+
+
 def test_other_scans_are_refused_by_name(quick, raw, tmp_path):
     out = tmp_path / "out"
     preprocess(raw, out, participants=["01"])

@@ -7,6 +7,7 @@ import numpy as np
 
 from pcsa_jax.data.preprocessing.brain_mask import brain_mask
 from pcsa_jax.data.preprocessing.cerebellum import cerebellum
+from pcsa_jax.data.preprocessing.deep_grey import split_deep_grey
 from pcsa_jax.data.preprocessing.registration import Registration, carry_from_mni, register
 from pcsa_jax.data.preprocessing.steps import Step, load_extra, software
 from pcsa_jax.data.preprocessing.t1 import open_t1
@@ -65,7 +66,8 @@ def prepare_anatomy(t1: Path, *, folder: Path, remove_cerebellum: bool = False) 
     brain, brain_only = (_cropped(image, mask) for image in (head * mask, mask))
     registration, registering = register(brain, folder=folder)
     tissues, segmentation = segment(brain, brain_only, registration, folder=folder)
-    steps = [reorientation, stripping, correction, registering, segmentation]
+    tissues, deep = split_deep_grey(brain, tissues, registration)
+    steps = [reorientation, stripping, correction, registering, segmentation, deep]
     if remove_cerebellum:
         tissues, removal = _without_cerebellum(tissues, registration)
         steps.append(removal)

@@ -3,8 +3,11 @@
 import dataclasses
 from typing import Any
 
-VERSION = 1
-"""Changes with every change of the numbers, so that results of two recipes never mix in one folder."""
+VERSION = 2
+"""Changes with every change of the numbers, so that results of two recipes never mix in one folder.
+
+2: deep grey matter by a model of its own (``deep_grey.py``).
+"""
 
 
 @dataclasses.dataclass(frozen=True)
