@@ -126,6 +126,9 @@ def evaluate(
     out: AnyPath | None = None,
     cohort: AnyPath | None = None,
     participants: AnyPath | None = None,
+    tracer: str = "",
+    diagnosis: str = "any",
+    fwhm_mm: float | None = None,
     other_people: bool = False,
     checkpoint: str = "best",
 ) -> dict[str, Any]:
@@ -137,6 +140,7 @@ def evaluate(
       out: where to write; ``WORKDIR/evaluation/SPLIT`` if not given.
       cohort: score all pairs of this other cohort instead; needs ``out``.
       participants: ``participants.tsv`` of that cohort or its folder, if it is not in there.
+      tracer, diagnosis, fwhm_mm: of that cohort, as for :func:`check`.
       other_people: nobody of that cohort was trained on, though ids coincide.
       checkpoint: ``best`` on validation data or ``latest``.
 
@@ -159,7 +163,7 @@ def evaluate(
     if cohort is not None:
         if out is None:
             raise UserError("--cohort: expected --out=DIR beside it, found none. Say where its evaluation goes.")
-        external = read_cohort(user_path(cohort), Reading(_path(participants)))
+        external = read_cohort(user_path(cohort), Reading(_path(participants), tracer, diagnosis, fwhm_mm))
     keep_compiled_programs()
     folder = Workdir(user_path(workdir))
     trained = open_run(folder.root, checkpoint=checkpoint)

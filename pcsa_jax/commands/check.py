@@ -14,6 +14,7 @@ data.diagnosis, and --accept-suspicious as data.accept_suspicious.
 
 import argparse
 
+from pcsa_jax.commands.reading import add_reading
 from pcsa_jax.machine.home import user_path
 
 
@@ -24,14 +25,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--participants", type=user_path, metavar="FILE", help="participants.tsv, or its folder, if it is not in COHORT"
     )
-    parser.add_argument("--tracer", default="", metavar="FDG", help="of the PET whose names and sidecars do not say it")
-    parser.add_argument(
-        "--diagnosis", default="any", metavar="FROM",
-        help="visit: only a visit's own row gives it a diagnosis; any: or else the participant's (any)",
-    )  # fmt: skip
-    parser.add_argument(
-        "--fwhm", type=float, metavar="MM", help="what the volumes have been smoothed with of which nobody says"
-    )
+    add_reading(parser)
     parser.add_argument(
         "--accept-suspicious", action="store_true", help="suspicious visits of preprocess (quality.tsv) are no problem"
     )

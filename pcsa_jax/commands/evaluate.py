@@ -10,6 +10,7 @@ Writes subjects.tsv, regions.tsv, summary.json, figures/ and report.html to WORK
 
 import argparse
 
+from pcsa_jax.commands.reading import add_reading
 from pcsa_jax.machine.home import user_path
 
 
@@ -28,6 +29,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="FILE",
         help="its participants.tsv, or the folder of it, if not in PATH",
     )
+    add_reading(other)
     other.add_argument(
         "--other-people", action="store_true",
         help="participants with ids of training participants are other people",
@@ -46,7 +48,8 @@ def run(arguments: argparse.Namespace) -> int:
 
     summary = pcsa_jax.evaluate(
         arguments.workdir, split=arguments.split, out=arguments.out, cohort=arguments.cohort,
-        participants=arguments.participants, other_people=arguments.other_people, checkpoint=arguments.checkpoint,
+        participants=arguments.participants, tracer=arguments.tracer, diagnosis=arguments.diagnosis,
+        fwhm_mm=arguments.fwhm, other_people=arguments.other_people, checkpoint=arguments.checkpoint,
     )  # fmt: skip
     console.print(summary_table(summary))
     console.print(individual_table(summary))

@@ -67,10 +67,10 @@ def survey(path: Path, reading: Reading = AS_IT_IS) -> Survey:
         others = ", ".join(f"{other.NAME} ({why})" for other, why in found[1:])
         findings.notes.append(f"Read as {layout.NAME} ({reason}), which comes before {others}")
     root = path if path.is_dir() else path.parent
-    name, is_phantom = describe_root(root, findings, is_required=layout is bids_derivatives)
+    name, is_phantom = describe_root(root, findings, is_required=layout is bids_derivatives and not reading.maps_only)
     subjects, without_mri = layout.read(path, reading, findings)
     findings.notes.extend(findings.describe_unread())
-    findings.notes.extend(describe_left_out(subjects))
+    findings.notes.extend([] if reading.maps_only else describe_left_out(subjects))
     subjects = _with_given_fwhm(path, subjects, reading.fwhm_mm, findings)
     if not is_phantom and (note := note_phantom(subjects)):
         # The folder does not say so: a manifest, or files that were copied out of theirs.
@@ -144,18 +144,17 @@ def _folders_below(path: Path) -> list[Path]:
     return [folder for pattern in ("*/", "derivatives/*/") for folder in sorted(path.glob(pattern))]
 
 
-def read_cohort(root: Path, reading: Reading = AS_IT_IS, *, with_diagnoses: bool = True) -> Cohort:
+def read_cohort(root: Path, reading: Reading = AS_IT_IS) -> Cohort:
     """The cohort at ``root``, if nothing is wrong with its tables and names; volumes are not opened.
 
     Args:
       root, reading: see :func:`survey`.
-      with_diagnoses: False to read it without them, or with those that are known.
 
     Raises:
       UserError: with the first problem and the number of the others.
     """
     found = survey(root, reading)
-    problems = [problem for problem in found.problems if with_diagnoses or not problem.is_of_diagnosis]
+    problems = found.problems
     if problems:
         raise UserError(f"{problems[0]}{_others(problems, root)}")
     return Cohort(
@@ -196,7 +195,7 @@ def why_none_to_train_on(found: Cohort | Survey) -> Problem | None:
     if subjects:
         parts.append("diagnoses " + ", ".join(f"{name} ({count})" for name, count in sorted(diagnoses.items())))
     text = "expected visits with a GM map, an FDG-PET and the diagnosis AD or CN, found none: " + "; ".join(parts)
-    return Problem("", "", found.root, text, _remedy_for_none(found, with_pet), is_of_diagnosis=True)
+    return Problem("", "", found.root, text, _remedy_for_none(found, with_pet))
 
 
 def _remedy_for_none(found: Cohort | Survey, with_pet: Sequence[Subject]) -> str:

@@ -5,20 +5,26 @@ entities does not matter.
 """
 
 import re
+import unicodedata
 from pathlib import Path
 from typing import NamedTuple
 
 NIFTI = re.compile(r"\.nii(\.gz)?$")
-ENTITY = re.compile(r"([a-zA-Z]+)-([A-Za-z0-9.+]+)")
+ENTITY = re.compile(r"([a-zA-Z]+)-([A-Za-z0-9.+-]+)")
 MNI_SPACE = re.compile(r"MNI152.*|IXI549Space", re.IGNORECASE)
 """Standard spaces within a few millimetres of MNI152. fMRIPrep's maps without ``space-`` are the scan's own."""
 
 NOT_MEASURED = ("predictable", "synthetic")
 """Beginnings of the ``desc-`` of a PET that no scanner has made."""
 
-FDG = re.compile(r"fdg(?!al)|(?=.*de[os]*xy)(?=.*flu(or|d)).*glucose")
+FDG = re.compile(r"fdg(?!al)|(?=.*de[os]*x[yi])(?=.*flu(or|d)).*glu[ck]os")
 """FDG in lower-case letters and digits: F18FDG, 18F-FDG, fludeoxyglucose, 2-deoxy-2-[18F]fluoro-D-glucose; not FDGal,
 which is a galactose."""
+
+OTHER_TRACER = re.compile(
+    r"\b(no|not|non)\b|galact|pib|pittsburgh|florb|flutemet|av.?45|av.?1451|\btau|dopa|\bfet\b|choline"
+)
+"""What a tracer's name does not hold if it is FDG alone."""
 
 SPM = re.compile(
     r"(?P<smooth>s(?P<fwhm>\d+)?)?(?P<modulated>m0?)?(?P<rigid>r)?(?P<normalised>w)?(?P<segment>[cp])(?P<tissue>[1-6])"
@@ -29,10 +35,10 @@ SPM = re.compile(
 SPM_PREFIX = re.compile(r"(?P<smooth>s(?P<fwhm>\d*))?[wrmua]*(?=sub-)")
 """Prefixes of any volume that SPM has normalised (``w``) and smoothed (``s``, ``s8``) before a BIDS name."""
 
-SPM_NUMBERED = re.compile(r"s(?P<fwhm>\d+)w")
+SPM_NUMBERED = re.compile(r"s(?P<fwhm>[1-9]\d?)w(?=[A-Z])")
 """The same before any other name: without a number it might be a word."""
 
-SMOOTHED = re.compile(r"(?:smooth(?:ed)?|smth|fwhm)(\d+(?:p\d+)?)(?:mm)?|^s(\d+)(?:mm)?$")
+SMOOTHED = re.compile(r"(?:smooth(?:ed)?|smth|fwhm)(\d+(?:[p.]\d+)?)(?:mm)?|^s(\d+)(?:mm)?$", re.IGNORECASE)
 """``desc-`` of a smoothed volume: smooth8mm, smth6, s8."""
 
 SPM_FWHM_MM = 8.0
@@ -51,6 +57,13 @@ SUFFIXES = {
 """Last words of BIDS names, and what such a file is."""
 
 
+NATIVE_MAPS = (
+    (re.compile(r".*_pve_(?P<number>[012])"), {"0": "CSF", "1": "grey matter", "2": "white matter"}, "FSL's FAST"),
+    (re.compile(r".*Posteriors?0?(?P<number>[1-6])"), {"1": "CSF", "2": "grey matter", "3": "white matter"}, "ANTs"),
+)
+"""Maps in the scan's own space: name, number -> tissue, and who writes them so."""
+
+
 class Name(NamedTuple):
     """A file name, taken apart.
 
@@ -59,12 +72,14 @@ class Name(NamedTuple):
       suffix: the last part if it is no entity ("T1w", "probseg"), else "".
       spm: what SPM's or CAT12's prefix of a segment says; None without one.
       prefix_fwhm_mm: what SPM's prefix ``s`` of a smoothed volume says, mm; None without one.
+      stem: the name without its ending.
     """
 
     entities: dict[str, str]
     suffix: str
     spm: re.Match | None
     prefix_fwhm_mm: float | None
+    stem: str = ""
 
     @property
     def participant_id(self) -> str:
@@ -98,6 +113,9 @@ class Name(NamedTuple):
         """Whether values are volumes instead of probabilities; None if the name does not say."""
         if self.spm:
             return bool(self.spm["modulated"])
+        desc = self.entities.get("desc", "").lower()
+        if "modulated" in desc:
+            return "unmodulated" not in desc
         return {"on": True, "off": False}.get(self.entities.get("modulated", ""))
 
     @property
@@ -127,12 +145,14 @@ def parse_name(path: Path) -> Name:
                 found.setdefault(match[1], match[2])
     said = next((match for match in (spm, smoothed) if match and match["smooth"]), SPM_NUMBERED.match(stem))
     fwhm_mm = float(said["fwhm"] or SPM_FWHM_MM) if said else None
-    return Name(found, "" if ENTITY.fullmatch(words[-1]) else words[-1], spm, fwhm_mm)
+    return Name(found, "" if ENTITY.fullmatch(words[-1]) else words[-1], spm, fwhm_mm, stem)
 
 
 def _is_spm(match: re.Match) -> bool:
     """Whether it is a prefix indeed: ``p1.nii`` may be a person, ``wp1...`` and ``p1sub-01_T1w`` are segments."""
-    return bool(match["normalised"]) or match["scan"].startswith("sub-") or match["scan"].endswith("_T1w")
+    scan = match["scan"]
+    is_certain = bool(match["normalised"] or match["rigid"]) or scan.startswith("sub-") or scan.endswith("_T1w")
+    return is_certain or (match["segment"] == "c" and scan[0].isalpha())
 
 
 def is_mni(space: str) -> bool:
@@ -142,7 +162,10 @@ def is_mni(space: str) -> bool:
 
 def is_fdg(tracer: str) -> bool:
     """True for FDG by a tracer's label or name in any usual spelling."""
-    return bool(FDG.search(re.sub(r"[^a-z0-9]", "", tracer.lower())))
+    plain = unicodedata.normalize("NFKD", tracer.lower())
+    if OTHER_TRACER.search(plain):
+        return False
+    return bool(FDG.search(re.sub(r"[^a-z0-9]", "", plain)))
 
 
 def why_no_grey_matter_map(name: Name) -> str:
@@ -157,7 +180,7 @@ def why_no_grey_matter_map(name: Name) -> str:
         return "a synthetic PET"
     if not name.spm and name.suffix in SUFFIXES:
         return f"a {SUFFIXES[name.suffix]}"
-    return _why_not_in_mni(name)
+    return (_why_native(name.stem) if not name.space else "") or _why_not_in_mni(name)
 
 
 def why_no_fdg_pet(name: Name) -> str:
@@ -171,6 +194,16 @@ def why_no_fdg_pet(name: Name) -> str:
         return f"a PET of another tracer (trc-{tracer})"
     if name.suffix in SUFFIXES and name.suffix != "pet":
         return f"a {SUFFIXES[name.suffix]}"
+    return ""
+
+
+def _why_native(stem: str) -> str:
+    """What a map of FSL's FAST or of ANTs is; "" for any other name."""
+    for pattern, tissues, tool in NATIVE_MAPS:
+        if match := pattern.fullmatch(stem):
+            return (
+                f"a map of {tissues.get(match['number'], 'other tissue')} in the scan's own space, as {tool} writes it"
+            )
     return ""
 
 

@@ -6,20 +6,9 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
-from pcsa_jax.data.subjects import DIAGNOSES, OTHER_DIAGNOSES, Findings, counted, listing
-from pcsa_jax.data.tables import Row, Table, note_prefixed, read_identifier, read_table
-
-DIAGNOSIS_COLUMNS = ("diagnosis", "diagnosis_sc", "diagnosis_bl")
-"""Where a diagnosis may stand, the first that is there: ours, and those of Clinica's converters."""
-
-MEANT = {
-    "dementia": "AD", "ad dementia": "AD", "alzheimer": "AD", "alzheimer's disease": "AD", "nl": "CN", "hc": "CN",
-    "nc": "CN", "control": "CN", "normal": "CN", "cognitively normal": "CN",
-}  # fmt: skip
-"""What tables of other studies write, and what is likely meant: suggested, never taken."""
-
-OTHER_COLUMNS = ("dx", "dx1", "dx_bl", "dx_group", "group", "dxcurren")
-"""Where tables of other studies (ADNIMERGE, OASIS-3) keep diagnoses in words of their own, in small letters."""
+from pcsa_jax.data.diagnoses import OTHER_COLUMNS, check_columns, diagnosis_column, read_diagnosis, read_sessions
+from pcsa_jax.data.subjects import Findings, counted, listing
+from pcsa_jax.data.tables import Table, note_prefixed, read_identifier, read_table
 
 
 class Label(NamedTuple):
@@ -60,8 +49,11 @@ class People(NamedTuple):
         rows = self.by_visit.get(participant_id, {})
         if session_id in rows:
             return Label(rows[session_id], "visit")
+        if not session_id and len(rows) == 1 and not self.diagnoses.get(participant_id):
+            (only,) = rows  # a visit of no session, and one row
+            return Label(rows[only], "visit", only)
         alike = [written for written in rows if same_session(written) == same_session(session_id)]
-        if session_id and len(alike) == 1:
+        if session_id and len({rows[written] for written in alike}) == 1:
             return Label(rows[alike[0]], "visit", alike[0])
         diagnosis = self.diagnoses.get(participant_id, "")
         if visits_only and session_id:
@@ -128,8 +120,9 @@ def _named(names: Iterable[str], people: People) -> str:
 
 
 def read_people(
-    source: Path, findings: Findings, *, remedy: str = "Write one line a person, or say where: --participants=BIDS"
-) -> People | None:
+    source: Path, findings: Findings, *, cohort: Path | None = None,
+    remedy: str = "Write one line a person, or say where: --participants=BIDS",
+) -> People | None:  # fmt: skip
     """Reads ``participants.tsv`` and the sessions tables beside the participants' folders.
 
     A table that has a column ``session_id`` holds visits: its rows with a session are theirs, those without the
@@ -138,15 +131,19 @@ def read_people(
     Args:
       source: the folder that holds them, or ``participants.tsv`` itself under any name.
       findings: gets the problems and notes.
+      cohort: folder of the participants' folders, whose sessions tables are read too.
       remedy: what to do if there is no such table.
 
     Returns:
       None if there is no table that names people.
     """
     path = source if source.is_file() else source / "participants.tsv"
+    if path.is_symlink() and not path.exists():
+        findings.check_presence(path, visit=("", ""))
+        return None
     if not path.is_file():
         found = "expected participants.tsv (participant_id, diagnosis: AD, CN, MCI, ... or n/a), found none"
-        findings.add(source, found, remedy, is_of_diagnosis=True)
+        findings.add(source, found, remedy)
         return None
     table = read_table(path, findings)
     if table is None:
@@ -155,16 +152,35 @@ def read_people(
         found = f"expected the columns participant_id and diagnosis, found {table.heading}"
         findings.add(path, found, "Write them (tab-separated)")
         return None
+    if not table.rows:
+        findings.add(path, "expected one line a person, found only the heading", "Write them", is_of_all=True)
+    check_columns(table, findings)
     diagnoses, by_visit = _read_participants(table, findings)
     columns: Counter[str] = Counter()
+    places = list(dict.fromkeys(folder.resolve() for folder in (path.parent, cohort) if folder is not None))
     for participant_id in diagnoses:
-        rows, found = _read_sessions(path.parent / participant_id, participant_id, findings)
-        columns.update(found)
-        if rows:
-            by_visit[participant_id] = by_visit.get(participant_id, {}) | rows
-    if not (_diagnosis_column(table) or any(by_visit.values())):
+        for place in places:
+            rows, found = read_sessions(place / participant_id, participant_id, findings)
+            columns.update(found)
+            _check_conflict(place, participant_id, by_visit.get(participant_id, {}), rows, findings)
+            if rows:
+                by_visit[participant_id] = by_visit.get(participant_id, {}) | rows
+    if not (diagnosis_column(table) or any(by_visit.values())):
         _add_no_column(table, columns, findings)
-    return People(path, _diagnosis_column(table) or "", diagnoses, by_visit)
+    return People(path, diagnosis_column(table) or "", diagnoses, by_visit)
+
+
+def _check_conflict(
+    place: Path, participant_id: str, known: Mapping[str, str], rows: Mapping[str, str], findings: Findings
+) -> None:
+    """Adds a problem where two tables give one visit two diagnoses."""
+    for session_id, diagnosis in rows.items():
+        other = known.get(session_id)
+        if other and diagnosis and other != diagnosis:
+            text = (
+                f"expected one diagnosis of {participant_id} {session_id}, found {other} and {diagnosis} in two tables"
+            )
+            findings.add(place / participant_id, text, "Correct one of them")
 
 
 def _add_no_column(table: Table, columns: Counter[str], findings: Findings) -> None:
@@ -173,38 +189,15 @@ def _add_no_column(table: Table, columns: Counter[str], findings: Findings) -> N
     sessions = f" (sessions tables: {', '.join(columns)})"[:200] if columns else ""
     found = f"expected a column diagnosis here or in the sessions tables, found {table.heading}{sessions}"
     remedy = "Add it (tab-separated): AD, CN, MCI, ... or n/a"
-    near = [name for name in (*table.columns, *columns) if name.lower().replace(" ", "_") in DIAGNOSIS_COLUMNS]
-    if near:
-        remedy = f"Rename {near[0]} to {near[0].lower().replace(' ', '_')}"
-    elif others:
+    if others:
         remedy += f"; {', '.join(dict.fromkeys(others))} may hold it in other words: write AD or CN for each visit to "
         remedy += "a table with participant_id, session_id, diagnosis, and give that with --participants"
-    findings.add(table.path, found, remedy, is_of_diagnosis=True)
-
-
-def _diagnosis_column(table: Table) -> str | None:
-    return next((name for name in DIAGNOSIS_COLUMNS if name in table.columns), None)
-
-
-def read_diagnosis(table: Table, row: Row, column: str, who: str, findings: Findings) -> str:
-    """The diagnosis of a row; "" if there is none or it is not one, which is a problem."""
-    given = row.values[column]
-    if given and given not in DIAGNOSES + OTHER_DIAGNOSES:
-        known = ", ".join(DIAGNOSES + OTHER_DIAGNOSES)
-        upper = given.upper() if given.upper() in DIAGNOSES + OTHER_DIAGNOSES else MEANT.get(given.lower())
-        findings.add(
-            table.path,
-            f"line {row.line}: {who} has {column} {given!r}, expected one of {known} or n/a",
-            f"Write {upper}, if that is meant, or n/a" if upper else "Correct or remove the line",
-            is_of_diagnosis=True,
-        )
-        return ""
-    return given
+    findings.add(table.path, found, remedy)
 
 
 def _read_participants(table: Table, findings: Findings) -> tuple[dict[str, str], dict[str, dict[str, str]]]:
     """Diagnoses of the participants, and of the visits that the table has lines of."""
-    column, prefixed = _diagnosis_column(table), []
+    column, prefixed = diagnosis_column(table), []
     has_sessions = "session_id" in table.columns
     lines: dict[tuple[str, str], int] = {}
     diagnoses: dict[str, str] = {}
@@ -230,25 +223,3 @@ def _read_participants(table: Table, findings: Findings) -> tuple[dict[str, str]
             diagnoses[participant_id] = diagnosis
     note_prefixed(table, prefixed, findings)
     return diagnoses, by_visit
-
-
-def _read_sessions(folder: Path, participant_id: str, findings: Findings) -> tuple[dict[str, str], tuple[str, ...]]:
-    """The diagnoses of ``sub-X/sub-X_sessions.tsv``, if it is there and has any; its columns."""
-    path = folder / f"{participant_id}_sessions.tsv"
-    table = read_table(path, findings) if path.is_file() else None
-    column = _diagnosis_column(table) if table else None
-    if table is None or column is None or "session_id" not in table.columns:
-        return {}, table.columns if table else ()
-    found: dict[str, str] = {}
-    lines: dict[str, int] = {}
-    for row in table.rows:
-        session_id = read_identifier(table, row, "session_id", findings, [])
-        if session_id is None:
-            continue
-        first = lines.setdefault(session_id, row.line)
-        if first != row.line:
-            text = f"line {row.line}: {session_id} is listed twice (first in line {first}), expected once"
-            findings.add(path, text, "Remove one line", is_of_diagnosis=True)
-            continue
-        found[session_id] = read_diagnosis(table, row, column, f"{participant_id} {session_id}", findings)
-    return found, table.columns

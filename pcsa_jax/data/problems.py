@@ -14,7 +14,6 @@ class Problem:
       file: the file at fault.
       found: what was expected and what was found, without a full stop.
       remedy: what to do, without a full stop.
-      is_of_diagnosis: True if it leaves nothing but diagnoses unknown, which synthesis does not ask for.
       is_of_all: True if it is why nobody was found at all.
     """
 
@@ -23,7 +22,6 @@ class Problem:
     file: Path
     found: str
     remedy: str
-    is_of_diagnosis: bool = False
     is_of_all: bool = False
 
     @property

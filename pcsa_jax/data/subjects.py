@@ -68,6 +68,7 @@ class Reading(NamedTuple):
       fwhm_mm: what the volumes have been smoothed with of which nobody says; None for the rule of
         :func:`~pcsa_jax.data.harmonisation.harmonise`.
       accept_suspicious: take the visits that ``quality.tsv`` calls suspicious without a decision on each.
+      maps_only: read the GM maps of everybody whose folder holds one, and neither PET nor diagnoses: for synthesis.
     """
 
     participants: Path | None = None
@@ -75,6 +76,7 @@ class Reading(NamedTuple):
     diagnosis: str = "any"
     fwhm_mm: float | None = None
     accept_suspicious: bool = False
+    maps_only: bool = False
 
 
 class Seen(NamedTuple):
@@ -174,10 +176,10 @@ class Findings:
 
     def add(
         self, file: Path, found: str, remedy: str, *, visit: tuple[str, str] = ("", ""),
-        is_of_diagnosis: bool = False, is_of_all: bool = False,
+        is_of_all: bool = False,
     ) -> None:  # fmt: skip
         """Adds a problem of ``file``; ``visit`` is its (participant_id, session_id)."""
-        self.problems.append(Problem(*visit, file, found, remedy, is_of_diagnosis, is_of_all))
+        self.problems.append(Problem(*visit, file, found, remedy, is_of_all))
 
     def leave(self, modality: str, reason: str, what: str) -> None:
         """Counts a file that was seen and is not taken: ``modality`` "GM map" or "FDG-PET", ``reason`` "tracer"."""

@@ -15,12 +15,16 @@ from pcsa_jax.data.given_files import Input, check_name, file_input, folder_inpu
 from pcsa_jax.data.grid import Grid
 from pcsa_jax.data.harmonisation import harmonise
 from pcsa_jax.data.judgements import read_judged
+from pcsa_jax.data.layouts.sidecars import dataset_of
 from pcsa_jax.data.names import NIFTI, parse_name
 from pcsa_jax.data.normalisation import intensity_range
 from pcsa_jax.data.own_grid import OwnGrid
 from pcsa_jax.data.quality_table import check_map
 from pcsa_jax.data.volumes import Volume, refuse
 from pcsa_jax.errors import UserError
+
+MANIFESTS = (".tsv", ".txt")
+"""Endings of files that are read as a manifest."""
 
 
 class Prepared(NamedTuple):
@@ -64,8 +68,8 @@ def find_inputs(
             inputs += found
             if left_out:
                 note(left_out)
-        elif place.is_dir() or place.suffix == ".tsv":
-            inputs += _cohort_inputs(place)
+        elif place.is_dir() or place.suffix.lower() in MANIFESTS:
+            inputs += _cohort_inputs(place, note)
         elif NIFTI.search(place.name):
             inputs.append(file_input(place, are_raw=are_raw))
         else:
@@ -159,19 +163,22 @@ def write_skipped(path: Path, skipped: Iterable[tuple[Input, Exception]]) -> Non
     write_text(path, "\n".join(lines) + "\n")
 
 
-def _cohort_inputs(place: Path) -> list[Input]:
+def _cohort_inputs(place: Path, note: Callable[[str], None]) -> list[Input]:
     """One input a GM map: a map that serves several visits is made PET of once, under its own session."""
     # Whose map is not to be taken, prepare() tells: one suspicious visit is one bad input.
-    cohort = read_cohort(place, Reading(accept_suspicious=True), with_diagnoses=False)
-    dataset = cohort.root if cohort.root.is_dir() else cohort.root.parent  # of a manifest
+    cohort = read_cohort(place, Reading(maps_only=True, accept_suspicious=True))
+    for text in cohort.notes:
+        note(text)
     found: dict[Path, Input] = {}
     for subject in cohort.subjects:
         name = parse_name(subject.mri)
         session_id = subject.session_id if subject.mri_session_id is None else subject.mri_session_id
-        found.setdefault(subject.mri, Input(
+        dataset = cohort.root if cohort.root.is_dir() else dataset_of(subject.mri)
+        each = Input(
             path=subject.mri, participant_id=subject.participant_id, session_id=session_id,
             entities=kept_entities(name), dataset=dataset, fwhm_mm=subject.mri_fwhm_mm, is_modulated=name.is_modulated,
-        ))  # fmt: skip
+        )  # fmt: skip
+        found.setdefault(subject.mri, each)
     return list(found.values())
 
 

@@ -139,9 +139,19 @@ def read_config(path: Path, schema: Schema = TRAINING) -> ConfigDict:
     if not path.is_file():
         raise UserError(f"{path.parent}: expected a run with a config.json, found none. Train one with train.py first.")
     try:
-        config = _completed(ConfigDict(tupled(json.loads(path.read_text(encoding="utf-8")))), schema)
-    except (ValueError, TypeError, AttributeError) as error:
+        return config_of(json.loads(path.read_text(encoding="utf-8")), schema)
+    except (ValueError, TypeError, AttributeError, RecursionError) as error:
         raise UserError(f"{path}: expected a config in JSON, found {error}. Restore the file.") from error
+
+
+def config_of(values: Mapping[str, Any], schema: Schema = TRAINING) -> ConfigDict:
+    """The checked config of what :func:`resolved` gives, completed with fields that it is older than.
+
+    Raises:
+      UserError: for a field that is missing, unknown or out of range.
+      ValueError, TypeError, AttributeError: if it is no config at all.
+    """
+    config = _completed(ConfigDict(tupled(values)), schema)
     check_config(config, schema)
     return config.lock()
 

@@ -11,7 +11,8 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 LOG_INTERVAL_S = 30.0
 """Seconds between lines where there is no terminal to redraw."""
 
-console = Console(stderr=True, soft_wrap=True, highlight=False)
+console = Console(stderr=True, soft_wrap=True, highlight=False, markup=False)
+"""Names of files and people are printed as they are: what looks like markup in them is none."""
 
 
 class Report(Protocol):

@@ -122,7 +122,7 @@ def preprocess(
     cohort = read_raw_cohort(raw, participants=participants, choices=choices)
     dataset.check_places(raw, out)
     table = read_participants(raw).completed_by(out / "participants.tsv")
-    decisions = dataset.read_decisions(out)
+    dataset.read_decisions(out)  # told before the work, if they cannot be
     cores = _num_cores()
     jobs = jobs or max(1, cores // CORES_PER_JOB)
     with _alone(out):
@@ -136,7 +136,7 @@ def preprocess(
                 with contextlib.closing(run_isolated(work, tasks, jobs=jobs, threads=threads, logs=logs)) as outcomes:
                     _collect(out, outcomes, ended, len(tasks), report)
         finally:
-            written = _write_tables(raw, out, table, ended, cohort.notes, decisions)
+            written = _write_tables(raw, out, table, ended, cohort.notes)
     failures = tuple(_failure(visit, error) for visit, error in ended.items() if error is not None)
     notes = [*cohort.notes]
     if written.unknown:
@@ -262,9 +262,8 @@ class Written(NamedTuple):
 
 
 def _write_tables(
-    raw: Path, out: Path, table: ParticipantTable, ended: Mapping[RawVisit, str | None], notes: Sequence[str],
-    decisions: Mapping[tuple[str, str], Quality],
-) -> Written:  # fmt: skip
+    raw: Path, out: Path, table: ParticipantTable, ended: Mapping[RawVisit, str | None], notes: Sequence[str]
+) -> Written:
     """Brings tables and page up to date with what the folder holds."""
     finished = dataset.find_finished(out)
     participants = {visit.participant_id for visit in finished}
@@ -278,7 +277,7 @@ def _write_tables(
     logs = out / dataset.LOGS
     if logs.is_dir() and not any(logs.iterdir()):
         logs.rmdir()
-    quality = dataset.assess(finished, decisions)
+    quality = dataset.assess(finished, dataset.read_decisions(out))  # made while this run went on, perhaps
     write_quality(out, quality, MEASURES)
     page = out / dataset.PAGE
     write_page(page, finished=finished, failures=sorted(failures), notes=notes, table=table)

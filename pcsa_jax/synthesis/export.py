@@ -1,6 +1,5 @@
 """A trained generator as one self-describing file, and back: safetensors parameters with JSON metadata, no pickle."""
 
-import hashlib
 import json
 import os
 from collections.abc import Mapping
@@ -13,9 +12,9 @@ import numpy as np
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
-from pcsa_jax.data.files import replacing
+from pcsa_jax.data.files import finite_or_none, replacing
 from pcsa_jax.data.given_map import GivenMap, prepare_given
-from pcsa_jax.data.grid import SPACE, Grid
+from pcsa_jax.data.grid import Grid
 from pcsa_jax.data.normalisation import NORMALISATIONS, intensity_range
 from pcsa_jax.data.predictors.prior import Prior
 from pcsa_jax.errors import UserError
@@ -25,17 +24,21 @@ from pcsa_jax.experiment.config import resolved, tupled
 from pcsa_jax.experiment.environment import describe_environment
 from pcsa_jax.experiment.fields import PAPER_RECIPE
 from pcsa_jax.machine.home import user_path
+from pcsa_jax.machine.progress import console
 from pcsa_jax.presentation.numbers import count
 from pcsa_jax.presentation.origin import TRAINED_ON_PHANTOM
 from pcsa_jax.synthesis.inference import Inference
 from pcsa_jax.synthesis.reading_cards import is_modulated, pet_scale, scale_note
+from pcsa_jax.synthesis.verification import (
+    CARD_HASH,
+    FORMAT,
+    card_hash,
+    check_parameters,
+    content_hash,
+    describe_network,
+    read_card,
+)
 from pcsa_jax.training.trained import TrainedRun, open_run
-
-FORMAT, FORMER_FORMATS = "pcsa_jax generator 2", ("pcsa_jax generator 1",)
-"""First key of the metadata; the number changes when a reader of the old one could not read the new one.
-
-Format 1 has no recipe: its generators see the map alone.
-"""
 
 PRIOR = "prior."
 """Before the names of the arrays of closed-form predictors, beside the network's parameters."""
@@ -49,24 +52,13 @@ def describe_generator(run: TrainedRun, *, cohort: str, is_phantom: bool | None)
       cohort: name of the cohort that it was trained on.
       is_phantom: whether that is a phantom; None if nobody knows any more.
     """
-    grid, config = Grid(run.config.data.size), resolved(run.config)
-    normalisation = config["data"]["normalisation"]
-    scale = NORMALISATIONS[normalisation].scale
-    return {
+    config = resolved(run.config)
+    scale = NORMALISATIONS[config["data"]["normalisation"]].scale
+    card = {
         "format": FORMAT,
-        "system": config["system"],
-        "generator": config["generator"],
-        "recipe": config["recipe"],
-        "grid": {
-            "shape": grid.shape, "affine": grid.affine.tolist(), "space": SPACE, "voxel_size_mm": grid.voxel_size_mm,
-        },
+        **describe_network(run.config),
         "input": "grey-matter probability map, MNI152, smoothed to 8 mm FWHM; min-max normalised when given (Eq. 13)",
         "output": f"FDG-PET in [0, 1]: {scale.meaning}" + scale_note(scale),
-        "normalisation": {"mri": "minmax", "pet": normalisation},
-        "pet": {
-            "range": scale.range, "unit": scale.unit, "meaning": scale.meaning,
-            "reference_region": config["data"]["reference_region"] if scale.unit == "SUVR" else None,
-        },
         "training": {
             "cohort": cohort, "is_phantom": is_phantom, "row": config["row"], "step": run.step,
             "checkpoint": run.checkpoint, "validation": run.meta.get("scores", {}), "splits_sha256": run.splits_sha256,
@@ -75,8 +67,11 @@ def describe_generator(run: TrainedRun, *, cohort: str, is_phantom: bool | None)
         "environment": describe_environment(),
         "notice": TRAINED_ON_PHANTOM if is_phantom else "",
         "intended_use": "research on images like the training cohort's; not for diagnosis",
-        "sha256": _content_hash(_tensors(run)),
+        "sha256": content_hash(_tensors(run)),
     }  # fmt: skip
+    # As it is read again: what is hashed is what stands in the file.
+    card = json.loads(json.dumps(finite_or_none(card)))
+    return card | {CARD_HASH: card_hash(card)}
 
 
 def export_generator(run: TrainedRun, out: Path, *, cohort: str, is_phantom: bool) -> dict[str, Any]:
@@ -220,19 +215,23 @@ def _read_file(path: Path) -> LoadedGenerator:
         )
     try:
         with safe_open(path, framework="numpy") as stream:
-            card = json.loads((stream.metadata() or {}).get("pcsa_jax", "{}"))
+            card = read_card(path, (stream.metadata() or {}).get("pcsa_jax"))
             tensors = {name: stream.get_tensor(name) for name in stream.keys()}  # noqa: SIM118 (not a dict)
-    except (SafetensorError, OSError, ValueError) as error:
+    except (SafetensorError, OSError, ValueError, TypeError, MemoryError) as error:
+        reason = " ".join(str(error).split())[:200]
         raise UserError(
-            f"{path}: expected an exported generator, found a damaged file ({error}). Export again."
+            f"{path}: expected an exported generator, found a damaged file ({reason}). Export again."
         ) from error
-    if card.get("format") not in (FORMAT, *FORMER_FORMATS):
-        raise UserError(
-            f"{path}: expected format {FORMAT!r}, found {card.get('format')!r}. Export again with this version."
-        )
-    if _content_hash(tensors) != card.get("sha256"):
-        raise UserError(f"{path}: expected parameters with SHA-256 {card.get('sha256')}, found others. Export again.")
-    prior = _read_prior(path, card, tensors)
+    if content_hash(tensors) != card["sha256"]:
+        raise UserError(f"{path}: expected parameters with SHA-256 {card['sha256']}, found others. Export again.")
+    check_parameters(path, card, {name: array for name, array in tensors.items() if not name.startswith(PRIOR)})
+    if card["format"] != FORMAT:
+        console.print(f"{path}: an older format, whose card no checksum covers; export again", markup=False)
+    return LoadedGenerator(card, _nested(tensors), _read_prior(path, card, tensors))
+
+
+def _nested(tensors: Mapping[str, np.ndarray]) -> dict[str, Any]:
+    """The network's parameters as the tree that it takes."""
     params: dict[str, Any] = {}
     for name, tensor in tensors.items():
         if name.startswith(PRIOR):
@@ -242,7 +241,7 @@ def _read_file(path: Path) -> LoadedGenerator:
         for group in groups:
             node = node.setdefault(group, {})
         node[leaf] = tensor
-    return LoadedGenerator(card, params, prior)
+    return params
 
 
 def _read_prior(path: Path, card: Mapping[str, Any], tensors: Mapping[str, np.ndarray]) -> Prior | None:
@@ -251,6 +250,9 @@ def _read_prior(path: Path, card: Mapping[str, Any], tensors: Mapping[str, np.nd
     if not recipe["channels"]:
         return None
     arrays = {name.removeprefix(PRIOR): tensor for name, tensor in tensors.items() if name.startswith(PRIOR)}
+    odd = next((name for name, array in arrays.items() if not np.isfinite(array).all()), None)
+    if odd is not None:
+        raise UserError(f"{path}: expected finite predictors, found NaN or infinite values in {odd}. Export again.")
     try:
         prior = Prior.from_arrays(recipe["channels"], arrays, deviations=recipe["deviations"])
     except ValueError as error:
@@ -278,11 +280,3 @@ def _named(params: Any) -> dict[str, np.ndarray]:
         jax.tree_util.keystr(path, simple=True, separator="."): np.array(leaf, np.float32) for path, leaf in leaves
     }
     return dict(sorted(named.items()))
-
-
-def _content_hash(tensors: Mapping[str, np.ndarray]) -> str:
-    digest = hashlib.sha256()
-    for name in sorted(tensors):
-        digest.update(f"{name} {tensors[name].dtype} {tensors[name].shape}".encode())
-        digest.update(np.ascontiguousarray(tensors[name]).tobytes())
-    return digest.hexdigest()

@@ -2,6 +2,7 @@
 
 import contextlib
 import hashlib
+import json
 import math
 from collections.abc import Mapping
 from pathlib import Path
@@ -46,6 +47,24 @@ def state_hash(state: Any) -> str:
         digest.update(f"{jax.tree_util.keystr(path)} {array.dtype} {array.shape}".encode())
         digest.update(array.tobytes())
     return digest.hexdigest()
+
+
+META_HASH = "meta_sha256"
+FORMER_META = {"epoch", "scores", "train_seconds", "sha256", "prior_sha256"}
+"""All that a checkpoint's meta held before it had a checksum of its own."""
+
+
+def meta_hash(meta: Mapping[str, Any]) -> str:
+    """SHA-256 over all of a checkpoint's meta but this hash, the state's SHA-256 and the scores included."""
+    content = {name: value for name, value in meta.items() if name != META_HASH}
+    return hashlib.sha256(json.dumps(content, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
+
+
+def _is_whole(meta: Mapping[str, Any]) -> bool:
+    """Whether a meta is as it was written; one of before the checksum is, if it holds nothing that was unknown then."""
+    if META_HASH in meta:
+        return meta[META_HASH] == meta_hash(meta)
+    return set(meta) <= FORMER_META
 
 
 class Checkpoints:
@@ -116,7 +135,9 @@ class Checkpoints:
           UserError: if it cannot be written (a full disk) or read back; earlier checkpoints stay.
         """
         host = jax.device_get(state)
-        stored = {**meta, "sha256": state_hash(host)}
+        stored = {**meta, "sha256": state_hash(host), "score": scores.get(self._best)}
+        stored = json.loads(json.dumps(stored))
+        stored[META_HASH] = meta_hash(stored)
         items = ocp.args.Composite(state=ocp.args.StandardSave(_named_leaves(host)), meta=ocp.args.JsonSave(stored))
         try:
             # Without force Orbax silently skips a step that is not above every number in the folder, as happens after a
@@ -155,8 +176,22 @@ class Checkpoints:
         return sorted(self._manager.all_steps())
 
     def best_step(self) -> int | None:
-        """The step with the best validation score."""
-        return self._manager.best_step()
+        """The step with the best validation score, by what the checkpoints themselves say, as far as it is whole.
+
+        The latest if none has a score; None if there is none.
+        """
+        found: dict[int, float] = {}
+        for step in self.steps():
+            try:
+                meta = self._manager.restore(step, args=ocp.args.Composite(meta=ocp.args.JsonRestore()))["meta"]
+                score = meta.get("score", meta.get("scores", {}).get(self._best)) if _is_whole(meta) else None
+            except Exception:  # damaged in any way: it cannot be the best, and whoever restores it is told
+                continue
+            if isinstance(score, int | float) and math.isfinite(score):
+                found[step] = float(score)
+        if not found:
+            return max(self.steps(), default=None)
+        return min(found, key=lambda step: (found[step], -step))
 
     def restore_latest(self) -> Restored | None:
         """The newest checkpoint that is whole; None if there is none at all.
@@ -191,6 +226,7 @@ class Checkpoints:
             state, meta = jax.tree.unflatten(jax.tree.structure(self._target), leaves), restored["meta"]
             whole = int(state.step) == step and state_hash(state) == meta["sha256"]
             problem = "" if whole else "its content does not match its SHA-256"
+            problem = problem or ("" if _is_whole(meta) else "its scores and meta do not match their SHA-256")
             problem = problem or _other_shape(state, self._target)
         except Exception as error:  # Orbax and TensorStore raise many types for damage; all mean "not this one".
             problem = self._lacking(step, target) or self._reason(error) or type(error).__name__

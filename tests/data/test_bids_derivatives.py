@@ -102,7 +102,9 @@ def test_of_several_resolutions_one_is_taken_for_everybody_and_said(derivatives)
     [
         ("trc-18FFDG_space-MNI152NLin6Asym", None, True),
         ("trc-FDG_space-MNI152NLin6Asym", None, True),
-        ("trc-18FAV45_space-MNI152NLin6Asym", "FDG", False),
+        ("trc-18FAV45_space-MNI152NLin6Asym", "Florbetapir", False),
+        ("trc-18FAV45_space-MNI152NLin6Asym", "n/a", False),
+        ("space-MNI152NLin6Asym", ["FDG"], True),
         ("space-MNI152NLin6Asym", "[18F]FDG", True),
         ("space-MNI152NLin6Asym", "fluorodeoxyglucose", True),
         ("space-MNI152NLin6Asym", "PiB", False),

@@ -122,13 +122,13 @@ def test_what_is_not_taken_is_counted_by_reason(tree):
     pet.with_name("sub-01_ses-1_petref.nii.gz").touch()
     found = read_cohort(root)
     assert len(found.pairs) == 1
-    assert [note for note in found.notes if note.startswith("Not taken")] == [
-        "Not taken for GM maps, by suffix: 2 files (1 T1w, 1 mask)",
-        "Not taken for GM maps, by label: 2 files (1 CSF, 1 white matter)",
+    assert sorted(note for note in found.notes if note.startswith("Not taken")) == [
+        "Not taken for FDG-PETs, by desc: 1 file (1 desc-synthetic, not measured)",
         "Not taken for FDG-PETs, by suffix: 1 file (1 petref)",
         "Not taken for FDG-PETs, by tracer: 2 files (1 trc-11CPIB, 1 trc-18FAV45)",
-        "Not taken for FDG-PETs, by desc: 1 file (1 desc-synthetic, not measured)",
+        "Not taken for GM maps, by label: 2 files (1 CSF, 1 white matter)",
         "Not taken for GM maps, by space: 1 file (1 space-T1w)",
+        "Not taken for GM maps, by suffix: 2 files (1 T1w, 1 mask)",
     ]
 
 
@@ -167,7 +167,32 @@ def test_the_data_set_around_derivatives_is_looked_into(petprep, tmp_path):
 
 
 @pytest.mark.parametrize(
-    "source", ["bids:raw:../raw/sub-01/ses-1/pet/sub-01_ses-1_pet.nii.gz", "bids:other:sub-01_pet.nii", 7, None]
+    "source",
+    [
+        "bids:raw:sub-01/ses-1/pet/sub-01_ses-1_pet.nii.gz",
+        "raw/sub-01/ses-1/pet/sub-01_ses-1_pet.nii.gz",
+        "bids::sub-01/../raw/sub-01/ses-1/pet/sub-01_ses-1_pet.nii.gz",
+        "bids:raw:/sub-01/ses-1/pet/sub-01_ses-1_pet.nii.gz",
+        "{raw}/sub-01/ses-1/pet/sub-01_ses-1_pet.nii.gz",
+        "file://{raw}/sub-01/ses-1/pet/sub-01_ses-1_pet.nii.gz",
+        "/elsewhere/sub-01_trc-18FFDG_pet.nii.gz",
+    ],
+)
+@pytest.mark.parametrize("key", ["Sources", "RawSources"])
+def test_a_source_is_followed_however_it_is_written(petprep, tmp_path, source, key):
+    root = petprep({"raw": str(tmp_path / "raw")}, {key: source.format(raw=tmp_path / "raw")})
+    assert len(read_cohort(root).pairs) == 1
+
+
+def test_a_pet_that_is_made_of_a_pet(petprep, tmp_path):
+    own = "sub-01/ses-1/pet/sub-01_ses-1_desc-native_pet"
+    root = petprep({"raw": str(tmp_path / "raw")}, {"Sources": [f"bids::{own}.nii.gz"]})
+    write_json(root / f"{own}.json", SAY)
+    assert len(read_cohort(root).pairs) == 1
+
+
+@pytest.mark.parametrize(
+    "source", ["bids:raw:sub-02/ses-1/pet/sub-02_pet.nii.gz", "bids:other:sub-01_pet.nii", 7, None]
 )
 def test_a_source_that_leads_elsewhere_says_nothing(petprep, tmp_path, source):
     root = petprep({"raw": str(tmp_path / "raw")}, {"Sources": [source]})
@@ -256,3 +281,49 @@ def test_the_user_says_how_smooth_volumes_are_of_which_nobody_says(tree):
         f"{root}: --fwhm=8: expected volumes of which nobody says what they were smoothed with, found none. Leave "
         "it out."
     )
+
+
+@pytest.mark.parametrize(("maps", "scans"), [("M000", "M00"), ("M012", "m012"), ("1", "01")])
+def test_spellings_of_one_session_meet(tree, maps, scans):
+    root = tree(f"{maps}:anat", f"{maps}9:anat", f"{scans}:pet")
+    assert pairs(root) == [(f"ses-{scans}", f"ses-{maps}")]
+    assert "1 PET joined with the GM map of the same session in another spelling" in " ".join(read_cohort(root).notes)
+
+
+def test_modulated_maps_are_not_mixed_with_others(tree):
+    root = tree("1:anat", "2:anat")
+    path = next(root.rglob("sub-01_ses-1_*probseg.nii.gz"))
+    path.rename(path.with_name(path.name.replace("_label", "_desc-modulated_label")))
+    (problem,) = survey(root).problems
+    assert (
+        problem.found == f"expected the GM map in the cohort's variant ({SPACE}), found only {SPACE} "
+        "desc-modulated modulated"
+    )
+
+
+def test_synthesis_asks_for_maps_alone(tree):
+    root = tree("1:anat", "1:pet", "2:anat")
+    (root / "participants.tsv").write_text("participant_id\tdiagnosis\tdiagnosis\nsub-1\tx\ty\n")
+    (root / "dataset_description.json").unlink()
+    rename(root, "trc-18FFDG_", "")
+    assert survey(root).problems
+    assert [each.name for each in find_inputs([root], fwhm_mm=None)] == ["sub-01 ses-1", "sub-01 ses-2"]
+
+
+@pytest.mark.parametrize("name", ["label-GM_probseg.json", "participants.tsv", "dataset_description.json"])
+def test_what_was_not_fetched_is_told_wherever_it_lies(tree, name):
+    root = tree("1:anat", "1:pet")
+    (root / name).unlink(missing_ok=True)
+    (root / name).symlink_to(root / ".git" / "annex" / "objects" / "x")
+    found = [problem.found for problem in survey(root).problems if problem.file == root / name]
+    assert found == ["expected a file, found a link to nothing (DataLad or git-annex: not fetched)"]
+
+
+def test_a_raw_data_set_with_pet_above_its_derivatives(tmp_path):
+    write_json(tmp_path / "dataset_description.json", {"Name": "Raw"})
+    write_text(tmp_path / "participants.tsv", "participant_id\tdiagnosis\nsub-01\tAD\n")
+    for name in ("sub-01/anat/sub-01_T1w", "sub-01/pet/sub-01_trc-18FFDG_pet", "derivatives/petprep/sub-01/anat/x"):
+        (tmp_path / f"{name}.nii.gz").parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / f"{name}.nii.gz").touch()
+    (problem,) = survey(tmp_path).problems
+    assert problem.remedy == f"Give the folder of the derivatives: {tmp_path / 'derivatives' / 'petprep'}"

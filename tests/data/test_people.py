@@ -131,7 +131,7 @@ def test_a_column_of_another_study_is_pointed_at(visits, column):
 
 @pytest.mark.parametrize("column", ["Diagnosis", "DIAGNOSIS_BL"])
 def test_a_column_in_other_letters_is_pointed_at(visits, column):
-    (problem,) = survey(visits("", participants=f"participant_id\t{column}\nsub-01\tAD\n")).problems
+    problem = survey(visits("", participants=f"participant_id\t{column}\nsub-01\tAD\n")).problems[0]
     assert problem.remedy == f"Rename {column} to {column.lower()}"
 
 

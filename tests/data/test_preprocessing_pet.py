@@ -9,6 +9,7 @@ from scipy import ndimage
 from scipy.spatial.transform import Rotation
 
 from pcsa_jax.data.grid import Grid
+from pcsa_jax.data.mni152 import coverage
 from pcsa_jax.data.preprocessing.pet_frames import read_frames
 from pcsa_jax.errors import UserError
 
@@ -220,6 +221,16 @@ def test_a_turned_static_pet_comes_back_to_the_t1(tmp_path, head):
     reached = np.array([itk.apply_to_point(tuple(point * flip)) for point in points]) * flip
     apart = np.linalg.norm(reached - nib.affines.apply_affine(motion, points), axis=1)
     assert apart.max() < 1.0, apart
+
+
+def test_what_a_pet_misses_of_the_brain_is_measured(tmp_path, head):
+    anatomy, uptake, affine = head
+    data, scanner, motion = turned(uptake, affine, (6.0, -8.0, 12.0), (5.0, -7.0, 9.0))
+    data = data[:, :, : -data.shape[2] // 3]
+    expected = coverage(data.shape, np.linalg.inv(motion) @ scanner)
+    assert 0.6 < expected < 0.95
+    found = prepare(save(tmp_path / "pet.nii.gz", data, affine=scanner), anatomy, tmp_path)
+    assert found.coverage == pytest.approx(expected, abs=0.02)
 
 
 @pytest.mark.slow

@@ -83,8 +83,8 @@ def test_fixed_limits_are_said():
 
 
 def test_outliers_need_a_cohort():
-    cohort = [GOOD | {"gm_correlation": 0.93 + 0.001 * n} for n in range(9)]
+    cohort = [GOOD | {"gm_correlation": 0.93 + 0.001 * n} for n in range(11)]
     odd = GOOD | {"gm_correlation": 0.80}
     assert warnings([*cohort, odd])[-1]["gm_correlation"].startswith("far from the median 0.93")
-    assert warnings([*cohort[:3], odd])[-1] == {}
-    assert warnings([*cohort, odd])[:9] == [{}] * 9
+    assert warnings([*cohort[:10], odd])[-1] == {}
+    assert warnings([*cohort, odd])[:11] == [{}] * 11

@@ -126,13 +126,13 @@ def test_visits_of_one_person_are_welcome():
     ("name", "message"),
     [
         ("none", "none: expected a .nii or .nii.gz file or a cohort, found nothing"),
-        ("notes.txt", "expected a .nii or .nii.gz file or a cohort, found another kind of file"),
+        ("notes.doc", "expected a .nii or .nii.gz file or a cohort, found another kind of file"),
         ("____.nii", "____.nii: expected a name with letters a-z or digits, found none"),
     ],
 )
 def test_other_things_are_refused(tmp_path, monkeypatch, name, message):
     monkeypatch.chdir(tmp_path)
-    Path("notes.txt").write_text("x")
+    Path("notes.doc").write_text("x")
     with pytest.raises(UserError, match=message):
         find(name)
 

@@ -397,6 +397,19 @@ def test_suspicious_visits_are_told_until_somebody_decides(quick, raw, tmp_path)
     assert table(out / "quality.tsv")[1][-2:] == ["n/a", "n/a"]
 
 
+def test_a_decision_made_while_a_run_goes_on_is_kept(quick, raw, tmp_path):
+    out = tmp_path / "out"
+    preprocess(raw, out, work=fake.suspicious_work, participants=["01"])
+    path = out / "quality.tsv"
+
+    def work(job):
+        if job.visit.session_id == "ses-M00":
+            path.write_text(path.read_text().removesuffix("n/a\n") + "yes\n")
+        fake.fake_work(job)
+
+    assert preprocess(raw, out, work=work, participants=["02"]).suspicious == ()
+
+
 def test_a_decision_that_cannot_be_read_is_told_before_any_work(quick, raw, tmp_path):
     out = tmp_path / "out"
     preprocess(raw, out, participants=["01"])

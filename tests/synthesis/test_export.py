@@ -15,6 +15,7 @@ from pcsa_jax.commands import run_command
 from pcsa_jax.errors import UserError
 from pcsa_jax.evaluation.assessment import synthesise
 from pcsa_jax.synthesis.export import export_generator
+from pcsa_jax.synthesis.verification import CARD_HASH, card_hash, content_hash
 from pcsa_jax.training.trained import open_run
 
 
@@ -141,7 +142,7 @@ def test_other_files_are_refused(tmp_path):
     with pytest.raises(UserError, match="expected a run folder or an exported generator, found nothing"):
         pcsa_jax.load_generator(tmp_path / "none.safetensors")
     save_file({"x": np.zeros(3)}, tmp_path / "other.safetensors")
-    with pytest.raises(UserError, match="expected format 'pcsa_jax generator 2', found None"):
+    with pytest.raises(UserError, match="expected format 'pcsa_jax generator 3', found None"):
         pcsa_jax.load_generator(tmp_path / "other.safetensors")
 
 
@@ -152,32 +153,35 @@ def test_nothing_is_overwritten(trained, exported):
     assert exported.read_bytes() == before
 
 
+def card_of(path):
+    with safe_open(path, framework="numpy") as stream:
+        return json.loads(stream.metadata()["pcsa_jax"])
+
+
 def rewritten(source, path, **changes):
-    """A file with other entries in its card (None: without)."""
-    with safe_open(source, framework="numpy") as stream:
-        card = json.loads(stream.metadata()["pcsa_jax"]) | changes
-    card = {name: value for name, value in card.items() if value is not None}
-    save_file(load_file(source), path, metadata={"pcsa_jax": json.dumps(card)})
+    """A file with other entries in its card (None: without), as if it had been written so."""
+    card = {name: value for name, value in (card_of(source) | changes).items() if value is not None}
+    save_file(load_file(source), path, metadata={"pcsa_jax": json.dumps(card | {CARD_HASH: card_hash(card)})})
     return path
 
 
-def test_a_file_of_the_former_format_opens_as_it_did(exported, pairs, tmp_path):
-    former = rewritten(exported, tmp_path / "former.safetensors", format="pcsa_jax generator 1", recipe=None)
+@pytest.mark.parametrize("number", [1, 2])
+def test_a_file_of_a_former_format_opens_as_it_did(exported, pairs, tmp_path, capsys, number):
+    without = {"recipe": None} if number == 1 else {}
+    former = rewritten(exported, tmp_path / "former.safetensors", format=f"pcsa_jax generator {number}", **without)
     np.testing.assert_array_equal(
         pcsa_jax.load_generator(former)(pairs.mri), pcsa_jax.load_generator(exported)(pairs.mri)
     )
+    assert "an older format, whose card no checksum covers; export again" in " ".join(capsys.readouterr().err.split())
 
 
 def test_a_card_that_names_predictors_which_the_file_has_not(exported, tmp_path):
-    with safe_open(exported, framework="numpy") as stream:
-        recipe = json.loads(stream.metadata()["pcsa_jax"])["recipe"]
-    other = rewritten(exported, tmp_path / "other.safetensors", recipe=recipe | {"channels": ["linear"]})
-    with pytest.raises(UserError) as caught:
+    card = card_of(exported)
+    recipe = card["recipe"] | {"channels": ["linear"]}
+    training = card["training"] | {"config": card["training"]["config"] | {"recipe": recipe}}
+    other = rewritten(exported, tmp_path / "other.safetensors", recipe=recipe, training=training)
+    with pytest.raises(UserError, match="unlike its card. Export again"):
         pcsa_jax.load_generator(other)
-    assert str(caught.value) == (
-        f"{other}: expected the predictors that its card names, found others (expected the array linear.intercept, "
-        "found none). Export again."
-    )
 
 
 def test_predictors_on_another_grid(tiny_config, tmp_path):
@@ -188,11 +192,21 @@ def test_predictors_on_another_grid(tiny_config, tmp_path):
     train(tiny_config(changes), Workdir(tmp_path / "run"))
     path = tmp_path / "own.safetensors"
     export_generator(open_run(tmp_path / "run"), path, cohort="phantom", is_phantom=True)
-    with safe_open(path, framework="numpy") as stream:
-        grid = json.loads(stream.metadata()["pcsa_jax"])["grid"]
-    other = rewritten(path, tmp_path / "other.safetensors", grid=grid | {"shape": [32, 32, 32]})
+    tensors = load_file(path)
+    for name in list(tensors):
+        if name.startswith("prior."):
+            tensors[name] = np.zeros((32, 32, 32), np.float32)
+    card = card_of(path)
+    card["sha256"] = content_hash(tensors)
+    other = tmp_path / "other.safetensors"
+    save_file(tensors, other, metadata={"pcsa_jax": json.dumps(card | {CARD_HASH: card_hash(card)})})
     with pytest.raises(UserError) as caught:
         pcsa_jax.load_generator(other)
     assert str(caught.value) == (
-        f"{other}: expected predictors on the generator's grid (32, 32, 32), found (16, 16, 16). Export again."
+        f"{other}: expected predictors on the generator's grid (16, 16, 16), found (32, 32, 32). Export again."
     )
+    tensors["prior.linear.slope"] = np.full((16, 16, 16), np.nan, np.float32)
+    card["sha256"] = content_hash(tensors)
+    save_file(tensors, other, metadata={"pcsa_jax": json.dumps(card | {CARD_HASH: card_hash(card)})})
+    with pytest.raises(UserError, match="expected finite predictors, found NaN or infinite values in linear.slope"):
+        pcsa_jax.load_generator(other)

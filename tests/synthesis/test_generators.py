@@ -10,6 +10,7 @@ from safetensors import safe_open
 from safetensors.numpy import load_file, save_file
 
 from pcsa_jax.data import normalisation
+from pcsa_jax.data.grid import Grid
 from pcsa_jax.errors import UserError
 from pcsa_jax.synthesis import export
 from pcsa_jax.synthesis.export import (
@@ -19,6 +20,7 @@ from pcsa_jax.synthesis.export import (
 )
 from pcsa_jax.synthesis.generators import Ensemble, open_generators
 from pcsa_jax.synthesis.reading_cards import pet_scale, scale_note
+from pcsa_jax.synthesis.verification import CARD_HASH, card_hash
 from pcsa_jax.training.trained import open_run
 
 
@@ -49,6 +51,7 @@ def changed(path, tmp_path, change):
     with safe_open(path, framework="numpy") as stream:
         card = json.loads(stream.metadata()["pcsa_jax"])
     change(card)
+    card |= {CARD_HASH: card_hash(card)}
     copy = tmp_path / f"changed-{path.name}"
     save_file(load_file(path), copy, metadata={"pcsa_jax": json.dumps(card)})
     return copy
@@ -80,8 +83,8 @@ def test_several_give_their_mean_and_sample_sd(files, maps):
 
 def test_suvr_is_given_back_in_suvr(files, maps, tmp_path):
     def suvr(card):
-        card["normalisation"]["pet"] = "suvr"
-        card["pet"] = {"range": [0, 3], "unit": "SUVR", "reference_region": "pons"}
+        card["normalisation"]["pet"] = card["training"]["config"]["data"]["normalisation"] = "suvr"
+        card["pet"] = {"range": [0, 3], "unit": "SUVR", "meaning": "SUVR", "reference_region": "pons"}
 
     ensemble = open_generators([changed(path, tmp_path, suvr) for path in files[:2]])
     plain = open_generators(files[:2])
@@ -91,7 +94,11 @@ def test_suvr_is_given_back_in_suvr(files, maps, tmp_path):
 
 
 def test_files_from_before_cards_had_a_scale_still_open(files, tmp_path):
-    path = changed(files[0], tmp_path, lambda card: card.pop("pet"))
+    def former(card):
+        del card["pet"]
+        card["format"] = "pcsa_jax generator 2"
+
+    path = changed(files[0], tmp_path, former)
     assert pet_scale(load_generator(path).card) == normalisation.NORMALISATIONS["minmax"].scale
     assert open_generators([path, files[1]]).scale.unit == "arbitrary"
 
@@ -99,7 +106,7 @@ def test_files_from_before_cards_had_a_scale_still_open(files, tmp_path):
 def test_the_card_says_what_0_to_1_stands_for(trained):
     card = describe_generator(trained, cohort="c", is_phantom=False)
     assert card["pet"] == {
-        "range": (0, 1), "unit": "arbitrary", "reference_region": None,
+        "range": [0, 1], "unit": "arbitrary", "reference_region": None,
         "meaning": "relative to the volume's own range (minimum to maximum), not SUVR",
     }  # fmt: skip
     assert card["output"] == f"FDG-PET in [0, 1]: {card['pet']['meaning']}"
@@ -150,10 +157,12 @@ def test_a_run_opens_where_nothing_says_what_it_was_trained_on(tiny_run, monkeyp
         (lambda card: card["pet"].update(reference_region="pons"), "expected reference region None as in"),
     ],
 )  # fmt: skip
-def test_what_does_not_fit_is_named(files, tmp_path, change, message):
-    other = changed(files[1], tmp_path, change)
-    with pytest.raises(UserError, match=f"^--generator {other}: {message}") as caught:
-        open_generators([files[0], other])
+def test_what_does_not_fit_is_named(files, change, message):
+    first, other = (load_generator(path) for path in files[:2])
+    change(other.card)
+    other.grid = Grid(other.card["grid"]["shape"][0])
+    with pytest.raises(UserError, match=f"^--generator {files[1]}: {message}") as caught:
+        Ensemble(files[:2], [first, other])
     assert "\n" not in str(caught.value)
 
 

@@ -15,6 +15,7 @@ from pcsa_jax.data.cohort import read_cohort
 from pcsa_jax.errors import UserError
 from pcsa_jax.evaluation.assessment import synthesise
 from pcsa_jax.synthesis.export import export_generator
+from pcsa_jax.synthesis.verification import CARD_HASH, card_hash
 from pcsa_jax.training.trained import open_run
 from tests.brains import grey_matter
 
@@ -31,10 +32,10 @@ def suvr(exported, tmp_path_factory):
     """The same generator with an output in SUVR, 0 to 3."""
     with safe_open(exported, framework="numpy") as stream:
         card = json.loads(stream.metadata()["pcsa_jax"])
-    card["normalisation"]["pet"] = "suvr"
+    card["normalisation"]["pet"] = card["training"]["config"]["data"]["normalisation"] = "suvr"
     card["pet"] |= {"range": [0, 3], "unit": "SUVR", "reference_region": "pons"}
     path = tmp_path_factory.mktemp("suvr") / "suvr.safetensors"
-    save_file(load_file(exported), path, metadata={"pcsa_jax": json.dumps(card)})
+    save_file(load_file(exported), path, metadata={"pcsa_jax": json.dumps(card | {CARD_HASH: card_hash(card)})})
     return path
 
 

@@ -1,5 +1,6 @@
 """Checkpoints: which are kept, that they come back to the bit, and that damage is found."""
 
+import json
 import math
 import os
 import shutil
@@ -195,6 +196,53 @@ def test_a_damaged_score_is_told(tmp_path):
         open_checkpoints(tmp_path)
     assert str(caught.value).startswith(f"{tmp_path / 'checkpoints'}: expected checkpoints that can be read, found ")
     assert str(caught.value).endswith(". Move the damaged step's folder away.")
+
+
+def edit_meta(root, step, change):
+    (path,) = (
+        path
+        for path in (root / "checkpoints" / str(step) / "meta").rglob("*")
+        if path.is_file() and b"sha256" in path.read_bytes()
+    )
+    path.write_text(json.dumps(change(json.loads(path.read_text()))))
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda meta: meta | {"score": 0.01},
+        lambda meta: meta | {"scores": {"mae_brain": 0.01}},
+        lambda meta: meta | {"epoch": 99},
+        lambda meta: {name.replace("meta_sha256", "meta_sha257"): value for name, value in meta.items()},
+    ],
+)
+def test_a_changed_meta_is_no_best_and_is_told(tmp_path, change):
+    with open_checkpoints(tmp_path) as checkpoints:
+        save(checkpoints, 3, 0.5)
+        save(checkpoints, 6, 0.7)
+    edit_meta(tmp_path, 6, change)
+    with open_checkpoints(tmp_path) as checkpoints:
+        assert checkpoints.best_step() == 3
+        with pytest.raises(UserError, match="its scores and meta do not match their SHA-256"):
+            checkpoints.restore(6)
+
+
+def test_the_best_does_not_hang_on_what_orbax_keeps_beside(tmp_path):
+    with open_checkpoints(tmp_path) as checkpoints:
+        save(checkpoints, 3, 0.5)
+        save(checkpoints, 6, 0.7)
+    path = tmp_path / "checkpoints" / "6" / "metrics" / "metrics"
+    path.write_text(path.read_text().replace("0.7", "0.1"))
+    with open_checkpoints(tmp_path) as checkpoints:
+        assert checkpoints.best_step() == 3
+
+
+def test_a_checkpoint_from_before_the_checksum_opens(tmp_path):
+    with open_checkpoints(tmp_path) as checkpoints:
+        save(checkpoints, 3, 0.5)
+    edit_meta(tmp_path, 3, lambda meta: {name: meta[name] for name in ("sha256",)} | {"scores": {"mae_brain": 0.5}})
+    with open_checkpoints(tmp_path) as checkpoints:
+        assert checkpoints.best_step() == 3 and int(checkpoints.restore(3).state.step) == 3
 
 
 def test_a_damaged_one_is_replaced_when_its_step_comes_again(tmp_path):

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from pcsa_jax.data.names import parse_name
-from pcsa_jax.data.people import Label, People, describe_labels, same_participant
+from pcsa_jax.data.people import Label, People, describe_labels, same_participant, same_session
 from pcsa_jax.data.subjects import PARTICIPANT_ID, Findings, Reading, Subject, counted, listing
 from pcsa_jax.data.variants import Candidate, Visit, choose
 
@@ -83,7 +83,7 @@ def join(mri: Mapping[Visit, Candidate], pet: Mapping[Visit, Candidate], finding
     with a note.
     """
     joined: list[Joined] = []
-    without_session, of_another, without_map = [], [], []
+    said: dict[str, list[str]] = {text: [] for text in MEETINGS}
     for participant_id in dict.fromkeys(person for person, _ in (*mri, *pet)):
         maps = {session: found for (person, session), found in mri.items() if person == participant_id}
         scans = {session: found for (person, session), found in pet.items() if person == participant_id}
@@ -93,39 +93,60 @@ def join(mri: Mapping[Visit, Candidate], pet: Mapping[Visit, Candidate], finding
             source = _session_of_map(session, maps)
             if source and not session and source in scans:
                 source = None  # that session has a PET of its own
-            if source is None:
-                others = ", ".join(other or "no session" for other in maps)
-                (findings.unmet if maps else without_map).append(f"{name}: maps of {others}" if maps else name)
-                continue
-            used.add(source)
-            if source != session:
-                (of_another if source else without_session).append(f"{name}: {source}" if source else name)
-            # A PET of no session is one of the session of its only map.
-            joined.append(Joined((participant_id, session or source), maps[source], source, scan))
+            if source is None and maps:
+                findings.unmet.append(f"{name}: maps of {', '.join(other or 'no session' for other in maps)}")
+            elif source is None:
+                said[WITHOUT_MAP].append(name)
+            else:
+                used.add(source)
+                if text := _meeting(session, source):
+                    said[text].append(f"{name}: {source}" if source else name)
+                # A PET of no session is one of the session of its only map.
+                joined.append(Joined((participant_id, session or source), maps[source], source, scan))
         left = [session for session in maps if session not in used]
         joined += [Joined((participant_id, session), maps[session], session, None) for session in left]
-    for names, text in (
-        (without_session, "with the participant's GM map, which is of no session"),
-        (of_another, "with the participant's only GM map, which is of another session"),
-    ):
-        if names:
+    _note_meetings(said, findings)
+    return sorted(joined, key=lambda found: found.visit)
+
+
+WITHOUT_MAP = "no GM map"
+RESPELT = "with the GM map of the same session in another spelling"
+WITHOUT_SESSION = "with the participant's GM map, which is of no session"
+OF_ANOTHER = "with the participant's only GM map, which is of another session"
+MEETINGS = (WITHOUT_MAP, RESPELT, WITHOUT_SESSION, OF_ANOTHER)
+
+
+def _meeting(session: str, source: str) -> str:
+    """How a PET met a map of another session, for the note; "" if it is the same."""
+    if source == session:
+        return ""
+    if not source:
+        return WITHOUT_SESSION
+    return RESPELT if same_session(source) == same_session(session) else OF_ANOTHER
+
+
+def _note_meetings(said: Mapping[str, list[str]], findings: Findings) -> None:
+    for text in MEETINGS[1:]:
+        if names := said[text]:
             findings.notes.append(f"{counted(len(names), 'PET')} joined {text} ({listing(names)})")
     if findings.unmet:
         findings.notes.append(
             f"Left out: {counted(len(findings.unmet), 'visit')} with an FDG-PET of a session that no GM map is of "
             f"({listing(findings.unmet)})"
         )
-    if without_map:
+    if names := said[WITHOUT_MAP]:
         findings.notes.append(
-            f"Left out: {counted(len(without_map), 'visit')} with an FDG-PET but no GM map ({listing(without_map)})"
+            f"Left out: {counted(len(names), 'visit')} with an FDG-PET but no GM map ({listing(names)})"
         )
-    return sorted(joined, key=lambda found: found.visit)
 
 
 def _session_of_map(session: str, maps: Mapping[str, Candidate]) -> str | None:
     """The session of the map that serves a PET of ``session``; None if none does."""
     if session in maps:
         return session
+    alike = [own for own in maps if own and session and same_session(own) == same_session(session)]
+    if len(alike) == 1:
+        return alike[0]
     if "" in maps:
         return ""
     return next(iter(maps)) if len(maps) == 1 else None

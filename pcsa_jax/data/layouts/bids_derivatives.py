@@ -34,7 +34,7 @@ def read(path: Path, reading: Reading, findings: Findings) -> tuple[list[Subject
     before corrected, this software's space before others in alphabetical order, 64 before other resolutions in
     ascending order, no ``desc-`` before any.
     """
-    people = read_people(reading.participants or path, findings)
+    people = None if reading.maps_only else read_people(reading.participants or path, findings, cohort=path)
     listed = participants_to_read(people, path.glob("sub-*"), findings)
     sidecars = Sidecars(path, findings)
     tracers = Tracers(path, sidecars, findings, given=reading.tracer)
@@ -42,7 +42,8 @@ def read(path: Path, reading: Reading, findings: Findings) -> tuple[list[Subject
     pet: Candidates = {}
     for participant_id in listed:
         for visit, folder in _visits(path / participant_id, findings):
-            for found, own in ((mri, _maps(folder, visit, findings)), (pet, _scans(folder, visit, tracers, findings))):
+            scans = () if reading.maps_only else _scans(folder, visit, tracers, findings)
+            for found, own in ((mri, _maps(folder, visit, findings)), (pet, scans)):
                 found.setdefault(visit, [])
                 for own_visit, candidate in own:
                     found.setdefault(own_visit, []).append(candidate)
@@ -53,8 +54,11 @@ def read(path: Path, reading: Reading, findings: Findings) -> tuple[list[Subject
     )  # fmt: skip
     subjects = heed(path, subjects, findings, accept=reading.accept_suspicious)
     missing = without_mri(listed, mri, findings)
-    if not subjects and not any(problem.is_of_all or problem.participant_id for problem in findings.problems):
-        _add_nothing_found(path, findings)
+    if not subjects and (below := _cohorts_below(path)):
+        findings.problems[:] = []  # of files that are not meant
+        _add_nothing_found(path, below, findings)
+    elif not subjects and not any(problem.is_of_all or problem.participant_id for problem in findings.problems):
+        _add_nothing_found(path, [], findings)
     return subjects, missing
 
 
@@ -82,8 +86,10 @@ def _candidate(path: Path) -> Candidate:
     number = int(resolution) if resolution.isdecimal() else -1
     # Writers differ in the capitals of IXI549Space.
     place = (space.lower() != SPACE.lower(), space.lower())
-    rank = (pvc != "", pvc, *place, resolution != OWN_RESOLUTION, number, resolution, desc != "", desc)
+    is_modulated = bool(parse_name(path).is_modulated)
+    rank = (is_modulated, pvc != "", pvc, *place, resolution != OWN_RESOLUTION, number, resolution, desc != "", desc)
     words = " ".join(f"{key}-{entities[key]}" for key in ("space", "res", PVC, "desc") if key in entities)
+    words += " modulated" if is_modulated else ""
     return Candidate(path, rank, words)
 
 
@@ -142,9 +148,8 @@ def _predictable(pet: Path) -> Path | None:
     return path if path.is_file() else None
 
 
-def _add_nothing_found(path: Path, findings: Findings) -> None:
+def _add_nothing_found(path: Path, below: list[Path], findings: Findings) -> None:
     expected = "GM maps named sub-*/[ses-*/]anat/*_space-MNI152*_label-GM_probseg.nii.gz"
-    below = _cohorts_below(path)
     if below:
         remedy = f"Give the folder of the derivatives: {below[0]}"
         findings.add(path, f"expected {expected}, found none, but the folder derivatives", remedy)
@@ -155,4 +160,7 @@ def _add_nothing_found(path: Path, findings: Findings) -> None:
 
 
 def _cohorts_below(path: Path) -> list[Path]:
+    """The derivatives of a data set that hold people; a CAPS around its own folder of subjects."""
+    if path.name == "subjects" and any(path.glob("sub-*/ses-*/t1/")):
+        return [path.parent]
     return [folder.parent for folder in sorted(path.glob("derivatives/*/sub-*/"))][:1]

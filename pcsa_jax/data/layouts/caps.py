@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from pcsa_jax.data.layouts.assembly import Candidates, assemble, participants_to_read, visit_of, without_mri
+from pcsa_jax.data.layouts.sidecars import Sidecars, smoothing_fwhm_mm
 from pcsa_jax.data.names import NIFTI, is_fdg, is_mni, parse_name
 from pcsa_jax.data.people import read_people
 from pcsa_jax.data.subjects import SESSION_ID, Findings, Reading, Subject
@@ -33,18 +34,24 @@ def read(path: Path, reading: Reading, findings: Findings) -> tuple[list[Subject
     8 mm before not smoothed. The first group in alphabetical order.
     """
     remedy = "Copy that of the BIDS folder here, or set --config.data.participants to the BIDS folder"
-    people = read_people(reading.participants or path, findings, remedy=remedy)
+    people = None
+    if not reading.maps_only:
+        people = read_people(reading.participants or path, findings, cohort=path / "subjects", remedy=remedy)
     listed = participants_to_read(people, path.glob("subjects/sub-*"), findings)
+    sidecars = Sidecars(path, findings)
     mri: Candidates = {}
     pet: Candidates = {}
     for participant_id in listed:
         for visit, folder in _visits(path / "subjects" / participant_id):
             mri[visit] = list(_maps(folder, visit, findings))
-            pet[visit] = list(_scans(folder, visit, findings))
-    if reading.tracer:
+            pet[visit] = [] if reading.maps_only else list(_scans(folder, visit, reading.tracer, findings))
+    if reading.tracer and not findings.tracers[reading.tracer]:
         text = f"--tracer={reading.tracer}: expected PET whose name does not say the tracer, found none in a CAPS"
         findings.add(path, text, "Leave it out")
-    subjects = assemble(people, mri, pet, findings, reading, fwhm_mm=lambda volume, visit: _fwhm_mm(volume))
+    subjects = assemble(
+        people, mri, pet, findings, reading,
+        fwhm_mm=lambda volume, visit: _said_fwhm_mm(volume, sidecars, visit, findings),
+    )  # fmt: skip
     if subjects and parse_name(subjects[0].mri).is_modulated:
         findings.notes.append("GM map: the modulated one is read, whose values are volumes, not probabilities")
     missing = without_mri(listed, mri, findings)
@@ -67,6 +74,11 @@ def _volumes(folder: Path, pattern: str) -> list[Path]:
 def _fwhm_mm(path: Path) -> float:
     """What the name says; Clinica writes no ``fwhm-`` on what it has not smoothed."""
     return parse_name(path).fwhm_mm or 0.0
+
+
+def _said_fwhm_mm(path: Path, sidecars: Sidecars, visit: Visit, findings: Findings) -> float:
+    """What a sidecar or the name says, or else 0."""
+    return smoothing_fwhm_mm(path, sidecars, findings, visit=visit) or 0.0
 
 
 def _rank_of_fwhm(fwhm_mm: float) -> tuple[int, float]:
@@ -94,14 +106,15 @@ def _maps(folder: Path, visit: Visit, findings: Findings) -> Iterator[Candidate]
             yield Candidate(path, rank, f"modulated-{modulated}, {_words(fwhm)}, {where}")
 
 
-def _scans(folder: Path, visit: Visit, findings: Findings) -> Iterator[Candidate]:
+def _scans(folder: Path, visit: Visit, given: str, findings: Findings) -> Iterator[Candidate]:
     for path in _volumes(folder, PET_GLOB):
         name = parse_name(path)
         tracer = name.entities.get("trc") or name.entities.get("acq", "")  # early releases wrote acq-fdg
         if name.suffix != "pet":
             findings.leave("FDG-PET", "suffix", name.suffix or "without any")
             continue
-        findings.tracers[f"trc-{tracer}"] += 1
+        findings.tracers[f"trc-{tracer}" if tracer else given or "without trc-"] += 1
+        tracer = tracer or given
         if not is_fdg(tracer):
             findings.leave("FDG-PET", "tracer", f"trc-{tracer}" if tracer else "without trc-")
         elif not is_mni(name.space):

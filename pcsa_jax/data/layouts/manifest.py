@@ -5,9 +5,10 @@ import os
 import re
 from pathlib import Path
 
+from pcsa_jax.data.diagnoses import read_diagnosis
 from pcsa_jax.data.layouts.sidecars import Sidecars, dataset_of, is_fwhm, smoothing_fwhm_mm
 from pcsa_jax.data.names import parse_name, why_no_fdg_pet, why_no_grey_matter_map
-from pcsa_jax.data.people import describe_labels, read_diagnosis, read_people
+from pcsa_jax.data.people import describe_labels, read_people
 from pcsa_jax.data.subjects import Findings, Reading, Subject, counted, listing
 from pcsa_jax.data.tables import Row, Table, note_prefixed, read_identifier, read_table
 
@@ -16,6 +17,13 @@ FILE = "manifest.tsv"
 COLUMNS = ("participant_id", "diagnosis", "mri")
 """What every manifest has, the diagnosis unless another table has it; session_id, pet, mri_fwhm_mm and pet_fwhm_mm are
 optional."""
+
+OPTIONAL = ("session_id", "pet", "mri_fwhm_mm", "pet_fwhm_mm")
+NEAR = {
+    "session": "session_id", "visit": "session_id", "participant": "participant_id", "subject_id": "participant_id",
+    "fdg": "pet", "fdg_pet": "pet", "gm": "mri", "mri_fwhm": "mri_fwhm_mm", "pet_fwhm": "pet_fwhm_mm",
+}  # fmt: skip
+"""What people call these columns, in small letters."""
 
 
 def claim(path: Path) -> str:
@@ -36,7 +44,9 @@ def read(path: Path, reading: Reading, findings: Findings) -> tuple[list[Subject
     table = read_table(path, findings)
     if table is None:
         return [], ()
-    needed = [name for name in COLUMNS if name != "diagnosis" or reading.participants is None]
+    _check_columns(table, findings)
+    diagnosis_elsewhere = reading.participants is not None or reading.maps_only
+    needed = [name for name in COLUMNS if name != "diagnosis" or not diagnosis_elsewhere]
     missing = [name for name in needed if name not in table.columns]
     if missing:
         found = f"expected the columns {', '.join(needed)}, found {table.heading}"
@@ -45,6 +55,8 @@ def read(path: Path, reading: Reading, findings: Findings) -> tuple[list[Subject
     if reading.tracer:
         text = f"--tracer={reading.tracer}: expected PET whose tracer is open, found a manifest, whose PET is FDG"
         findings.add(path, text, "Leave it out")
+    if reading.maps_only:
+        table = _without(table, ("diagnosis", "pet", "pet_fwhm_mm"))
     subjects, people = _read_rows(table, findings)
     if reading.participants is not None:
         subjects = _with_diagnoses(path, subjects, reading, findings)
@@ -54,6 +66,24 @@ def read(path: Path, reading: Reading, findings: Findings) -> tuple[list[Subject
         findings.add(path, "expected one line a visit, found only the heading", "Write them")
     subjects.sort(key=lambda subject: (subject.participant_id, subject.session_id))
     return subjects, tuple(sorted(people - {subject.participant_id for subject in subjects}))
+
+
+def _without(table: Table, hidden: tuple[str, ...]) -> Table:
+    """The table without some columns."""
+    rows = tuple(
+        row._replace(values={name: value for name, value in row.values.items() if name not in hidden})
+        for row in table.rows
+    )
+    return table._replace(columns=tuple(name for name in table.columns if name not in hidden), rows=rows)
+
+
+def _check_columns(table: Table, findings: Findings) -> None:
+    """Adds a problem for each column that is one of ours but for its spelling."""
+    known = (*COLUMNS, *OPTIONAL)
+    for name in table.columns:
+        near = NEAR.get(name.lower(), name.lower())
+        if name not in known and near in known and near not in table.columns:
+            findings.add(table.path, f"expected the column {near}, found {name}", f"Rename {name} to {near}")
 
 
 def _read_rows(table: Table, findings: Findings) -> tuple[list[Subject], set[str]]:
@@ -91,7 +121,7 @@ def _with_diagnoses(path: Path, subjects: list[Subject], reading: Reading, findi
     if wanting and not any(subject.participant_id in people.diagnoses for subject in wanting):
         listed = listing(sorted(people.diagnoses))
         text = f"expected the manifest's participants ({listing(s.participant_id for s in wanting)}), found {listed}"
-        findings.add(people.path, text, "Write the ids as the manifest does", is_of_diagnosis=True)
+        findings.add(people.path, text, "Write the ids as the manifest does")
     visits_only = reading.diagnosis == "visit"
     labels = {s.name: people.label(s.participant_id, s.session_id, visits_only=visits_only) for s in wanting}
     findings.notes.extend(describe_labels(labels, people))

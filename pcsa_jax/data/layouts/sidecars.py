@@ -50,7 +50,7 @@ class Sidecars:
                 if path.name != own.name and entities.items() <= name.entities.items()
             ]
             found += [path for _, path in sorted(there)]
-        return [*found, own] if own.is_file() else found
+        return [*found, own] if own.is_file() or own.is_symlink() else found
 
     def _folders(self, folder: Path) -> list[Path]:
         """From the data set's root down to ``folder``."""
@@ -85,6 +85,9 @@ def _inheritable(path: Path) -> tuple[str, dict[str, str]] | None:
 
 def read_object(path: Path, findings: Findings) -> dict[str, Any]:
     """The JSON object in ``path``; empty if the file is none, which is a problem."""
+    if path.is_symlink() and not path.exists():
+        findings.check_presence(path, visit=("", ""))
+        return {}
     try:
         raw = path.read_bytes()
         if pointer := judge_pointer(path.name, raw, expected="expected JSON"):
@@ -129,7 +132,7 @@ def describe_root(root: Path, findings: Findings, *, is_required: bool) -> tuple
     """Name of the cohort in ``root`` and whether ``dataset_description.json`` calls it the phantom."""
     path = root / "dataset_description.json"
     fallback = root.resolve().name
-    if not path.is_file():
+    if not path.is_file() and not path.is_symlink():
         if is_required:
             remedy = 'Write {"Name": "...", "BIDSVersion": "1.10.0", "DatasetType": "derivative"} to it'
             findings.add(root, "expected dataset_description.json (BIDS derivatives), found none", remedy)

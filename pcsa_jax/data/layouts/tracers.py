@@ -2,15 +2,23 @@
 
 import re
 from pathlib import Path
+from typing import Any
 from urllib.parse import unquote, urlsplit
 
 from pcsa_jax.data.layouts.sidecars import Sidecars, read_object
-from pcsa_jax.data.names import parse_name
+from pcsa_jax.data.names import is_fdg, parse_name
 from pcsa_jax.data.subjects import Findings
 from pcsa_jax.data.variants import Visit
 
-SOURCE = re.compile(r"bids:(?P<dataset>[A-Za-z0-9_-]*):(?P<path>.+)")
+SOURCE = re.compile(r"bids:(?P<dataset>[^:/]*):/*(?P<path>.+)")
 """A BIDS URI: ``bids:raw:sub-01/pet/sub-01_pet.nii.gz``; without a name, of the data set itself."""
+
+
+UNSAID = ("", "n/a", "na", "none", "unknown")
+"""What stands for a tracer that nobody knows, in small letters."""
+
+MOST_STEPS = 3
+"""From a PET to the raw scan: derivatives may be made of derivatives."""
 
 
 class Tracers:
@@ -38,12 +46,12 @@ class Tracers:
     def of(self, pet: Path, visit: Visit, *, must_be_known: bool = True) -> str:
         """The tracer; "" if nobody says, which is a problem if it ``must_be_known``."""
         facts = self._sidecars.of(pet)
-        found = _said(parse_name(pet).entities, facts)
-        if not found:
-            sources = facts.get("Sources")
-            for source in sources if isinstance(sources, list) else [sources]:
-                if isinstance(source, str) and (found := self._of_source(source)):
-                    break
+        found = _said(parse_name(pet).entities, facts) or self._of_sources(facts, MOST_STEPS)
+        written = _tracer_name(facts)
+        if found and written and is_fdg(found) != is_fdg(written):
+            text = f"expected one tracer, found {found} in the name and {written} in the sidecar"
+            self._findings.add(pet, text, "Correct the one that is wrong", visit=visit)
+            return ""
         if not found and self._given:
             self._num_given += must_be_known
             found = self._given
@@ -63,37 +71,56 @@ class Tracers:
             text = f"--tracer={self._given}: expected PET whose name and sidecars do not say the tracer, found none"
             self._findings.add(self._root, text, "Leave it out")
 
-    def _of_source(self, source: str) -> str:
-        """The tracer of the raw scan that a BIDS URI names."""
+    def _of_sources(self, facts: dict[str, Any], steps: int) -> str:
+        """The tracer of the first scan that ``Sources`` name and that says it."""
+        for key in ("Sources", "RawSources"):
+            sources = facts.get(key)
+            for source in sources if isinstance(sources, list) else [sources]:
+                if isinstance(source, str) and (found := self._of_source(source, steps)):
+                    return found
+        return ""
+
+    def _of_source(self, source: str, steps: int) -> str:
+        """The tracer of a scan that a BIDS URI, a path or a file URL names; only JSON beside it is read."""
         match = SOURCE.fullmatch(source)
-        place = Path(unquote(match["path"] if match else source))
-        if place.is_absolute() or ".." in place.parts or parse_name(place).suffix != "pet":
+        place = Path(unquote(match["path"] if match else urlsplit(source).path))
+        if parse_name(place).suffix != "pet":
             return ""
         if found := _said(parse_name(place).entities, {}):
             return found
-        for root in self._raw_roots(match["dataset"] if match else ""):
+        roots = [Path("/")] if place.is_absolute() else self._raw_roots(match["dataset"] if match else "")
+        for root in roots:
             if (root / place).parent.is_dir():
-                sidecars = self._raw.setdefault(root, Sidecars(root, Findings()))
-                if found := _said({}, sidecars.of(root / place)):
+                facts = self._raw.setdefault(root, Sidecars(root, Findings())).of(root / place)
+                if found := _said({}, facts) or (self._of_sources(facts, steps - 1) if steps > 1 else ""):
                     return found
         return ""
 
     def _raw_roots(self, name: str) -> list[Path]:
         """Where the data set of a BIDS URI may be."""
-        roots = []
+        roots = [] if name else [self._root]
         link = self._links.get(name)
         if isinstance(link, str):
             parts = urlsplit(link)
             if parts.scheme in ("", "file"):
-                roots.append(self._root / unquote(parts.path))
-        if self._root.resolve().parent.name == "derivatives":
-            roots.append(self._root.resolve().parent.parent)
+                roots.append(self._root / unquote(parts.netloc + parts.path))
+        for root in (self._root.absolute(), self._root.resolve()):
+            if root.parent.name == "derivatives":
+                roots.append(root.parent.parent)
         return roots
 
 
-def _said(entities: dict[str, str], facts: dict) -> str:
+def _said(entities: dict[str, str], facts: dict[str, Any]) -> str:
     """The tracer of a name, or else of sidecars."""
     if "trc" in entities:
         return f"trc-{entities['trc']}"
+    return _tracer_name(facts)
+
+
+def _tracer_name(facts: dict[str, Any]) -> str:
+    """``TracerName``; "" if it says nothing."""
     tracer = facts.get("TracerName")
-    return tracer.strip() if isinstance(tracer, str) else ""
+    if isinstance(tracer, list) and len(tracer) == 1:
+        (tracer,) = tracer
+    name = tracer.strip() if isinstance(tracer, str) else ""
+    return "" if name.lower() in UNSAID else name

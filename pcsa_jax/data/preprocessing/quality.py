@@ -14,11 +14,12 @@ from pcsa_jax.data.regions import brain_mask
 
 SMOOTHING_FWHM_MM = 8.0
 FWHM_PER_SIGMA = 2 * np.sqrt(2 * np.log(2))
-FEWEST_FOR_OUTLIERS = 8
+FEWEST_FOR_OUTLIERS = 12
 """Fewer visits have no distribution to lie outside of."""
 
-OUTLIER_SDS = 3.5
-"""Distance from the cohort's median, in robust standard deviations, from which a value is marked."""
+OUTLIER_SDS = 6.0
+"""Distance from the cohort's median, in robust standard deviations, from which a value is marked: what is marked stops
+a training, and at 3.5 every third sound cohort of a thousand visits would be stopped, by each number."""
 
 SD_PER_MAD = 1.4826
 

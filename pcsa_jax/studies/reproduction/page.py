@@ -134,7 +134,8 @@ def _scores(rowset: RowSet, statistics: Statistics, context: Context) -> Iterato
     yield (
         "Mean ± SD over test subjects [95 % CI: percentile bootstrap of the mean over subjects, "
         f"{count(NUM_RESAMPLES)} resamples]. A participant's sessions and seeds are averaged first. Data range 1. "
-        "The trivial predictors (voxel-wise linear, mean PET) were fitted on each fold's training subjects."
+        "The trivial predictors (whole-brain ridge, voxel-wise linear, mean PET) were fitted on each fold's training "
+        "subjects."
     )
     if CEILING in statistics.spreads:
         yield (
