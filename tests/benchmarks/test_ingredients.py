@@ -42,7 +42,7 @@ def test_scores_are_those_of_the_brain():
 
 
 def values(level):
-    return {name: [level, level + 0.2] for name in MEASURES}
+    return {name: [level, level + 0.1, level + 0.2] for name in MEASURES}
 
 
 def result():
