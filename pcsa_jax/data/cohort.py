@@ -7,10 +7,10 @@ from pathlib import Path
 from types import ModuleType
 
 from pcsa_jax.data import quality_table
-from pcsa_jax.data.foreign_formats import judge_place
+from pcsa_jax.data.foreign_formats import judge_place, unread_format
 from pcsa_jax.data.layouts import bids_derivatives, caps, manifest
 from pcsa_jax.data.layouts.sidecars import describe_root, is_fwhm
-from pcsa_jax.data.names import is_fdg
+from pcsa_jax.data.names import NIFTI, is_fdg
 from pcsa_jax.data.phantom_mark import note_phantom
 from pcsa_jax.data.problems import Problem
 from pcsa_jax.data.subjects import (
@@ -56,6 +56,8 @@ def survey(path: Path, reading: Reading = AS_IT_IS) -> Survey:
     for place, what in ((path, "a folder or a manifest (.tsv)"), (participants, "participants.tsv or its folder")):
         if place is not None and not (Path(place).is_dir() or Path(place).is_file()):
             raise UserError(f"cohort {place}: expected {what}, found none. Check the path.")
+    if path.is_file() and (NIFTI.search(path.name) or unread_format(path.name)):
+        raise UserError(f"cohort {path}: expected a folder or a manifest (.tsv), found a volume. Give its folder.")
     found = claims(path)
     if not found and any((path / name).is_file() for name in ("dataset_description.json", "participants.tsv")):
         found = [(bids_derivatives, "it holds the tables of one")]

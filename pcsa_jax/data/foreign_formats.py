@@ -145,6 +145,14 @@ def _starts(paths: Iterable[Path]) -> Iterator[bytes]:
             yield stream.read(SNIFFED_BYTES)
 
 
+def unread_format(name: str) -> str:
+    """What kind of volume a file is that no reader takes, by its name; "" for NIfTI and for what is no volume."""
+    if name.lower().endswith((".nii", ".nii.gz")) and not name.endswith((".nii", ".nii.gz")):
+        return "NIfTI with its ending in capitals: rename it"
+    found = _format_by_name(name)
+    return f"{found.name}: convert it to .nii.gz" if found else ""
+
+
 def _format_by_name(name: str) -> Format | None:
     return next((each for each in FORMATS if name.lower().endswith(each.suffixes)), None)
 

@@ -5,6 +5,7 @@ import re
 from collections import Counter
 from pathlib import Path
 
+from pcsa_jax.data.foreign_formats import unread_format
 from pcsa_jax.data.grid import SPACE
 from pcsa_jax.data.layouts.sidecars import Sidecars, dataset_of, smoothing_fwhm_mm
 from pcsa_jax.data.names import NIFTI, Name, parse_name, why_no_grey_matter_map
@@ -79,8 +80,10 @@ def folder_inputs(folder: Path) -> tuple[list[Input], str]:
     """
     found: list[Input] = []
     others: Counter[str] = Counter()
-    for path in sorted(path for path in folder.iterdir() if NIFTI.search(path.name)):
-        reason = why_no_grey_matter_map(parse_name(path))
+    for path in sorted(folder.iterdir()):
+        if path.name.startswith(".") or not (NIFTI.search(path.name) or unread_format(path.name)):
+            continue
+        reason = unread_format(path.name) or why_no_grey_matter_map(parse_name(path))
         if reason:
             others[reason] += 1
         else:

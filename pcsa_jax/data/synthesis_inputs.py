@@ -10,7 +10,7 @@ import numpy as np
 
 from pcsa_jax.data.cohort import Reading, claims, read_cohort
 from pcsa_jax.data.files import write_text
-from pcsa_jax.data.foreign_formats import judge_place
+from pcsa_jax.data.foreign_formats import judge_place, unread_format
 from pcsa_jax.data.given_files import Input, check_name, file_input, folder_inputs, kept_entities
 from pcsa_jax.data.grid import Grid
 from pcsa_jax.data.harmonisation import harmonise
@@ -184,4 +184,6 @@ def _cohort_inputs(place: Path, note: Callable[[str], None]) -> list[Input]:
 
 def _is_flat(place: Path) -> bool:
     """Whether a folder holds volumes and no cohort."""
-    return not claims(place) and any(NIFTI.search(path.name) for path in place.iterdir())
+    return not claims(place) and any(
+        NIFTI.search(path.name) or unread_format(path.name) for path in place.iterdir() if not path.name.startswith(".")
+    )

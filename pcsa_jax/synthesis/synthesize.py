@@ -20,6 +20,7 @@ from pcsa_jax.data.derivatives import (
     write_outputs,
 )
 from pcsa_jax.data.given_files import Input
+from pcsa_jax.data.harmonisation import NOBODY_SAYS
 from pcsa_jax.data.layout import may_hold
 from pcsa_jax.data.phantom_mark import SIDECAR_KEY
 from pcsa_jax.data.placement import load_references
@@ -162,6 +163,9 @@ class Synthesis:
                     prepared[row] = found
                 report(row + 1, len(tasks))
         self._report_bad(bad)
+        guessed = sum(any(NOBODY_SAYS in step for step in found.steps) for found in prepared.values())
+        if guessed:
+            console.print(f"Taken as not smoothed, as nobody says: {guessed} maps. If they were, say so: --fwhm-mm=MM")
         return prepared, scans
 
     def _report_bad(self, bad: Sequence[tuple[Input, UserError]]) -> None:

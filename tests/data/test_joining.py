@@ -5,6 +5,7 @@ import pytest
 from pcsa_jax.data.cohort import Reading, read_cohort, survey, why_none_to_train_on
 from pcsa_jax.data.files import write_json, write_text
 from pcsa_jax.data.synthesis_inputs import find_inputs
+from pcsa_jax.errors import UserError
 
 SPACE = "space-MNI152NLin2009cAsym"
 
@@ -327,3 +328,30 @@ def test_a_raw_data_set_with_pet_above_its_derivatives(tmp_path):
         (tmp_path / f"{name}.nii.gz").touch()
     (problem,) = survey(tmp_path).problems
     assert problem.remedy == f"Give the folder of the derivatives: {tmp_path / 'derivatives' / 'petprep'}"
+
+
+def test_volumes_of_other_formats_are_counted(tree):
+    root = tree("1:anat", "1:pet", "2:anat")
+    for name in ("sub-01_ses-1_label-GM_probseg.mgz", "sub-01_ses-1_x.NII.GZ"):
+        (root / "sub-01" / "ses-1" / "anat" / name).touch()
+    assert (
+        "Not taken for GM maps, by format: 2 files (1 NIfTI with its ending in capitals: rename it, 1 a FreeSurfer "
+        "volume: convert it to .nii.gz)" in read_cohort(root).notes
+    )
+
+
+def test_two_sidecars_of_one_rank_that_contradict_each_other(tree):
+    root = tree("1:anat", "2:anat")
+    write_json(root / "label-GM_probseg.json", {"SmoothingFWHM": 8})
+    write_json(root / f"{SPACE}_probseg.json", {"SmoothingFWHM": 0})
+    (problem,) = survey(root).problems
+    assert problem.found.startswith("expected one SmoothingFWHM, found another in ")
+    write_json(root / f"{SPACE}_probseg.json", {"SmoothingFWHM": 8})
+    assert not survey(root).problems
+
+
+def test_a_volume_is_no_cohort(tree):
+    root = tree("1:anat")
+    path = next(root.rglob("*.nii.gz"))
+    with pytest.raises(UserError, match=r"expected a folder or a manifest \(.tsv\), found a volume. Give its folder\."):
+        survey(path)

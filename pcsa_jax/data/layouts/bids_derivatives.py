@@ -5,6 +5,7 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
+from pcsa_jax.data.foreign_formats import unread_format
 from pcsa_jax.data.grid import SPACE
 from pcsa_jax.data.layouts.assembly import Candidates, assemble, participants_to_read, visit_of, without_mri
 from pcsa_jax.data.layouts.sidecars import Sidecars, smoothing_fwhm_mm
@@ -76,8 +77,13 @@ def _visits(folder: Path, findings: Findings) -> Iterator[tuple[Visit, Path]]:
             yield visit, place
 
 
-def _volumes(folder: Path) -> list[Path]:
-    return sorted(path for path in folder.glob("sub-*") if NIFTI.search(path.name))
+def _volumes(folder: Path, modality: str, findings: Findings) -> list[Path]:
+    """The NIfTI files of a folder; volumes of other formats are counted."""
+    paths = sorted(folder.glob("sub-*"))
+    for path in paths:
+        if other := unread_format(path.name):
+            findings.leave(modality, "format", other)
+    return [path for path in paths if NIFTI.search(path.name)]
 
 
 def _candidate(path: Path) -> Candidate:
@@ -111,7 +117,7 @@ def _in_mni(paths: list[Path], modality: str, visit: Visit, findings: Findings) 
 
 def _maps(folder: Path, visit: Visit, findings: Findings) -> Iterator[tuple[Visit, Candidate]]:
     paths = []
-    for path in _volumes(folder / "anat"):
+    for path in _volumes(folder / "anat", "GM map", findings):
         name = parse_name(path)
         if name.suffix not in PROBABILITY_SUFFIXES:
             findings.leave("GM map", "suffix", name.suffix or "without any")
@@ -124,7 +130,7 @@ def _maps(folder: Path, visit: Visit, findings: Findings) -> Iterator[tuple[Visi
 
 def _scans(folder: Path, visit: Visit, tracers: Tracers, findings: Findings) -> Iterator[tuple[Visit, Candidate]]:
     paths = []
-    for path in _volumes(folder / "pet"):
+    for path in _volumes(folder / "pet", "FDG-PET", findings):
         name = parse_name(path)
         desc = name.entities.get("desc", "")
         if name.suffix != "pet":

@@ -10,6 +10,9 @@ from pcsa_jax.data.layout import PHANTOM_GENERATOR, sidecar
 from pcsa_jax.data.names import ENTITY, parse_name
 from pcsa_jax.data.subjects import Findings
 
+TOLD = ("SmoothingFWHM", "TracerName")
+"""Keys that decide on what is read: two files that contradict each other in one are told."""
+
 
 class Sidecars:
     """What the JSON files of a data set say of its volumes, each file read once.
@@ -26,13 +29,28 @@ class Sidecars:
         self._root, self._findings = root, findings
         self._listed: dict[Path, list[tuple[Path, tuple[str, dict[str, str]]]]] = {}
         self._read: dict[Path, dict[str, Any]] = {}
+        self._told: set[tuple[str, Path, Path]] = set()
 
     def of(self, volume: Path) -> dict[str, Any]:
         """All that is said of a volume; empty if nothing is. The volume itself need not exist."""
         found: dict[str, Any] = {}
+        origin: dict[str, Path] = {}
         for path in self._applicable(volume):
-            found |= self._object(path)
+            for key, value in self._object(path).items():
+                if key in TOLD and found.get(key, value) != value and self._rank(path) == self._rank(origin[key]):
+                    self._tell_conflict(key, origin[key], path)
+                found[key], origin[key] = value, path
         return found
+
+    def _rank(self, path: Path) -> tuple[Path, int]:
+        """Folder and number of entities: of two files that are alike in both, neither is the nearer."""
+        return path.parent, path.stem.count("-")
+
+    def _tell_conflict(self, key: str, one: Path, other: Path) -> None:
+        if (key, one, other) not in self._told:
+            self._told.add((key, one, other))
+            text = f"expected one {key}, found another in {one.name}, which holds for the same volumes"
+            self._findings.add(other, text, "Keep one of the two")
 
     def source(self, volume: Path, key: str) -> Path:
         """The file that decides on ``key``, for messages."""
