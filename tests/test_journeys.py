@@ -1,5 +1,6 @@
 """The README's roads from somebody's own data to a model and back, command by command, on generated stand-ins."""
 
+import math
 import re
 from pathlib import Path
 
@@ -8,7 +9,7 @@ import numpy as np
 import pytest
 
 from pcsa_jax.commands import run_command
-from pcsa_jax.data.preprocessing import steps
+from pcsa_jax.data.preprocessing import quality, steps
 from pcsa_jax.preprocessing import driver
 from tests.command_lines import own_lines
 from tests.conftest import ROOT, TINY
@@ -88,6 +89,9 @@ def test_from_raw_scans(place, monkeypatch, fake_ants):  # noqa: F811
     monkeypatch.setattr(driver, "run_isolated", in_this_process)
     monkeypatch.setattr(driver, "visit_picture", fake.quick_picture)
     monkeypatch.setattr(steps, "PACKAGES", {})
+    # The stand-in's "anatomy" is no brain: its numbers are those of noise.
+    for name, known in quality.MEASURES.items():
+        monkeypatch.setitem(quality.MEASURES, name, known._replace(low=-math.inf, high=math.inf))
     monkeypatch.setitem(driver.preprocess.__kwdefaults__, "work", fake.fake_work)
     rows = [f"sub-{number:02d}\t{'AD' if number % 2 else 'CN'}" for number in range(1, 9)]
     raw = fake.write_raw(place / "data" / "raw", table="\n".join(["participant_id\tdiagnosis", *rows]) + "\n")

@@ -250,7 +250,12 @@ def _read_prior(path: Path, card: Mapping[str, Any], tensors: Mapping[str, np.nd
     if not recipe["channels"]:
         return None
     arrays = {name.removeprefix(PRIOR): tensor for name, tensor in tensors.items() if name.startswith(PRIOR)}
-    odd = next((name for name, array in arrays.items() if not np.isfinite(array).all()), None)
+    # Where people do not differ, their spread is infinite: a deviation from them is 0.
+    odd = next(
+        (name for name, array in arrays.items()
+         if np.isnan(array).any() or (np.isinf(array).any() and name != "deviations.spread")),
+        None,
+    )  # fmt: skip
     if odd is not None:
         raise UserError(f"{path}: expected finite predictors, found NaN or infinite values in {odd}. Export again.")
     try:
