@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from pcsa_jax.data.subjects import DIAGNOSES, OTHER_DIAGNOSES, Findings
-from pcsa_jax.data.tables import Row, Table, read_identifier, read_table
+from pcsa_jax.data.tables import Row, Table, check_spelling, read_identifier, read_table
 
 DIAGNOSIS_COLUMNS = ("diagnosis", "diagnosis_sc", "diagnosis_bl")
 """Where a diagnosis may stand, the first that is there: ours, and those of Clinica's converters."""
@@ -20,13 +20,9 @@ OTHER_COLUMNS = ("dx", "dx1", "dx_bl", "dx_group", "group", "dxcurren")
 
 
 def check_columns(table: Table, findings: Findings) -> None:
-    """Adds a problem for a column of ours in another spelling."""
+    """Adds a problem for a column of these tables in another spelling."""
     ours = ("session_id", "participant_id", *DIAGNOSIS_COLUMNS)
-    for name in table.columns:
-        plain = name.lower().replace(" ", "_")
-        meant = "session_id" if plain in ("session", "ses") else plain
-        if name != meant and meant in ours and meant not in table.columns:
-            findings.add(table.path, f"expected the column {meant}, found {name}", f"Rename {name} to {meant}")
+    check_spelling(table, ours, findings, near={"session": "session_id", "ses": "session_id"})
 
 
 def diagnosis_column(table: Table) -> str | None:
@@ -91,4 +87,4 @@ def _note_other_tables(folder: Path, expected: Path, findings: Findings) -> None
         return
     for path in [*folder.glob("*.[tc]sv"), *folder.glob("ses-*/*_sessions.tsv")]:
         if path != expected and "sessions" in path.name.lower():
-            findings.leave("diagnosis", "place", f"{path.parent.name}/{path.name}, expected sub-X/sub-X_sessions.tsv")
+            findings.leave("sessions table", "place", f"{path.parent.name}/{path.name}")

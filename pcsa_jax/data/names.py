@@ -9,6 +9,8 @@ import unicodedata
 from pathlib import Path
 from typing import NamedTuple
 
+from pcsa_jax.data.subjects import PARTICIPANT_ID, SESSION_ID
+
 NIFTI = re.compile(r"\.nii(\.gz)?$")
 ENTITY = re.compile(r"([a-zA-Z]+)-([A-Za-z0-9.+-]+)")
 MNI_SPACE = re.compile(r"MNI152.*|IXI549Space", re.IGNORECASE)
@@ -55,7 +57,6 @@ SUFFIXES = {
     "xfm": "transform",
 }  # fmt: skip
 """Last words of BIDS names, and what such a file is."""
-
 
 NATIVE_MAPS = (
     (re.compile(r".*_pve_(?P<number>[012])"), {"0": "CSF", "1": "grey matter", "2": "white matter"}, "FSL's FAST"),
@@ -126,7 +127,7 @@ class Name(NamedTuple):
         described = SMOOTHED.search(self.entities.get("desc", ""))
         if described:
             return float((described[1] or described[2]).replace("p", "."))
-        return None if self.prefix_fwhm_mm is None else self.prefix_fwhm_mm
+        return self.prefix_fwhm_mm
 
 
 def parse_name(path: Path) -> Name:
@@ -139,9 +140,11 @@ def parse_name(path: Path) -> Name:
     scan = spm["scan"] if spm else stem[smoothed.end() :] if smoothed else stem
     words = scan.split("_")
     found: dict[str, str] = {}
-    if words[0].startswith("sub-"):
+    if PARTICIPANT_ID.fullmatch(words[0]):
         for word in words:
-            if match := ENTITY.fullmatch(word):
+            match = ENTITY.fullmatch(word)
+            # Folders are named by the session.
+            if match and (match[1] != "ses" or SESSION_ID.fullmatch(word)):
                 found.setdefault(match[1], match[2])
     said = next((match for match in (spm, smoothed) if match and match["smooth"]), SPM_NUMBERED.match(stem))
     fwhm_mm = float(said["fwhm"] or SPM_FWHM_MM) if said else None
@@ -194,7 +197,7 @@ def why_no_fdg_pet(name: Name) -> str:
         return f"a PET of another tracer (trc-{tracer})"
     if name.suffix in SUFFIXES and name.suffix != "pet":
         return f"a {SUFFIXES[name.suffix]}"
-    return ""
+    return f"a PET in space-{name.space}" if name.space and not is_mni(name.space) else ""
 
 
 def _why_native(stem: str) -> str:

@@ -182,7 +182,7 @@ class Findings:
         self.problems.append(Problem(*visit, file, found, remedy, is_of_all))
 
     def leave(self, modality: str, reason: str, what: str) -> None:
-        """Counts a file that was seen and is not taken: ``modality`` "GM map" or "FDG-PET", ``reason`` "tracer"."""
+        """Counts a file that was seen and is not taken: ``modality`` "GM map", "FDG-PET", ..., ``reason`` "tracer"."""
         self.unread[modality, reason][what] += 1
 
     def describe_unread(self) -> list[str]:

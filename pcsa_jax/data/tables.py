@@ -1,6 +1,8 @@
 """Tables of a cohort (participants.tsv, sessions.tsv, a manifest) as people and spreadsheets write them."""
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import NamedTuple
 
 from pcsa_jax.data.foreign_formats import judge_pointer
@@ -73,6 +75,24 @@ def read_table(path: Path, findings: Findings) -> Table | None:
         fields = ["" if field in NOT_AVAILABLE else field for field in fields]
         rows.append(Row(number, dict(zip(columns, fields + [""] * len(columns), strict=False))))
     return Table(path, columns, tuple(rows))
+
+
+def check_spelling(
+    table: Table, ours: Sequence[str], findings: Findings, *, near: Mapping[str, str] = MappingProxyType({})
+) -> None:
+    """Adds a problem for each column that is one of ours but for capitals, blanks or a word that people use for it.
+
+    Args:
+      table: with its columns.
+      ours: the columns that are read.
+      findings: gets the problems.
+      near: other words, in small letters, and the column that each means.
+    """
+    for name in table.columns:
+        plain = name.lower().replace(" ", "_")
+        meant = near.get(plain, plain)
+        if name not in ours and meant in ours and meant not in table.columns:
+            findings.add(table.path, f"expected the column {meant}, found {name}", f"Rename {name} to {meant}")
 
 
 def _unquoted(field: str) -> str:

@@ -10,13 +10,12 @@ from pcsa_jax.data.layouts.sidecars import Sidecars, dataset_of, is_fwhm, smooth
 from pcsa_jax.data.names import parse_name, why_no_fdg_pet, why_no_grey_matter_map
 from pcsa_jax.data.people import describe_labels, read_people
 from pcsa_jax.data.subjects import Findings, Reading, Subject, counted, listing
-from pcsa_jax.data.tables import Row, Table, note_prefixed, read_identifier, read_table
+from pcsa_jax.data.tables import Row, Table, check_spelling, note_prefixed, read_identifier, read_table
 
 NAME = "manifest"
 FILE = "manifest.tsv"
 COLUMNS = ("participant_id", "diagnosis", "mri")
-"""What every manifest has, the diagnosis unless another table has it; session_id, pet, mri_fwhm_mm and pet_fwhm_mm are
-optional."""
+"""What every manifest has, the diagnosis unless another table has it."""
 
 OPTIONAL = ("session_id", "pet", "mri_fwhm_mm", "pet_fwhm_mm")
 NEAR = {
@@ -44,7 +43,7 @@ def read(path: Path, reading: Reading, findings: Findings) -> tuple[list[Subject
     table = read_table(path, findings)
     if table is None:
         return [], ()
-    _check_columns(table, findings)
+    check_spelling(table, (*COLUMNS, *OPTIONAL), findings, near=NEAR)
     diagnosis_elsewhere = reading.participants is not None or reading.maps_only
     needed = [name for name in COLUMNS if name != "diagnosis" or not diagnosis_elsewhere]
     missing = [name for name in needed if name not in table.columns]
@@ -75,15 +74,6 @@ def _without(table: Table, hidden: tuple[str, ...]) -> Table:
         for row in table.rows
     )
     return table._replace(columns=tuple(name for name in table.columns if name not in hidden), rows=rows)
-
-
-def _check_columns(table: Table, findings: Findings) -> None:
-    """Adds a problem for each column that is one of ours but for its spelling."""
-    known = (*COLUMNS, *OPTIONAL)
-    for name in table.columns:
-        near = NEAR.get(name.lower(), name.lower())
-        if name not in known and near in known and near not in table.columns:
-            findings.add(table.path, f"expected the column {near}, found {name}", f"Rename {name} to {near}")
 
 
 def _read_rows(table: Table, findings: Findings) -> tuple[list[Subject], set[str]]:
@@ -209,20 +199,19 @@ def _fwhm_mm(
 
 def _check_owners(path: Path, subjects: list[Subject], findings: Findings) -> None:
     """Adds a problem for each file of two people, or PET of two visits; a GM map may serve a person's several PET."""
-    owners: dict[str, Subject] = {}
+    owners: dict[str, tuple[Subject, str]] = {}
     shared: list[str] = []
     for subject in subjects:
         for modality in ("mri", "pet"):
             volume = getattr(subject, modality)
             if volume is None:
                 continue
-            first = owners.setdefault(os.path.normpath(volume), subject)
-            same_map = modality == "mri" and first.mri == volume and first.participant_id == subject.participant_id
-            if same_map and first is not subject:
+            first, use = owners.setdefault(os.path.normpath(volume), (subject, modality))
+            if first is subject and use == modality:
+                continue
+            if use == modality == "mri" and first.participant_id == subject.participant_id:
                 shared.append(f"{subject.name}: that of {first.session_id or 'no session'}")
-            elif first is not subject or (
-                modality == "pet" and os.path.normpath(subject.mri) == os.path.normpath(volume)
-            ):
+            else:
                 found = f"{volume} is {subject.name}'s and {first.name}'s, expected one owner"
                 visit = (subject.participant_id, subject.session_id)
                 findings.add(path, found, "Correct one line", visit=visit)

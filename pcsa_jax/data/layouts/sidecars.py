@@ -44,7 +44,7 @@ class Sidecars:
 
     def _rank(self, path: Path) -> tuple[Path, int]:
         """Folder and number of entities: of two files that are alike in both, neither is the nearer."""
-        return path.parent, path.stem.count("-")
+        return path.parent, path.stem.count("_")
 
     def _tell_conflict(self, key: str, one: Path, other: Path) -> None:
         if (key, one, other) not in self._told:

@@ -6,7 +6,7 @@ from collections.abc import Collection
 from pathlib import Path
 
 from pcsa_jax.data.files import read_text, write_text
-from pcsa_jax.data.preprocessing.raw_bids import PARTICIPANT_ID
+from pcsa_jax.data.subjects import PARTICIPANT_ID
 from pcsa_jax.errors import UserError
 
 MISSING = "n/a"

@@ -1,19 +1,15 @@
 """Finding the T1w scan and the FDG-PET of every visit in a raw BIDS data set; volumes are not opened."""
 
 import dataclasses
-import json
-import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from pcsa_jax.data.files import read_text
-from pcsa_jax.data.names import is_fdg
+from pcsa_jax.data.layouts.sidecars import Sidecars, read_object
+from pcsa_jax.data.names import NIFTI, is_fdg, parse_name
+from pcsa_jax.data.subjects import PARTICIPANT_ID, SESSION_ID, Findings
 from pcsa_jax.errors import UserError
 
-PARTICIPANT_ID = re.compile(r"sub-[A-Za-z0-9]+")
-SESSION_ID = re.compile(r"ses-[A-Za-z0-9]+")
-NIFTI = re.compile(r"(.+)\.nii(\.gz)?")
 CHOICES = ("run", "acq", "rec")
 """Entities that may tell several scans of one visit apart, and that the user may choose by."""
 
@@ -109,13 +105,16 @@ def _dataset_name(root: Path) -> str:
 
 def _read_object(path: Path) -> dict[str, Any]:
     """A JSON object from a file."""
-    try:
-        value = json.loads(read_text(path))
-    except (OSError, ValueError) as error:
-        raise UserError(f"{path}: expected JSON, found {' '.join(str(error).split())}. Mend the file.") from error
-    if not isinstance(value, dict):
-        raise UserError(f"{path}: expected a JSON object, found {type(value).__name__}. Mend the file.")
-    return value
+    findings = Findings()
+    found = read_object(path, findings)
+    _refuse(findings)
+    return found
+
+
+def _refuse(findings: Findings) -> None:
+    """Raises UserError for the first problem."""
+    if findings.problems:
+        raise UserError(str(findings.problems[0]))
 
 
 def _participant_folders(root: Path, wanted: Sequence[str] | None, notes: list[str]) -> list[Path]:
@@ -155,7 +154,10 @@ def _read_visit(root: Path, folder: Path, choices: Mapping[str, str], notes: lis
     stem = f"{participant_id}_{session_id}" if session_id else participant_id
     who = stem.replace("_", " ")
     scans = _scans(folder / "anat", stem, "T1w")
-    facts = {path: _sidecars(root, path) for path in _scans(folder / "pet", stem, "pet")}
+    findings = Findings()
+    sidecars = Sidecars(root, findings)
+    facts = {path: sidecars.of(path) for path in _scans(folder / "pet", stem, "pet")}
+    _refuse(findings)
     tracers = {path: _is_fdg(path, facts[path]) for path in facts}
     for path, tracer in tracers.items():
         if not tracer.is_fdg:
@@ -169,27 +171,21 @@ def _read_visit(root: Path, folder: Path, choices: Mapping[str, str], notes: lis
     return [RawVisit(participant_id, session_id, t1, pet, facts[pet] if pet else {})]
 
 
-def entities(path: Path) -> dict[str, str]:
-    """The entities of a BIDS file name: ``sub-01_run-1_T1w.nii.gz`` -> {"sub": "01", "run": "1"}."""
-    words = path.name.split(".")[0].split("_")
-    return dict(word.split("-", 1) for word in words if "-" in word)
-
-
 def _scans(folder: Path, stem: str, suffix: str) -> list[Path]:
     """NIfTI files of the visit; a dangling link counts, so that a scan that was never fetched is told."""
-    found = (path for path in sorted(folder.glob(f"{stem}_*{suffix}.nii*")) if NIFTI.fullmatch(path.name))
-    return [path for path in found if path.name.split(".")[0].split("_")[-1] == suffix]
+    paths = sorted(path for path in folder.glob(f"{stem}_*") if NIFTI.search(path.name))
+    return [path for path in paths if parse_name(path).suffix == suffix]
 
 
 def _choose(paths: list[Path], choices: Mapping[str, str], expected: str) -> Path:
     """The one path; of several, that with the entities chosen (one that none of them has does not choose)."""
     left = paths
     for entity, label in choices.items():
-        if len(left) > 1 and any(entity in entities(path) for path in left):
-            left = [path for path in left if _same(entities(path).get(entity), label)]
+        if len(left) > 1 and any(entity in parse_name(path).entities for path in left):
+            left = [path for path in left if _same(parse_name(path).entities.get(entity), label)]
     if len(left) == 1:
         return left[0]
-    apart = [name for name in CHOICES if len({entities(path).get(name) for path in paths}) > 1] or ["run"]
+    apart = [name for name in CHOICES if len({parse_name(path).entities.get(name) for path in paths}) > 1] or ["run"]
     names = ", ".join(path.name for path in paths)
     raise UserError(f"{expected}, found {names}. Choose with --{apart[0]}=LABEL, or keep one.")
 
@@ -208,26 +204,10 @@ class _Tracer:
 
 
 def _is_fdg(path: Path, facts: Mapping[str, Any]) -> _Tracer:
-    label = entities(path).get("trc")
+    label = parse_name(path).entities.get("trc")
     if label is not None:
         return _Tracer(is_fdg(label), f"trc-{label}")
     name = facts.get("TracerName")
     if isinstance(name, str):
         return _Tracer(is_fdg(name), f"TracerName {name!r}")
     return _Tracer(False, "neither a trc- entity nor TracerName in a sidecar says so")
-
-
-def _sidecars(root: Path, path: Path) -> dict[str, Any]:
-    """The facts of all sidecars that apply to ``path``: from the data set's top down, entities a subset of its own."""
-    own = entities(path)
-    suffix = path.name.split(".")[0].split("_")[-1]
-    folders = [folder for folder in reversed(path.parents) if folder == root or root in folder.parents]
-    facts: dict[str, Any] = {}
-    for folder in folders:
-        matching = [
-            sidecar for sidecar in folder.glob(f"*{suffix}.json")
-            if sidecar.stem.split("_")[-1] == suffix and entities(sidecar).items() <= own.items()
-        ]  # fmt: skip
-        for sidecar in sorted(matching, key=lambda sidecar: len(entities(sidecar))):
-            facts |= _read_object(sidecar)
-    return facts
