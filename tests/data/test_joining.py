@@ -355,3 +355,16 @@ def test_a_volume_is_no_cohort(tree):
     path = next(root.rglob("*.nii.gz"))
     with pytest.raises(UserError, match=r"expected a folder or a manifest \(.tsv\), found a volume. Give its folder\."):
         survey(path)
+
+
+def test_a_tracer_that_name_and_sidecar_contradict(tree):
+    root = tree("1:anat", "1:pet")
+    write_json(root / "pet.json", {"TracerName": "[11C]PiB"})
+    (problem,) = survey(root).problems
+    assert problem.found == "expected one tracer, found trc-18FFDG in the name and [11C]PiB in the sidecar"
+
+
+def test_synthesis_takes_people_whom_the_table_lacks(tree):
+    root = tree("1:anat")
+    write_text(root / "participants.tsv", "participant_id\tdiagnosis\nsub-99\tAD\n")
+    assert [each.name for each in find_inputs([root], fwhm_mm=None)] == ["sub-01 ses-1"]

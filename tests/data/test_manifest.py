@@ -133,3 +133,19 @@ def test_a_manifest_of_phantom_files_is_a_phantom(cohort, copy_of_cohort):
     (copy_of_cohort / "manifest.tsv").write_text("participant_id\tdiagnosis\tmri\n" + "".join(rows))
     found = read_cohort(copy_of_cohort)
     assert found.layout == "manifest" and found.is_phantom
+
+
+@pytest.mark.parametrize(
+    ("column", "meant"), [("PET", "pet"), ("fdg", "pet"), ("mri_fwhm", "mri_fwhm_mm"), ("Session", "session_id")]
+)
+def test_a_column_in_another_spelling_is_told(table, column, meant):
+    path = table("sub-01\tAD\ta.nii\t8\n", f"participant_id\tdiagnosis\tmri\t{column}\n")
+    assert problem_of(path) == f"{path}: expected the column {meant}, found {column}. Rename {column} to {meant}."
+
+
+def test_a_gm_map_may_serve_a_person_s_visits_and_nobody_else(table):
+    lines = "sub-01\tM00\tAD\ta.nii\tb.nii.gz\t\t\nsub-01\tM12\tAD\ta.nii\t\t\t\n"
+    assert "1 visit with the participant's GM map of another session (sub-01 ses-M12: that of ses-M00)" in (
+        survey(table(lines)).notes
+    )
+    assert "expected one owner" in problem_of(table("sub-01\t\tAD\ta.nii\ta.nii\t\t\n"))

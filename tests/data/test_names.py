@@ -33,6 +33,11 @@ def why_not(name):
         ("p1.nii.gz", None, None),
         ("control12.nii", None, None),
         ("gm.nii.gz", None, None),
+        ("s12week4_gm.nii.gz", None, None),
+        ("s2wilson.nii", None, None),
+        (f"sub-01_{MNI}_label-GM_desc-Smooth8.5mm_probseg.nii", 8.5, None),
+        (f"sub-01_{MNI}_label-GM_desc-modulated_probseg.nii", None, True),
+        (f"sub-01_{MNI}_label-GM_desc-unmodulated_probseg.nii", None, False),
     ],
 )
 def test_grey_matter_maps_of_every_tool_are_known(name, fwhm_mm, modulated):
@@ -61,6 +66,13 @@ def test_grey_matter_maps_of_every_tool_are_known(name, fwhm_mm, modulated):
         (f"sub-01_trc-18FFDG_{MNI}_desc-synthetic_pet.nii.gz", "a synthetic PET"),
         ("subject7_mask.nii.gz", "a mask"),
         ("sub-01_T1w.nii.gz", "a T1w scan"),
+        ("c1john.nii", "a map in the scan's own space, as no space- (or SPM's w) says otherwise"),
+        ("rc1john.nii", "a map in the scan's own space (SPM's r: turned and moved only)"),
+        ("c2john.nii", "a map of white matter"),
+        ("sub-01_T1w_brain_pve_1.nii.gz", "a map of grey matter in the scan's own space, as FSL's FAST writes it"),
+        ("x_pve_0.nii.gz", "a map of CSF in the scan's own space, as FSL's FAST writes it"),
+        ("BrainSegmentationPosteriors02.nii.gz", "a map of grey matter in the scan's own space, as ANTs writes it"),
+        ("BrainSegmentationPosteriors03.nii.gz", "a map of white matter in the scan's own space, as ANTs writes it"),
     ],
 )
 def test_everything_else_is_called_what_it_is(name, reason):
@@ -88,7 +100,8 @@ def test_label_and_desc_in_any_order():
         "18FFDG", "F18FDG", "FDG", "fdg", "FDG18F", "18F-FDG", "[18F]FDG", "F-18 FDG", "[18F]-FDG", "FDG PET",
         "Fludeoxyglucose", "Fludeoxyglucose F18", "fludeoxyglucose (18F)", "fluorodeoxyglucose", "Fluoro-deoxy-glucose",
         "2-[18F]fluoro-2-deoxy-D-glucose", "2-deoxy-2-[18F]fluoro-D-glucose", "F-18 fluorodeoxyglucose",
-        "2-Fluoro-2-deoxy-D-glucose", "fluorodesoxyglucose",
+        "2-Fluoro-2-deoxy-D-glucose", "fluorodesoxyglucose", "Fluorodésoxyglucose", "fluorodesoxiglucosa",
+        "Fluordesoxyglukose",
     ],
 )  # fmt: skip
 def test_fdg_in_its_usual_spellings(tracer):
@@ -97,7 +110,8 @@ def test_fdg_in_its_usual_spellings(tracer):
 
 @pytest.mark.parametrize(
     "tracer", ["18FAV45", "11CPIB", "Florbetapir", "flutemetamol", "[18F]FDGal", "fluorodeoxygalactose", "FDOPA", "",
-               "n/a", "18FFMM", "AV1451", "2-deoxyglucose", "FET"],
+               "n/a", "18FFMM", "AV1451", "2-deoxyglucose", "FET", "not FDG", "no FDG (AV45)",
+               "FDG/Florbetapir", "FDG,PiB"],
 )  # fmt: skip
 def test_other_tracers_are_none(tracer):
     assert not is_fdg(tracer)
@@ -112,7 +126,17 @@ def test_other_tracers_are_none(tracer):
         (f"sub-01_trc-18FFDG_{MNI}_desc-synthetic_pet.nii.gz", "desc-synthetic, which nobody measured"),
         (f"sub-01_{MNI}_label-GM_probseg.nii.gz", "a map of grey matter"),
         ("sub-01_T1w.nii.gz", "a T1w scan"),
+        ("sub-01_trc-18FFDG_space-T1w_pet.nii.gz", "a PET in space-T1w"),
+        ("sub-01_trc-18F-AV45_pet.nii.gz", "a PET of another tracer (trc-18F-AV45)"),
     ],
 )
 def test_what_a_manifest_may_call_a_pet(name, reason):
     assert why_no_fdg_pet(parse_name(Path(name))) == reason
+
+
+@pytest.mark.parametrize(
+    "name", ["sub-.._T1w.nii", "sub-01-02_T1w.nii", "sub-01_ses-../x_T1w.nii", "sub-01_ses-.._pet.nii"]
+)
+def test_what_folders_are_named_by_is_letters_and_digits(name):
+    found = parse_name(Path(name))
+    assert found.participant_id in ("", "sub-01") and found.session_id == ""

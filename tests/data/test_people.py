@@ -163,3 +163,67 @@ def test_one_id_of_another_spelling_is_pointed_at(visits):
     assert survey(root).notes[0] == (
         "Left out: 1 folder that participants.tsv lacks (sub-007); may be meant: sub-007 for sub-7"
     )
+
+
+def test_sessions_tables_of_the_cohort_are_read_beside_a_table_elsewhere(visits, tmp_path):
+    root = visits("ses-1", participants=SCREENED, session_table="session_id\tdiagnosis\nses-1\tMCI\n")
+    other = tmp_path / "elsewhere" / "people.tsv"
+    write_text(other, SCREENED)
+    assert labels(root, participants=other) == ["MCI"]
+
+
+def test_two_tables_that_contradict_each_other(visits):
+    table = "participant_id\tsession_id\tdiagnosis\nsub-01\tses-1\tCN\n"
+    root = visits("ses-1", participants=table, session_table="session_id\tdiagnosis\nses-1\tMCI\n")
+    (problem,) = survey(root).problems
+    assert problem.found == "expected one diagnosis of sub-01 ses-1, found CN and MCI in two tables"
+
+
+@pytest.mark.parametrize(
+    "name", ["sub-01_Sessions.tsv", "sub-01_sessions.csv", "ses-1/sub-01_ses-1_sessions.tsv", "sessions.tsv"]
+)
+def test_a_sessions_table_elsewhere_is_counted(visits, name):
+    root = visits("ses-1", participants=SCREENED)
+    write_text(root / "sub-01" / name, "session_id\tdiagnosis\nses-1\tMCI\n")
+    place = name if "/" in name else f"sub-01/{name}"
+    assert f"Not taken for sessions tables, by place: 1 file (1 {place})" in read_cohort(root).notes
+
+
+@pytest.mark.parametrize("heading", ["session_id\tDiagnosis", "session\tdiagnosis", "Session_ID\tdiagnosis"])
+def test_a_sessions_table_with_columns_in_another_spelling(visits, heading):
+    root = visits("ses-1", participants=SCREENED, session_table=f"{heading}\nses-1\tMCI\n")
+    assert [problem.remedy.split()[0] for problem in survey(root).problems] == ["Rename"]
+
+
+def test_a_sessions_table_that_was_not_fetched(visits):
+    root = visits("ses-1", participants=SCREENED)
+    (root / "sub-01" / "sub-01_sessions.tsv").symlink_to(root / ".git" / "x")
+    (problem,) = survey(root).problems
+    assert "a link to nothing" in problem.found
+
+
+def test_a_row_of_no_session_in_a_sessions_table_is_passed_over(visits):
+    root = visits("ses-1", participants=SCREENED, session_table="session_id\tdiagnosis\nn/a\tCN\nses-1\tAD\n")
+    assert labels(root) == ["AD"]
+
+
+def test_the_only_row_is_that_of_a_visit_without_session(visits):
+    root = visits("", participants="participant_id\tsession_id\tdiagnosis\nsub-01\tses-M00\tAD\n")
+    assert labels(root) == ["AD"]
+    assert "Diagnosis: 1 visit found in another spelling (sub-01 as ses-M00)" in read_cohort(root).notes
+
+
+def test_a_table_with_a_heading_only(visits):
+    (problem,) = survey(visits("", participants="participant_id\tdiagnosis\n")).problems
+    assert problem.found == "expected one line a person, found only the heading"
+
+
+def test_the_column_that_says_something_is_read(visits):
+    root = visits("", participants="participant_id\tdiagnosis\tdiagnosis_sc\nsub-01\tn/a\tAD\n")
+    assert labels(root) == ["AD"]
+
+
+@pytest.mark.parametrize("given", ["na", "None", "-", "unknown"])
+def test_what_stands_for_nothing_is_to_be_written_as_n_a(visits, given):
+    (problem,) = survey(visits("", participants=f"participant_id\tdiagnosis\nsub-01\t{given}\n")).problems
+    assert problem.remedy == "Write n/a"
