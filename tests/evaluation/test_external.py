@@ -144,6 +144,15 @@ def test_who_was_not_trained_on_may_be_scored(evaluate, manifest, cohort, traine
     assert ids_in(out) == {who.participant_id for who in others[:3]}
 
 
+def test_what_the_files_of_another_cohort_leave_open_is_said_to_evaluate(tiny_run, cohort, tmp_path, capsys):
+    words = [f"--workdir={tiny_run}", f"--cohort={cohort}", f"--out={tmp_path / 'out'}"]
+    for option in ("--tracer=FDG", "--fwhm=8"):
+        assert run_command("evaluate", [*words, option], prog="evaluate.py") == 1
+        assert f"{option}: expected " in capsys.readouterr().err
+    assert run_command("evaluate", [words[0], f"--participants={cohort}"], prog="evaluate.py") == 1
+    assert "--participants: expected --cohort=PATH beside it, found none" in capsys.readouterr().err
+
+
 def test_a_cohort_without_pairs_has_nobody_to_score(cohort):
     found = read_cohort(cohort)
     empty = dataclasses.replace(found, subjects=tuple(who for who in found.subjects if who.pet is None))

@@ -43,3 +43,9 @@ def test_resumed_work_is_not_counted_as_done_now(lines):
 )
 def test_durations(seconds, text):
     assert progress.format_duration(seconds) == text
+
+
+@pytest.mark.parametrize("name", ["[red] study", "[/x] o", "[bold]", "[[a]"])
+def test_a_name_is_no_markup(capsys, name):
+    progress.console.print(f"Wrote /data/{name}/out")
+    assert capsys.readouterr().err == f"Wrote /data/{name}/out\n"

@@ -163,6 +163,22 @@ def test_an_oblique_anisotropic_map_gets_its_own_grid_and_header(ensemble, tmp_p
     assert 0 <= values.min() < values.max() <= 1
 
 
+def test_a_guess_at_the_smoothness_is_said(ensemble, tmp_path, capsys):
+    shape, affine = oblique()
+    nib.Nifti1Image(grey_matter(shape, affine), affine).to_filename(tmp_path / "gm.nii")
+    synthesize(ensemble, [tmp_path / "gm.nii"], tmp_path / "out")
+    assert (
+        "Taken as not smoothed, as nobody says: 1 maps. If they were, say so: --fwhm-mm=MM" in capsys.readouterr().err
+    )
+    synthesize(ensemble, [tmp_path / "gm.nii"], tmp_path / "other", fwhm_mm=0)
+    assert "nobody says" not in capsys.readouterr().err
+
+
+def test_derivatives_of_the_inputs_data_set_may_hold_the_outputs(ensemble, copy_of_cohort):
+    synthesize(ensemble, [copy_of_cohort], copy_of_cohort / "derivatives" / "pcsa")
+    assert len(outputs_of(copy_of_cohort / "derivatives" / "pcsa")) == EVERYBODY
+
+
 @pytest.mark.parametrize("codes", ["LAS", "PIR", "SLA"])
 def test_a_turned_map_gets_the_same_voxels(ensemble, cohort, tmp_path, codes):
     plain, turned = tmp_path / "plain.nii.gz", tmp_path / "turned.nii.gz"
