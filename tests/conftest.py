@@ -105,3 +105,14 @@ def tiny_run(tiny_config, tmp_path_factory):
     root = tmp_path_factory.mktemp("tiny_run") / "run"
     train(tiny_config(), Workdir(root))
     return root
+
+
+@pytest.fixture(scope="session")
+def exported(tiny_run, tmp_path_factory):
+    """The tiny run's generator in one file, of a phantom; not to be changed."""
+    from pcsa_jax.synthesis.export import export_generator
+    from pcsa_jax.training.trained import open_run
+
+    path = tmp_path_factory.mktemp("exported") / "generator.safetensors"
+    export_generator(open_run(tiny_run), path, cohort="phantom", is_phantom=True)
+    return path

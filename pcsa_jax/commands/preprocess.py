@@ -80,7 +80,7 @@ def run(arguments: argparse.Namespace) -> int:
     for note in result.notes:
         console.print(note)
     for failure in result.failures:
-        console.print(f"{failure.participant_id} {failure.session_id}".strip() + f" failed: {failure.reason}")
+        console.print(f"{failure.name} failed: {failure.reason}")
     table = arguments.out / "quality.tsv"
     for visit in result.suspicious[:MOST_SHOWN]:
         console.print(f"{visit.name} is suspicious: {visit.describe()}")

@@ -9,6 +9,7 @@ from pcsa_jax.data.foreign_formats import unread_format
 from pcsa_jax.data.grid import SPACE
 from pcsa_jax.data.layouts.sidecars import Sidecars, dataset_of, smoothing_fwhm_mm
 from pcsa_jax.data.names import NIFTI, Name, parse_name, why_no_grey_matter_map
+from pcsa_jax.data.problems import visit_name
 from pcsa_jax.data.subjects import Findings, counted
 from pcsa_jax.errors import UserError
 
@@ -44,7 +45,7 @@ class Input:
 
     @property
     def name(self) -> str:
-        return f"{self.participant_id} {self.session_id}".strip()
+        return visit_name(self.participant_id, self.session_id)
 
     @property
     def source(self) -> str:

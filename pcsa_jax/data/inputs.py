@@ -9,6 +9,7 @@ import nibabel as nib
 import numpy as np
 
 from pcsa_jax.data.judgements import Content, find_copies
+from pcsa_jax.data.problems import visit_name
 from pcsa_jax.data.subjects import listing
 from pcsa_jax.data.volumes import AFFINE_TOLERANCE_MM, refuse
 from pcsa_jax.errors import UserError
@@ -52,7 +53,7 @@ class Input(NamedTuple):
 
     @property
     def name(self) -> str:
-        return f"{self.participant_id} {self.session_id}".strip()
+        return visit_name(self.participant_id, self.session_id)
 
     @property
     def voxel_size_mm(self) -> str:

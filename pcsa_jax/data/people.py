@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from pcsa_jax.data.diagnoses import OTHER_COLUMNS, check_columns, diagnosis_column, read_diagnosis, read_sessions
+from pcsa_jax.data.problems import visit_name
 from pcsa_jax.data.subjects import Findings, counted, listing
 from pcsa_jax.data.tables import Table, note_prefixed, read_identifier, read_table
 
@@ -209,7 +210,7 @@ def _read_participants(table: Table, findings: Findings) -> tuple[dict[str, str]
             session_id = read_identifier(table, row, "session_id", findings, prefixed)
         if participant_id is None or session_id is None:
             continue
-        who = f"{participant_id} {session_id}".strip()
+        who = visit_name(participant_id, session_id)
         first = lines.setdefault((participant_id, session_id), row.line)
         if first != row.line:
             found = f"line {row.line}: {who} is listed twice (first in line {first}), expected once"

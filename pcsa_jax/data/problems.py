@@ -4,6 +4,11 @@ import dataclasses
 from pathlib import Path
 
 
+def visit_name(participant_id: str, session_id: str) -> str:
+    """How a visit is named wherever a user reads of it: "sub-X ses-Y", "sub-X" without sessions, "" of nobody."""
+    return f"{participant_id} {session_id}".strip()
+
+
 @dataclasses.dataclass(frozen=True)
 class Problem:
     """One fault of one file (or table), in the words that a user reads.
@@ -26,7 +31,7 @@ class Problem:
 
     @property
     def visit(self) -> str:
-        return f"{self.participant_id} {self.session_id}".strip()
+        return visit_name(self.participant_id, self.session_id)
 
     def __str__(self) -> str:
         name = self.visit

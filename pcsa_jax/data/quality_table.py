@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from pcsa_jax.data import files
+from pcsa_jax.data.problems import visit_name
 from pcsa_jax.data.subjects import Findings, Subject, counted, listing
 from pcsa_jax.data.tables import read_table
 from pcsa_jax.errors import UserError
@@ -71,7 +72,7 @@ class Quality(NamedTuple):
 
     @property
     def name(self) -> str:
-        return f"{self.participant_id} {self.session_id}".strip()
+        return visit_name(self.participant_id, self.session_id)
 
     @property
     def is_open(self) -> bool:

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import NamedTuple
 
-from pcsa_jax.data.problems import Problem
+from pcsa_jax.data.problems import Problem, visit_name
 
 DIAGNOSES = ("AD", "CN")
 """The two groups of the paper: the visits that are trained and tested on."""
@@ -50,7 +50,7 @@ class Subject:
 
     @property
     def name(self) -> str:
-        return f"{self.participant_id} {self.session_id}".strip()
+        return visit_name(self.participant_id, self.session_id)
 
     @property
     def is_pair(self) -> bool:

@@ -13,8 +13,6 @@ import pytest
 
 from pcsa_jax.machine import compilation
 from pcsa_jax.machine.compilation import MAX_BYTES, MIN_COMPILE_S, keep_compiled_programs, processor_name
-from pcsa_jax.synthesis.export import export_generator
-from pcsa_jax.training.trained import open_run
 from tests.conftest import ROOT
 
 OPTIONS = (
@@ -244,13 +242,6 @@ def call_generator(exported, cache, *, long_s=1e9, **environment):
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout), done.stderr
-
-
-@pytest.fixture(scope="module")
-def exported(tiny_run, tmp_path_factory):
-    path = tmp_path_factory.mktemp("library") / "generator.safetensors"
-    export_generator(open_run(tiny_run), path, cohort="phantom", is_phantom=True)
-    return path
 
 
 @pytest.mark.slow

@@ -25,13 +25,6 @@ def trained(tiny_run):
 
 
 @pytest.fixture(scope="module")
-def exported(trained, tmp_path_factory):
-    path = tmp_path_factory.mktemp("export") / "generator.safetensors"
-    export_generator(trained, path, cohort="phantom", is_phantom=True)
-    return path
-
-
-@pytest.fixture(scope="module")
 def pairs(tiny_config):
     from pathlib import Path
 

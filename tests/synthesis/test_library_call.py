@@ -21,13 +21,6 @@ from tests.brains import grey_matter
 
 
 @pytest.fixture(scope="module")
-def exported(tiny_run, tmp_path_factory):
-    path = tmp_path_factory.mktemp("export") / "generator.safetensors"
-    export_generator(open_run(tiny_run), path, cohort="tiny", is_phantom=False)
-    return path
-
-
-@pytest.fixture(scope="module")
 def suvr(exported, tmp_path_factory):
     """The same generator with an output in SUVR, 0 to 3."""
     with safe_open(exported, framework="numpy") as stream:
@@ -140,8 +133,10 @@ def test_what_is_no_map_is_refused(exported, given, options, message):
     assert str(caught.value).startswith(message) and "\n" not in str(caught.value)
 
 
-def test_it_says_what_it_is(tiny_run, exported):
-    loaded, of_run = pcsa_jax.load_generator(exported), pcsa_jax.load_generator(tiny_run)
+def test_it_says_what_it_is(tiny_run, tmp_path):
+    path = tmp_path / "generator.safetensors"
+    export_generator(open_run(tiny_run), path, cohort="tiny", is_phantom=False)
+    loaded, of_run = pcsa_jax.load_generator(path), pcsa_jax.load_generator(tiny_run)
     digest = loaded.card["sha256"][:12]
     step = loaded.card["training"]["step"]
     assert repr(loaded) == (

@@ -10,16 +10,7 @@ from safetensors.numpy import load_file, save_file
 
 import pcsa_jax
 from pcsa_jax.errors import UserError
-from pcsa_jax.synthesis.export import export_generator
 from pcsa_jax.synthesis.verification import CARD_HASH, card_hash, content_hash
-from pcsa_jax.training.trained import open_run
-
-
-@pytest.fixture(scope="module")
-def exported(tiny_run, tmp_path_factory):
-    path = tmp_path_factory.mktemp("verification") / "generator.safetensors"
-    export_generator(open_run(tiny_run), path, cohort="tiny", is_phantom=True)
-    return path
 
 
 @pytest.fixture(scope="module")

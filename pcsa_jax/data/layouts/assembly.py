@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 from pcsa_jax.data.names import parse_name
 from pcsa_jax.data.people import Label, People, describe_labels, same_participant, same_session
+from pcsa_jax.data.problems import visit_name
 from pcsa_jax.data.subjects import PARTICIPANT_ID, Findings, Reading, Subject, counted, listing
 from pcsa_jax.data.variants import Candidate, Visit, choose
 
@@ -61,7 +62,7 @@ def visit_of(path: Path, visit: Visit, findings: Findings) -> Visit | None:
         findings.by_name.append(path)
         return visit[0], name.session_id
     stem = "_".join(filter(None, visit))
-    said = f"one of {f'{name.participant_id} {name.session_id}'.strip() or 'nobody'}"
+    said = f"one of {visit_name(name.participant_id, name.session_id) or 'nobody'}"
     found = f"expected a name that begins with {stem}_, as its folder says, found {said}"
     findings.add(path, found, "Rename it or put it into its own folder", visit=visit)
     return None
@@ -89,7 +90,7 @@ def join(mri: Mapping[Visit, Candidate], pet: Mapping[Visit, Candidate], finding
         scans = {session: found for (person, session), found in pet.items() if person == participant_id}
         used = set()
         for session, scan in scans.items():
-            name = f"{participant_id} {session}".strip()
+            name = visit_name(participant_id, session)
             source = _session_of_map(session, maps)
             if source and not session and source in scans:
                 source = None  # that session has a PET of its own

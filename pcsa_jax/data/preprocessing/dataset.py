@@ -14,6 +14,7 @@ from pcsa_jax.data import files, layout, quality_table
 from pcsa_jax.data.layout import may_hold
 from pcsa_jax.data.preprocessing.outputs import RAW
 from pcsa_jax.data.preprocessing.quality import MEASURES, warnings
+from pcsa_jax.data.problems import visit_name
 from pcsa_jax.data.quality_table import Quality, Reason
 from pcsa_jax.data.subjects import Findings
 from pcsa_jax.errors import UserError
@@ -51,6 +52,10 @@ class Failure(NamedTuple):
     participant_id: str
     session_id: str
     reason: str
+
+    @property
+    def name(self) -> str:
+        return visit_name(self.participant_id, self.session_id)
 
 
 def check_places(raw: Path, out: Path) -> None:
@@ -119,7 +124,7 @@ class Finished(NamedTuple):
 
     @property
     def name(self) -> str:
-        return f"{self.participant_id} {self.session_id}".strip()
+        return visit_name(self.participant_id, self.session_id)
 
 
 def find_finished(out: Path) -> list[Finished]:

@@ -7,6 +7,7 @@ from typing import Any
 
 from pcsa_jax.data.layouts.sidecars import Sidecars, read_object
 from pcsa_jax.data.names import NIFTI, is_fdg, parse_name
+from pcsa_jax.data.problems import visit_name
 from pcsa_jax.data.subjects import PARTICIPANT_ID, SESSION_ID, Findings
 from pcsa_jax.errors import UserError
 
@@ -34,7 +35,7 @@ class RawVisit:
 
     @property
     def name(self) -> str:
-        return f"{self.participant_id} {self.session_id}".strip()
+        return visit_name(self.participant_id, self.session_id)
 
 
 @dataclasses.dataclass(frozen=True)
