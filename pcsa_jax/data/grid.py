@@ -1,6 +1,8 @@
 """The cubic MNI152 grid on which every pair of volumes lies."""
 
 import dataclasses
+from collections.abc import Sequence
+from typing import Protocol
 
 import numpy as np
 
@@ -12,6 +14,9 @@ CENTRE_MM = (0.0, -18.0, 6.0)
 
 SPACE = "MNI152NLin2009aSym"
 """BIDS name of the template space (the MNI152 maps that nilearn ships)."""
+
+AFFINE_TOLERANCE_MM = 1e-3
+"""How far two affines' numbers may be apart and still be one: programs round them differently."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -41,3 +46,36 @@ class Grid:
         affine = np.diag([self.voxel_size_mm] * 3 + [1.0])
         affine[:3, 3] = np.array(CENTRE_MM) - self.voxel_size_mm * (self.size - 1) / 2
         return affine
+
+
+class OnGrid(Protocol):
+    """What has voxels somewhere: a :class:`Grid`, an image, a file."""
+
+    @property
+    def shape(self) -> tuple[int, ...]: ...
+
+    @property
+    def affine(self) -> np.ndarray: ...
+
+
+def is_same_affine(one: np.ndarray, other: np.ndarray) -> bool:
+    """Whether two affines (4x4, mm) are the same but for rounding; NaN is the same as nothing."""
+    return np.allclose(one, other, rtol=0, atol=AFFINE_TOLERANCE_MM)
+
+
+def is_same_grid(one: OnGrid, other: OnGrid) -> bool:
+    """Whether the voxels of both are in the same places and stored in the same order."""
+    return one.shape == other.shape and is_same_affine(one.affine, other.affine)
+
+
+def by_grid(entries: Sequence[OnGrid]) -> list[list[int]]:
+    """Places (in ``entries``) of those that lie on the same grid, the largest group first."""
+    groups: list[list[int]] = []
+    for place, entry in enumerate(entries):
+        for group in groups:
+            if is_same_grid(entries[group[0]], entry):
+                group.append(place)
+                break
+        else:
+            groups.append([place])
+    return sorted(groups, key=len, reverse=True)

@@ -7,9 +7,9 @@ from typing import NamedTuple
 import nibabel as nib
 import numpy as np
 
-from pcsa_jax.data.grid import Grid
+from pcsa_jax.data.grid import Grid, is_same_affine, is_same_grid
 from pcsa_jax.data.mni152 import MIN_COVERAGE, coverage
-from pcsa_jax.data.volumes import AFFINE_TOLERANCE_MM, Volume
+from pcsa_jax.data.volumes import Volume
 from pcsa_jax.errors import UserError
 
 TARGET_FWHM_MM = 8.0
@@ -52,7 +52,7 @@ def harmonise(volume: Volume, grid: Grid, *, fwhm_mm: float | None, subject: str
     steps = list(volume.steps)
     if nib.aff2axcodes(volume.affine) != ("R", "A", "S"):
         steps.append(f"axes turned from {''.join(nib.aff2axcodes(volume.affine))} to RAS")
-    is_on_grid = _lies_on(image, grid)
+    is_on_grid = is_same_grid(image, grid)
     if not is_on_grid:
         _check_coverage(image, subject)
     is_guess = fwhm_mm is None
@@ -80,9 +80,7 @@ def guess_fwhm_mm(shape: tuple[int, ...], affine: np.ndarray) -> float:
     turn = nib.io_orientation(affine)
     turned = tuple(int(shape[axis]) for axis in np.argsort(turn[:, 0]))
     grid = Grid(turned[0])
-    is_ours = turned == grid.shape and np.allclose(
-        affine @ nib.orientations.inv_ornt_aff(turn, shape), grid.affine, atol=AFFINE_TOLERANCE_MM
-    )
+    is_ours = turned == grid.shape and is_same_affine(affine @ nib.orientations.inv_ornt_aff(turn, shape), grid.affine)
     return TARGET_FWHM_MM if is_ours else 0.0
 
 
@@ -90,10 +88,6 @@ def _nilearn() -> ModuleType:
     from nilearn import image  # here: its import takes two seconds, and most cohorts need none of it
 
     return image
-
-
-def _lies_on(image: nib.Nifti1Image, grid: Grid) -> bool:
-    return image.shape == grid.shape and np.allclose(image.affine, grid.affine, atol=AFFINE_TOLERANCE_MM)
 
 
 def _describe(image: nib.Nifti1Image) -> str:

@@ -8,10 +8,11 @@ from typing import NamedTuple
 import nibabel as nib
 import numpy as np
 
+from pcsa_jax.data.grid import by_grid
 from pcsa_jax.data.judgements import Content, find_copies
 from pcsa_jax.data.problems import visit_name
 from pcsa_jax.data.subjects import listing
-from pcsa_jax.data.volumes import AFFINE_TOLERANCE_MM, refuse
+from pcsa_jax.data.volumes import refuse
 from pcsa_jax.errors import UserError
 
 COLUMNS = (
@@ -147,17 +148,10 @@ def check_together(inputs: Sequence[Input], *, one_grid: bool) -> None:
 def check_one_grid(inputs: Sequence[Input]) -> None:
     """Raises UserError if volumes of one modality lie on different grids: they were not prepared alike."""
     for modality in dict.fromkeys(found.modality for found in inputs):
-        groups: list[list[Input]] = []
-        for found in (found for found in inputs if found.modality == modality):
-            for group in groups:
-                if _is_same_grid(group[0], found):
-                    group.append(found)
-                    break
-            else:
-                groups.append([found])
+        own = [found for found in inputs if found.modality == modality]
+        groups = [[own[place] for place in group] for group in by_grid(own)]
         if len(groups) > 1:
-            groups.sort(key=len, reverse=True)
-            texts = [f"{len(group)} of {group[0].grid} ({listing(own.name for own in group)})" for group in groups]
+            texts = [f"{len(group)} of {group[0].grid} ({listing(found.name for found in group)})" for group in groups]
             shown = "; ".join(texts[:MOST_GRIDS])
             if len(texts) > MOST_GRIDS:
                 shown += f"; and {len(texts) - MOST_GRIDS} more"
@@ -165,7 +159,3 @@ def check_one_grid(inputs: Sequence[Input]) -> None:
                 f"{modality.upper()}: expected one grid for the whole cohort, found {len(groups)}: {shown}. Prepare "
                 "all volumes alike, make one cohort of each group, or do not ask for one grid (data.one_grid)."
             )
-
-
-def _is_same_grid(one: Input, other: Input) -> bool:
-    return one.shape == other.shape and np.allclose(one.affine, other.affine, atol=AFFINE_TOLERANCE_MM)

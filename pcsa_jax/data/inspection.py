@@ -11,6 +11,7 @@ import numpy as np
 
 from pcsa_jax.data.cohort import Subject, Survey, why_none_to_train_on
 from pcsa_jax.data.fingerprints import volume_hash
+from pcsa_jax.data.grid import by_grid
 from pcsa_jax.data.harmonisation import guess_fwhm_mm
 from pcsa_jax.data.headers import Finding
 from pcsa_jax.data.inputs import several_grids
@@ -18,7 +19,6 @@ from pcsa_jax.data.judgements import TINY_NEGATIVE, Content, examine, find_copie
 from pcsa_jax.data.nan_outside import NAN_OUTSIDE
 from pcsa_jax.data.placement import load_references
 from pcsa_jax.data.problems import Problem
-from pcsa_jax.data.volumes import AFFINE_TOLERANCE_MM
 
 MODALITIES = {"mri": "GM map", "pet": "FDG-PET", "predictable": "predictable PET"}
 """Field of a subject that holds a path -> what a user calls it."""
@@ -147,18 +147,12 @@ def _problem(file: File, finding: Finding) -> Problem:
 
 def group_grids(files: Sequence[File], modality: str) -> list[list[int]]:
     """Places (in ``files``) of one modality's files that lie on the same grid, the largest group first."""
-    groups: list[list[int]] = []
-    for place, file in enumerate(files):
-        if file.modality != modality or file.shape is None or file.affine is None:
-            continue
-        for group in groups:
-            first = files[group[0]]
-            if first.shape == file.shape and np.allclose(first.affine, file.affine, atol=AFFINE_TOLERANCE_MM, rtol=0):
-                group.append(place)
-                break
-        else:
-            groups.append([place])
-    return sorted(groups, key=len, reverse=True)
+    places = [
+        place
+        for place, file in enumerate(files)
+        if file.modality == modality and file.shape is not None and file.affine is not None
+    ]
+    return [[places[own] for own in group] for group in by_grid([files[place] for place in places])]
 
 
 def describe_grid(file: File) -> str:

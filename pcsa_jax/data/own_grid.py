@@ -7,8 +7,7 @@ import nibabel as nib
 import numpy as np
 from nibabel.processing import resample_from_to
 
-from pcsa_jax.data.grid import Grid
-from pcsa_jax.data.volumes import AFFINE_TOLERANCE_MM
+from pcsa_jax.data.grid import Grid, is_same_affine
 
 INTERPOLATION_ORDER = 3
 """Cubic splines. From 3 mm to 1 mm, of a map smoothed to 8 mm, they are off by a twentieth of what linear is."""
@@ -53,7 +52,7 @@ class OwnGrid:
             return False
         turned = self._turn_from_ras(grid)
         to_ras = nib.orientations.inv_ornt_aff(turned, grid.shape)
-        return np.allclose(grid.affine @ to_ras, self.affine, atol=AFFINE_TOLERANCE_MM)
+        return is_same_affine(grid.affine @ to_ras, self.affine)
 
     def bring(self, volume: np.ndarray, grid: Grid) -> np.ndarray:
         """``volume`` (on ``grid``, RAS+) on this grid; 0 outside of ``grid``'s field of view.

@@ -18,9 +18,6 @@ from pcsa_jax.data.headers import HEADER_BYTES, MAKE_AGAIN, READABLE, Finding, H
 from pcsa_jax.data.nan_outside import describe_filled, fill_outside
 from pcsa_jax.errors import UserError
 
-AFFINE_TOLERANCE_MM = 1e-3
-"""Two affines closer than this are the same grid: writers round differently."""
-
 BLOCK_BYTES = 2**20
 
 READ_ERRORS = (
@@ -170,17 +167,3 @@ def _damage(error: Exception) -> Finding:
         return Finding(f"{READABLE}, found no permission to read it", "Change the permissions of the file or folder")
     reason = "not enough memory for it" if isinstance(error, MemoryError) else " ".join(str(error).split())
     return Finding(f"{READABLE}, found a damaged one ({reason or type(error).__name__})", MAKE_AGAIN)
-
-
-def check_grid(volume: Volume, *, shape: tuple[int, int, int], affine: np.ndarray, subject: str) -> None:
-    """Raises UserError unless ``volume`` lies on the grid given by ``shape`` and ``affine``."""
-    if volume.data.shape != shape:
-        raise UserError(
-            f"{subject}: has shape {volume.data.shape}, expected {shape}. All volumes of a cohort lie on one grid: "
-            "resample it, or set --config.data.size to the cohort's."
-        )
-    if not np.allclose(volume.affine, affine, atol=AFFINE_TOLERANCE_MM):
-        raise UserError(
-            f"{subject}: has affine {np.round(volume.affine, 3).tolist()}, expected "
-            f"{np.round(affine, 3).tolist()}. Resample it to the cohort's grid."
-        )

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from pcsa_jax.data import volumes
 from pcsa_jax.data.grid import Grid
-from pcsa_jax.data.volumes import Volume, check_grid, examine_volume, read_volume
+from pcsa_jax.data.volumes import examine_volume, read_volume
 from pcsa_jax.errors import UserError
 from tests.conftest import ROOT
 from tests.data.damaged_files import DIM, HEADER_DAMAGE, QFORM_CODE, SCL_SLOPE, STREAM_DAMAGE, VOXEL_DAMAGE, fields
@@ -250,42 +250,3 @@ def test_a_slope_of_0_means_unscaled_whatever_the_type_and_the_intercept(tmp_pat
     np.testing.assert_array_equal(read_volume(path, subject=WHO).data, data)
     (note,) = examine_volume(path).findings
     assert note.is_note and note.found == "scl_slope 0: voxels taken as they are, as NIfTI has it"
-
-
-def test_another_shape_is_told():
-    volume = Volume(np.zeros((91, 109, 91)), Grid(64).affine)
-    with pytest.raises(UserError) as caught:
-        check_grid(volume, shape=(64, 64, 64), affine=Grid(64).affine, subject=WHO)
-    assert str(caught.value) == (
-        "sub-0001: PET: has shape (91, 109, 91), expected (64, 64, 64). All volumes of a cohort lie on one grid: "
-        "resample it, or set --config.data.size to the cohort's."
-    )
-
-
-def test_another_affine_is_told_with_both():
-    grid = Grid(16)
-    flipped = np.diag([-1.0, 1, 1, 1]) @ grid.affine
-    with pytest.raises(UserError, match="Resample it to the cohort's grid") as caught:
-        check_grid(Volume(np.zeros(grid.shape), flipped), shape=grid.shape, affine=grid.affine, subject=WHO)
-    assert "has affine [[-12.0, " in str(caught.value) and "expected [[12.0, " in str(caught.value)
-
-
-@pytest.mark.parametrize(("shift_mm", "fits"), [(5e-4, True), (0.5, False)])
-def test_rounding_of_an_affine_is_forgiven(shift_mm, fits):
-    grid = Grid(16)
-    affine = grid.affine.copy()
-    affine[1, 3] += shift_mm
-    volume = Volume(np.zeros(grid.shape), affine)
-    if fits:
-        check_grid(volume, shape=grid.shape, affine=grid.affine, subject=WHO)
-    else:
-        with pytest.raises(UserError, match="has affine"):
-            check_grid(volume, shape=grid.shape, affine=grid.affine, subject=WHO)
-
-
-def test_an_affine_of_nan_fits_no_grid():
-    grid = Grid(16)
-    with pytest.raises(UserError, match="has affine"):
-        check_grid(
-            Volume(np.zeros(grid.shape), np.full((4, 4), np.nan)), shape=grid.shape, affine=grid.affine, subject=WHO
-        )
