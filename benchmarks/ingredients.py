@@ -2,7 +2,7 @@
 
   python -m benchmarks.ingredients --heads=DIR --out=runs/ingredients STUDY [--seeds=2] [--set FIELD=VALUE ...]
 
-Every variant of a study is trained by ``configs/demo.py`` with one budget, for each seed on a phantom cohort of
+Every variant of a study (``benchmarks/studies.py``) is trained with one budget, for each seed on a phantom cohort of
 that seed and with that seed, and scored on people of two kinds whom no table of the tests shows: 100 other phantom
 subjects (home) and the cohort of ``benchmarks.real_anatomy`` (abroad). The training cohorts' test subjects are not
 opened. Beside them stand the closed-form predictors of the same training subjects. Finished trainings and cohorts are
@@ -12,7 +12,7 @@ terminal.
 
 import argparse
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +21,7 @@ import numpy as np
 from ml_collections import ConfigDict
 
 from benchmarks.results import RESULTS
+from benchmarks.studies import DEMO, SETTINGS, STUDIES, Setting
 from pcsa_jax.data.cohort import read_cohort
 from pcsa_jax.data.files import write_json
 from pcsa_jax.data.grid import Grid
@@ -35,78 +36,36 @@ from pcsa_jax.model.ssim import ssim
 from pcsa_jax.presentation.markdown import markdown_table
 from pcsa_jax.presentation.statistics import describe, resampling_weights
 
-CONFIG = "configs/demo.py"
-HOME_PEOPLE, HOME_FIRST, PAIRS = 100, 1001, 120
+HOME_PEOPLE, HOME_FIRST = 100, 1001
 MEASURES = ("mae", "psnr_db", "matched_psnr_db", "ssim")
 """All in the brain."""
 
 START = "without its network"
 
-_CHANNELS = {"recipe.channels": "('ridge','linear','mean_pet')"}
-_RIDGE = _CHANNELS | {"recipe.anchor": "ridge"}
-_LOCAL = {"recipe.channels": "('local_ridge','mean_pet')", "recipe.anchor": "local_ridge"}
-_OWN = _LOCAL | {"recipe.output_range": "own"}
-_DEVIATIONS = _OWN | {"recipe.deviations": True}
-_ROW = {"row": "best"}
 
-STUDIES: dict[str, dict[str, dict[str, Any]]] = {
-    # From the paper's generator to the recipe, one step at a time.
-    "path": {
-        "the paper's generator": {},
-        "+ moving average of its weights (0.99)": {"recipe.weight_average": 0.99},
-        "its input: ridge, linear, mean PET as channels": _CHANNELS,
-        "added to the linear prediction": {"recipe.channels": "('linear','mean_pet')", "recipe.anchor": "linear"},
-        "added to the ridge's": _RIDGE,
-        "added to the local ridge's": _LOCAL,
-        "+ the range of its own": _OWN,
-        "+ deviations as channels": _DEVIATIONS,
-        "+ no discriminator": _DEVIATIONS | {"loss.adversarial": 0.0},
-    },
-    # The row with one value changed.
-    "around": {
-        "the recipe": _ROW,
-        "no moving average": _ROW | {"recipe.weight_average": 0.0},
-        "mirrored pairs (0.5), two views": _ROW | {"recipe.flip": 0.5, "recipe.views": 2},
-        "two views": _ROW | {"recipe.views": 2},
-        "coordinates": _ROW | {"recipe.coordinates": True},
-        "L1 in the brain": _ROW | {"recipe.loss_region": "brain"},
-        "MS-SSIM weight 1": _ROW | {"loss.ms_ssim": 1.0},
-        "no MS-SSIM": _ROW | {"loss.ms_ssim": 0.0},
-        "adversarial weight 0.01": _ROW | {"loss.adversarial": 0.01},
-        "learning rate 2e-4": _ROW | {"generator_optimizer.learning_rate": 2e-4},
-        "learning rate 2e-3": _ROW | {"generator_optimizer.learning_rate": 2e-3},
-        "cosine": _ROW | {"generator_optimizer.schedule": "cosine"},
-        "the paper's generator with a range of its own": {"recipe.output_range": "own"},
-    },
-    # Another unit, so other decibels: compare within a line.
-    "normalisation": {
-        "minmax": _ROW,
-        "percentile": _ROW | {"data.normalisation": "percentile"},
-        "suvr": _ROW | {"data.normalisation": "suvr", "recipe.output_range": "free"},
-    },
-    # Whole budget: what README and docs/transfer.md say.
-    "final": {"the paper's generator": {}, "best": _ROW},
-}
-
-
-def cohort_of(out: Path, name: str, **numbers: int) -> Path:
-    """A phantom cohort at 32^3, written unless it is there."""
+def cohort_of(out: Path, name: str, *, size: int = DEMO.size, **numbers: int) -> Path:
+    """A phantom cohort, written unless it is there."""
     from pcsa_jax.calls import phantom
 
-    root = out / name
-    return root if root.exists() else phantom(root, mri_only=0, size=32, **numbers)
+    root = out / (name if size == DEMO.size else f"{name}_{size}")
+    return root if root.exists() else phantom(root, mri_only=0, size=size, **numbers)
 
 
-def trained(out: Path, name: str, seed: int, overrides: Mapping[str, Any]) -> Path:
+def training_cohort(out: Path, seed: int, setting: Setting = DEMO) -> Path:
+    """The cohort that variants of this seed learn from."""
+    return cohort_of(out, f"phantom{seed}", size=setting.size, pairs=setting.pairs, seed=seed)
+
+
+def trained(out: Path, name: str, seed: int, overrides: Mapping[str, Any], setting: Setting = DEMO) -> Path:
     """The run of one variant and seed, trained unless it is finished."""
     from pcsa_jax.experiment.workdir import Workdir
     from pcsa_jax.training.train import train
 
-    overrides = dict(overrides)
+    overrides = {**setting.common, **overrides}
     row = overrides.pop("row", "pcsa")
-    cohort = cohort_of(out, f"phantom{seed}", pairs=PAIRS, seed=seed)
+    overrides |= {"data.root": training_cohort(out, seed, setting), "seed": seed}
     words = [f"--config.{field}={value}" for field, value in overrides.items()]
-    config = parse_config([f"--config={CONFIG}:{row}", f"--config.data.root={cohort}", f"--config.seed={seed}", *words])
+    config = parse_config([f"--config={setting.config}:{row}", *words])
     train(config, Workdir(out / "runs" / name / f"seed{seed}"))
     return out / "runs" / name / f"seed{seed}"
 
@@ -151,17 +110,27 @@ def score_run(root: Path, places: Mapping[str, Path], cohort: Path) -> dict[str,
     return found | {"train_seconds": run.meta.get("train_seconds"), "step": run.step}
 
 
-def measure(out: Path, study: str, heads: Path, seeds: range, common: Mapping[str, str]) -> dict[str, Any]:
-    """Variant -> seed -> scores; what was scored already is read from its run's folder."""
-    places = {"home": cohort_of(out, "others", pairs=HOME_PEOPLE, first=HOME_FIRST), "abroad": heads}
+def measure(
+    out: Path, study: str, heads: Path, seeds: range, common: Mapping[str, str], only: Sequence[str] = ()
+) -> dict[str, Any]:
+    """Variant -> seed -> scores; what was scored already is read from its run's folder.
+
+    Args:
+      only: these variants alone.
+    """
+    setting = SETTINGS.get(study, DEMO)
+    home = cohort_of(out, "others", size=setting.size, pairs=HOME_PEOPLE, first=HOME_FIRST)
+    places = {"home": home, "abroad": heads}
     result: dict[str, Any] = {}
     for variant, overrides in STUDIES[study].items():
+        if only and variant not in only:
+            continue
         for seed in seeds:
             name = "".join(c if c.isalnum() else "_" for c in variant)
-            root = trained(out, f"{study}-{name}", seed, overrides | dict(common))
+            root = trained(out, f"{study}-{name}", seed, overrides | dict(common), setting)
             kept = root / "scores.json"
             if not kept.is_file():
-                write_json(kept, score_run(root, places, out / f"phantom{seed}"))
+                write_json(kept, score_run(root, places, training_cohort(out, seed, setting)))
             result.setdefault(variant, {})[f"seed{seed}"] = json.loads(kept.read_text())
         print(tabulate({variant: result[variant]}), flush=True)
     return result
@@ -218,6 +187,7 @@ def make_parser() -> argparse.ArgumentParser:
     parser.add_argument("--heads", type=Path, required=True, metavar="DIR", help="cohort of benchmarks.real_anatomy")
     parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="cohorts and runs")
     parser.add_argument("--seeds", type=int, default=2, metavar="N", help="of cohort and training (2)")
+    parser.add_argument("--only", action="append", default=[], metavar="VARIANT", help="writes no figures then")
     parser.add_argument("--set", action="append", default=[], metavar="FIELD=VALUE", help="for every variant")
     return parser
 
@@ -225,15 +195,18 @@ def make_parser() -> argparse.ArgumentParser:
 def main() -> None:
     arguments = make_parser().parse_args()
     common = dict(word.split("=", 1) for word in arguments.set)
-    result = measure(arguments.out, arguments.study, arguments.heads, range(arguments.seeds), common)
+    out, study, seeds = arguments.out, arguments.study, range(arguments.seeds)
+    result = measure(out, study, arguments.heads, seeds, common, arguments.only)
     print(tabulate(result))
-    if arguments.study == "final":
+    if arguments.only:
+        return
+    if study in ("final", "full_size"):
         others = tuple(entry.label for entry in PREDICTORS.values()) + (START,)
         print(markdown_table(["people", "minus", *MEASURES], differences(result, "best", others)))
     environment = describe_environment()
     write_json(
-        RESULTS / f"ingredients_{arguments.study}.json",
-        {"set": common, "environment": environment, "result": _summary(result)},
+        RESULTS / f"ingredients_{study}.json",
+        {"set": {**SETTINGS.get(study, DEMO).common, **common}, "environment": environment, "result": _summary(result)},
     )
 
 

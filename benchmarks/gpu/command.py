@@ -1,12 +1,14 @@
 """``python -m benchmarks gpu``: everything that needs a GPU, in one command that keeps to a time limit.
 
 In order of importance: the full model's step beside its peers, the paper's whole recipe, memory of row ``sa32``, the
-first layer's two forms, where the time goes, the step of every other row. Results are written after each part; what no
-longer fits is skipped and said. The same command again, with the same folders, goes on with what is missing.
+first layer's two forms, where the time goes, the step of every other row; ``--only`` takes some of them. Results are
+written after each part; what no longer fits is skipped and said. The same command again, with the same folders, goes on
+with what is missing.
 """
 
 import argparse
 import time
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -19,6 +21,8 @@ from benchmarks.results import Row, exact, read_results, write_section
 
 ROWS = ("pcsa", "sa32", "sa16", "pca", "sa", "adversarial", "mae", "ms_ssim", "mae_ssim")
 """Rows of the ablation table that are different programs: ``sa4`` and ``mae_ms_ssim`` are ``pcsa``."""
+PARTS = ("steps", "recipe", "memory", "first_layer", "where", "rows")
+"""In order of importance."""
 EVALUATION_S = 45.0
 SHORTEST_TRAINING_S = 60.0
 
@@ -83,6 +87,9 @@ def make_parser() -> argparse.ArgumentParser:
     parser.add_argument("--out", required=True, type=Path, metavar="DIR", help="gets gpu.json, report.html, figures")
     parser.add_argument("--work", type=Path, default=ROOT / "runs/gpu", metavar="DIR", help="cohort and run (runs/gpu)")
     parser.add_argument("--minutes", type=float, default=9.5, help="time limit (9.5)")
+    parser.add_argument(
+        "--only", nargs="+", choices=PARTS, default=PARTS, metavar="PART", help=f"of {', '.join(PARTS)} (all)"
+    )
     parser.add_argument("--rehearse", action="store_true", help="tiny sizes on the CPU, to see that everything runs")
     return parser
 
@@ -99,9 +106,9 @@ def main(argv: list[str]) -> int:
     recipe = Recipe(arguments.work.resolve(), scale.pairs, scale.size, scale.training)
     command = "python -m benchmarks gpu --out=DIR" + (" --rehearse" if arguments.rehearse else "")
     session = Session(scale, budget, recipe, out, command, say)
-    cohort = recipe_module.start_cohort(recipe)
+    cohort = recipe_module.start_cohort(recipe) if "recipe" in arguments.only else None
     try:
-        session.run()
+        session.run(arguments.only)
     finally:
         if cohort and cohort.poll() is None:
             cohort.kill()
@@ -121,21 +128,27 @@ class Session:
         self.skipped: list[str] = []
         self._device: dict[str, Any] = {}
 
-    def run(self) -> None:
-        """Every part that fits, in order of importance."""
+    def run(self, parts: Sequence[str] = PARTS) -> None:
+        """Every one of these parts that fits, in order of importance."""
         scale, budget = self._scale, self._budget
         grid = Grid(scale, read_results(self._path).get("steps", {}).get("extra", {}).get("cells", {}), self._say)
-        self._fill(grid, grid.headline(), budget.total_s * scale.headline_share, together=1)
-        self._paper_recipe()
-        self._fill(grid, grid.memory(), budget.total_s, together=1)
         options = {"batch": scale.batch, "size": scale.size, "steps": scale.steps, "platform": scale.platform}
-        networks = {"networks": scale.networks}
-        full = options | networks | {"row": "pcsa", "precision": "bfloat16"}
+        full = options | {"networks": scale.networks, "row": "pcsa", "precision": "bfloat16"}
         forms = options | {"count": 1 if scale.is_rehearsal else 3}
-        self._numbers("first layer", "first_layer", forms, {"first_layer": ""}, estimate_s=30)
         sections = {"parts": "part ", "profile": "operation "}
-        self._numbers("where the time goes", "where", full, sections, estimate_s=60)
-        self._fill(grid, grid.others(), budget.total_s, together=4)
+        steps: dict[str, Callable[[], None]] = {
+            "steps": lambda: self._fill(grid, grid.headline(), budget.total_s * scale.headline_share, together=1),
+            "recipe": self._paper_recipe,
+            "memory": lambda: self._fill(grid, grid.memory(), budget.total_s, together=1),
+            "first_layer": lambda: self._numbers(
+                "first layer", "first_layer", forms, {"first_layer": ""}, estimate_s=30
+            ),
+            "where": lambda: self._numbers("where the time goes", "where", full, sections, estimate_s=60),
+            "rows": lambda: self._fill(grid, grid.others(), budget.total_s, together=4),
+        }
+        for name, step in steps.items():
+            if name in parts:
+                step()
 
     def _write(self, name: str, rows: list[Row], extra: dict[str, Any] | None = None) -> None:
         write_section(self._path, name, self._command, rows, extra, machine=self._device)

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from benchmarks import ingredients
-from benchmarks.ingredients import MEASURES, STUDIES, differences, measure, scores, tabulate
+from benchmarks.ingredients import MEASURES, differences, measure, scores, tabulate
+from benchmarks.studies import DEMO, SETTINGS, STUDIES
 from pcsa_jax.data.grid import Grid
 from pcsa_jax.data.regions import brain_mask
 from pcsa_jax.experiment.config import parse_config
@@ -16,8 +17,9 @@ def test_every_variant_is_a_config(study):
     for overrides in STUDIES[study].values():
         own = dict(overrides)
         row = own.pop("row", "pcsa")
-        words = [f"--config.{name}={value}" for name, value in own.items()]
-        parse_config([f"--config={ROOT / 'configs' / 'demo.py'}:{row}", *words])
+        setting = SETTINGS.get(study, DEMO)
+        words = [f"--config.{name}={value}" for name, value in {**setting.common, **own}.items()]
+        assert parse_config([f"--config={ROOT / setting.config}:{row}", *words]).data.size == setting.size
 
 
 def test_the_path_and_its_moving_average_lead_to_best():
@@ -70,7 +72,7 @@ def test_a_variant_that_starts_from_a_closed_form_has_a_line_without_its_network
 def test_what_is_scored_is_kept(tmp_path, monkeypatch):
     trainings = []
 
-    def trained(out, name, seed, overrides):
+    def trained(out, name, seed, overrides, setting):
         trainings.append((name, seed, overrides))
         root = out / "runs" / name / f"seed{seed}"
         root.mkdir(parents=True, exist_ok=True)
@@ -86,4 +88,5 @@ def test_what_is_scored_is_kept(tmp_path, monkeypatch):
     assert len(calls) == 3 * 2 and len(trainings) == 2 * 3 * 2
     assert all(overrides["num_epochs"] == "1" for _, _, overrides in trainings)
     assert measured["minmax"]["seed1"] == found
+    assert set(measure(tmp_path, "normalisation", tmp_path, range(1), {}, ["suvr"])) == {"suvr"}
     assert calls[0][1] == {"home": tmp_path / "others", "abroad": tmp_path / "heads"}
