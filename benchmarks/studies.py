@@ -28,7 +28,7 @@ FULL_SIZE = Setting("configs/pcsa.py", 64, 356, {
     "generator_optimizer.gradient_clip": 1.0, "discriminator_optimizer.learning_rate": 4e-4,
     "discriminator_optimizer.b1": 0.9,
 })  # fmt: skip
-"""The paper's grid and number of people with the demo's optimisers and a twentieth of the paper's epochs; wants a GPU."""
+"""The paper's grid and number of people with the demo's optimisers and a twentieth of its epochs; wants a GPU."""
 
 _CHANNELS = {"recipe.channels": "('ridge','linear','mean_pet')"}
 _RIDGE = _CHANNELS | {"recipe.anchor": "ridge"}

@@ -16,6 +16,7 @@ from pcsa_jax.data.inspection import MODALITIES, Inspection, describe_grid, grou
 from pcsa_jax.data.layout import may_hold
 from pcsa_jax.data.phantom_mark import is_marked
 from pcsa_jax.data.problems import Problem
+from pcsa_jax.data.threads import count_cores
 from pcsa_jax.errors import UserError
 from pcsa_jax.machine.progress import progress
 
@@ -63,7 +64,7 @@ def check_jobs(jobs: int | None) -> int:
       UserError: if it is not positive.
     """
     if jobs is None:
-        return min(MOST_JOBS, os.cpu_count() or 1)
+        return min(MOST_JOBS, count_cores())
     if jobs < 1:
         raise UserError(f"--jobs: expected 1 or more, found {jobs}. Leave it out to use all cores.")
     return jobs

@@ -20,6 +20,7 @@ from pcsa_jax.data.preprocessing.raw_bids import RawVisit, read_raw_cohort
 from pcsa_jax.data.preprocessing.settings import Settings
 from pcsa_jax.data.preprocessing.visit import GRID, PICTURE_GRID, Prepared, prepare_visit
 from pcsa_jax.data.quality_table import Quality, write_quality
+from pcsa_jax.data.threads import count_cores
 from pcsa_jax.errors import UserError
 from pcsa_jax.machine.isolation import Outcome, run_isolated
 from pcsa_jax.machine.progress import Report, console, format_duration, progress
@@ -123,7 +124,7 @@ def preprocess(
     dataset.check_places(raw, out)
     table = read_participants(raw).completed_by(out / "participants.tsv")
     dataset.read_decisions(out)  # told before the work, if they cannot be
-    cores = _num_cores()
+    cores = count_cores()
     jobs = jobs or max(1, cores // CORES_PER_JOB)
     with _alone(out):
         todo = _left_to_do(cohort.root, out, cohort.visits, settings)
@@ -145,13 +146,6 @@ def preprocess(
         len(todo) - len(failures), len(cohort.visits) - len(todo), failures, tuple(notes),
         tuple(visit for visit in written.quality if visit.is_open), written.page,
     )  # fmt: skip
-
-
-def _num_cores() -> int:
-    try:
-        return len(os.sched_getaffinity(0))
-    except AttributeError:  # macOS, Windows
-        return os.cpu_count() or 1
 
 
 def _failure(visit: RawVisit, error: str) -> Failure:

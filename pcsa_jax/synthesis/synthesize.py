@@ -26,13 +26,14 @@ from pcsa_jax.data.phantom_mark import SIDECAR_KEY
 from pcsa_jax.data.placement import load_references
 from pcsa_jax.data.raw_scans import check_scan, prepare_scan
 from pcsa_jax.data.synthesis_inputs import Prepared, check_identities, prepare, write_skipped
+from pcsa_jax.data.threads import count_cores
 from pcsa_jax.errors import UserError
 from pcsa_jax.machine.interruption import Interruption, watch_signals
 from pcsa_jax.machine.progress import console, progress
 from pcsa_jax.synthesis.card import describe_synthetic
 from pcsa_jax.synthesis.generators import Ensemble, Synthetic
 
-WORKERS = min(8, os.cpu_count() or 1)
+WORKERS = min(8, count_cores())
 """Threads that read, resample and write; most of their work is in zlib and SciPy, which let others run."""
 
 SKIPPED = "skipped.tsv"

@@ -90,6 +90,15 @@ def check_prior(prior: Prior, meta: Mapping[str, Any], path: Path) -> None:
         )
 
 
+def folds_of(config: ConfigDict, people: Sequence[str]) -> np.ndarray:
+    """The fold of each training row in which the predictors are not fitted.
+
+    Raises:
+      UserError: if there are fewer people than folds.
+    """
+    return assign_folds(people, num_folds=config.recipe.num_folds, seed=config.data.split_seed)
+
+
 def known_of_training(
     config: ConfigDict, people: Sequence[str], mri: np.ndarray, pet: np.ndarray, *, folder: Path | None = None
 ) -> np.ndarray:
@@ -105,7 +114,7 @@ def known_of_training(
       UserError: if there are fewer people than folds, or the disk is full.
     """
     recipe = config.recipe
-    folds = assign_folds(people, num_folds=recipe.num_folds, seed=config.data.split_seed)
+    folds = folds_of(config, people)
     out = _room((*mri.shape, count_channels(len(recipe.channels), deviations=recipe.deviations)), folder)
     with progress("Cross-fitting") as report:
         cross_fitted(recipe.channels, mri, pet, folds, out=out, deviations=recipe.deviations, progress=report)

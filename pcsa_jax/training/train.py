@@ -1,7 +1,7 @@
 """Training from a config and a folder: what is checked, opened and written before the loop runs."""
 
 import contextlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Any
 
@@ -23,7 +23,7 @@ from pcsa_jax.training.checkpoints import State
 from pcsa_jax.training.data import TrainingData, load_training_data
 from pcsa_jax.training.feed import Volumes
 from pcsa_jax.training.loop import Loop, Outcome, Parts, Plan
-from pcsa_jax.training.prior import known_of_training, prior_hash, read_prior, write_prior
+from pcsa_jax.training.prior import folds_of, known_of_training, prior_hash, read_prior, write_prior
 from pcsa_jax.training.programs import Programs, gan_programs
 from pcsa_jax.training.record import Record
 
@@ -43,15 +43,18 @@ def train(config: ConfigDict, workdir: Workdir) -> Outcome:
         data = load_training_data(config, workdir, is_resume=is_resume)
         plan = together(lambda: Plan.of(config, len(data.train.mri)))
         on_main(lambda: _write_data(workdir, data, is_resume=is_resume))
-        data, stamp = _inform(config, data, workdir, is_resume=is_resume)
+        prior = _open_prior(config, data, workdir, is_resume=is_resume)
         cohort = {"name": data.cohort, "is_phantom": data.is_phantom, "is_modulated": data.is_modulated}
         on_main(lambda: write_start(config, workdir, is_resume=is_resume, changes=changes, cohort=cohort))
         experiment, devices = build(config, num_steps=plan.num_steps), Devices.of(jax.devices())
         programs = gan_programs(
             config.row, experiment, devices, micro_batches=config.micro_batches, flip=config.recipe.flip
         )
-        initial = experiment.initial_state()
-        return carry_on(config, programs, plan, data, devices, workdir, initial=initial, stamp=stamp)
+        stamp = {"prior_sha256": prior_hash(prior)} if prior else {}
+        return carry_on(
+            config, programs, plan, lambda: _inform(config, data, prior), devices, workdir,
+            initial=experiment.initial_state(), stamp=stamp,
+        )  # fmt: skip
 
 
 def enter(
@@ -69,25 +72,33 @@ def enter(
     return is_resume, changes
 
 
-def _inform(
-    config: ConfigDict, data: TrainingData, workdir: Workdir, *, is_resume: bool
-) -> tuple[TrainingData, dict[str, Any]]:
-    """The data with what closed-form predictors say, and what each checkpoint must remember of those.
+def _open_prior(config: ConfigDict, data: TrainingData, workdir: Workdir, *, is_resume: bool) -> Prior | None:
+    """The closed-form predictors of the run, if it has any.
 
     They are fitted once, by process 0, and read from the run's folder from then on.
+
+    Raises:
+      UserError: if they are damaged, or there are fewer people than folds.
     """
     names = config.recipe.channels
     if not names:
-        return data, {}
-    train, validation = data.train, data.validation
-    console.print(
-        f"Fitting {', '.join(names)} on all training subjects, and without each of {config.recipe.num_folds} folds"
-    )
+        return None
+    together(lambda: folds_of(config, data.people))
     if not is_resume:
-        on_main(lambda: write_prior(workdir.prior, fit_prior(config, train), config))
-    prior = together(lambda: read_prior(workdir.prior, config))
+        console.print(f"Fitting {', '.join(names)} on all training subjects")
+        on_main(lambda: write_prior(workdir.prior, fit_prior(config, data.train), config))
+    return together(lambda: read_prior(workdir.prior, config))
+
+
+def _inform(config: ConfigDict, data: TrainingData, prior: Prior | None) -> TrainingData:
+    """The data with what the closed-form predictors say of each subject."""
+    if prior is None:
+        return data
+    names, folds = ", ".join(config.recipe.channels), config.recipe.num_folds
+    console.print(f"Fitting {names} without each of {folds} folds, for what they say of people they have not seen")
+    train, validation = data.train, data.validation
     known = together(lambda: known_of_training(config, data.people, train.mri, train.pet, folder=data.folder))
-    return data.inform(known, prior.predict(validation.mri)), {"prior_sha256": prior_hash(prior)}
+    return data.inform(known, prior.predict(validation.mri))
 
 
 def fit_prior(config: ConfigDict, train: Volumes) -> Prior:
@@ -121,7 +132,7 @@ def carry_on(
     config: ConfigDict,
     programs: Programs,
     plan: Plan,
-    data: Parts,
+    data: Callable[[], Parts],
     devices: Devices,
     workdir: Workdir,
     *,
@@ -130,18 +141,20 @@ def carry_on(
 ) -> Outcome:
     """Trains from the latest checkpoint, or from ``initial`` if there is none, to the end or to a signal.
 
-    ``stamp`` is stored beside every state.
+    ``data`` makes what is read, which can take minutes, and is not called for a finished run. ``stamp`` is stored
+    beside every state.
     """
-    _announce(config, programs.name, plan, data)
     with Record(workdir, initial, best=programs.best, stamp=stamp) as record:
         state, meta = record.restore()
         start = int(state.step)
         if start >= plan.num_steps:
             console.print(f"{workdir.root}: this run is finished ({start} steps); nothing to do")
             return Outcome(start, None)
+        parts = data()
+        _announce(config, programs.name, plan, parts)
         if start:
             console.print(f"Resuming after step {start}")
-        loop = Loop(config, programs, plan, data, devices, record)
+        loop = Loop(config, programs, plan, parts, devices, record)
         return loop.run(state, seconds_before=meta.get("train_seconds", 0.0))
 
 

@@ -61,7 +61,10 @@ def test_pointers_are_recognised_in_any_file(name):
     assert found.remedy.startswith(f"Get the content: {command}") and "participants.tsv" in found.remedy
 
 
-@pytest.mark.parametrize("raw", [*NO_POINTERS, NIFTI[:540], MGH[:540], gzip.compress(NIFTI)[:540]])
+@pytest.mark.parametrize(
+    "raw", [*NO_POINTERS, NIFTI[:540], MGH[:540], gzip.compress(NIFTI)[:540]],
+    ids=[*(f"text {number}" for number, _ in enumerate(NO_POINTERS)), "NIfTI", "MGH", "NIfTI, compressed"],
+)  # fmt: skip
 def test_other_content_is_no_pointer(raw):
     assert pointer_in(raw) is None and judge_pointer("x", raw, expected="expected x") is None
 

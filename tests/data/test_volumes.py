@@ -121,6 +121,7 @@ def test_a_damaged_file(tmp_path, name):
         ("half.nii", content()[:8000], "found 8000 of its 15712 bytes (truncated)"),
         ("long.nii", content() + b"0", "found more than the 15712 bytes that its header declares"),
     ],
+    ids=["empty", "text", "compressed", "half", "long"],
 )
 def test_damage_without_compression(tmp_path, name, damaged, reason):
     path = tmp_path / name

@@ -97,6 +97,19 @@ def test_what_is_known_of_a_training_subject_has_not_seen_it(config, finished):
     assert error["not"] > error["seen"]
 
 
+def test_a_finished_run_is_not_fitted_again(config, copy, monkeypatch, capsys):
+    monkeypatch.setattr(Prior, "fit", None)
+    assert train(config, Workdir(copy)) == Outcome(STEPS, None)
+    assert "this run is finished" in capsys.readouterr().err
+
+
+def test_too_few_people_for_the_folds_leave_an_empty_folder_that_can_be_used(tiny_config, tmp_path):
+    workdir = Workdir(tmp_path / "run")
+    with pytest.raises(UserError, match="recipe.num_folds: expected at most the 6 training participants, found 7"):
+        train(tiny_config(RECIPE | {"recipe.num_folds": 7}), workdir)
+    assert not workdir.config.exists() and not workdir.prior.exists()
+
+
 def test_stopped_and_resumed_is_the_same_run_average_included(config, finished, tmp_path, monkeypatch):
     workdir = Workdir(tmp_path / "run")
     with monkeypatch.context() as patch:

@@ -18,6 +18,7 @@ from pcsa_jax.data.phantom.subject import SMOOTHING_FWHM_MM, PhantomSubject, mak
 from pcsa_jax.data.phantom.templates import Templates, load_templates
 from pcsa_jax.data.phantom.traits import Traits, draw_traits, participant_id
 from pcsa_jax.data.phantom_mark import HEADER_TEXT, SIDECAR_KEY, WARNING
+from pcsa_jax.data.threads import count_cores
 from pcsa_jax.errors import UserError
 
 FEWEST_FOR_WORKERS = 8
@@ -63,7 +64,7 @@ def write_cohort(
         numbers = range(first, first + pairs + mri_only)
         _write_description(partial, numbers, pairs=pairs, size=size, seed=seed)
         write = functools.partial(_write_subject, partial, size=size, seed=seed, last_pair=first + pairs - 1)
-        for done, _ in enumerate(_run(write, numbers, jobs or _available_cores()), start=1):
+        for done, _ in enumerate(_run(write, numbers, jobs or count_cores()), start=1):
             if progress is not None:
                 progress(done, len(numbers))
         partial.chmod(0o777 & ~_umask())
@@ -85,13 +86,6 @@ def _check(out: Path, *, pairs: int, mri_only: int, size: int, seed: int, first:
             raise UserError(f"phantom: {name} must be at least {least}; found {value}. Give {flag}={least} or more.")
     if size < 16 or size % 16:
         raise UserError(f"phantom: size must be a multiple of 16; found {size}. Give --size=16, 32, 48, 64 or more.")
-
-
-def _available_cores() -> int:
-    try:
-        return len(os.sched_getaffinity(0))
-    except AttributeError:  # macOS, Windows
-        return os.cpu_count() or 1
 
 
 def _umask() -> int:

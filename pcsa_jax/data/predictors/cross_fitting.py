@@ -1,10 +1,12 @@
 """Predictions of the training subjects by predictors that have not seen them."""
 
+import functools
 from collections.abc import Callable, Sequence
 
 import numpy as np
 
 from pcsa_jax.data.predictors.prior import Prior
+from pcsa_jax.data.threads import in_order
 from pcsa_jax.errors import UserError
 
 
@@ -53,10 +55,14 @@ def cross_fitted(
       deviations: see :class:`~pcsa_jax.data.predictors.prior.Prior`; they are those from the other folds' mean.
       progress: called with (folds done, folds in all).
     """
+
+    def predict(prior: Prior, row: int) -> None:
+        prior.predict(mri[row : row + 1], out=out[row : row + 1])
+
     numbers = sorted(set(folds.tolist()))
     for done, fold in enumerate(numbers, start=1):
         others = np.flatnonzero(folds != fold)
         prior = Prior.fit(names, mri[others], pet[others], deviations=deviations)
-        for row in np.flatnonzero(folds == fold):
-            prior.predict(mri[row : row + 1], out=out[row : row + 1])
+        for _ in in_order(functools.partial(predict, prior), np.flatnonzero(folds == fold)):
+            pass
         progress(done, len(numbers))

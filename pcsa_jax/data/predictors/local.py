@@ -1,7 +1,9 @@
 """A linear filter that changes slowly from place to place, on top of the whole-brain ridge."""
 
 import dataclasses
-from collections.abc import Iterator
+import functools
+from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Self
 
 import numpy as np
@@ -10,6 +12,7 @@ from scipy import ndimage
 from pcsa_jax.data.grid import Grid
 from pcsa_jax.data.predictors.ridge import WholeBrainRidge, fit_and_leave_out
 from pcsa_jax.data.predictors.volumes import mean_volume
+from pcsa_jax.data.threads import count_cores, in_order
 
 NEIGHBOUR_MM = 6.0
 """Distance of the six neighbours whose grey matter is looked at; one voxel where voxels are larger."""
@@ -23,6 +26,9 @@ are too few for one at each voxel by itself."""
 
 NUM_SEEN = 8 + 2 * len(WIDTHS_MM)
 """Things that are looked at: map and ridge at the voxel, six neighbours of the map, both through each Gaussian."""
+
+BLOCK = 8192
+"""Voxels whose sums one thread adds up at a time."""
 
 PENALTY = 0.03
 """Of a filter's weights, in units of the mean square of what it looks at."""
@@ -62,7 +68,7 @@ class LocalRidge:
             error[ridge.reached] = left_out[row]
             return look(mri[row] - mean_map, pet[row] - error - mean_pet)[:, ridge.inside], error[ridge.inside]
 
-        weights, scales = _solve((seen(row) for row in range(len(mri))), len(mri), ridge.inside)
+        weights, scales = _solve(in_order(seen, range(len(mri))), len(mri), ridge.inside)
         return cls(ridge, mean_map, mean_pet, weights, scales)
 
     def predict(self, mri: np.ndarray, *, clipped: bool = True) -> np.ndarray:
@@ -96,7 +102,7 @@ def _shifted(volume: np.ndarray, axis: int, by: int) -> np.ndarray:
 
 
 def _solve(
-    seen: Iterator[tuple[np.ndarray, np.ndarray]], num_subjects: int, inside: np.ndarray
+    seen: Iterable[tuple[np.ndarray, np.ndarray]], num_subjects: int, inside: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
     """The least squares at each voxel inside, whose sums over subjects are pooled over its place.
 
@@ -109,25 +115,46 @@ def _solve(
       Weights, (f, v), and what each thing that is looked at is to be divided by, (f,): its root mean square.
     """
     upper, places = np.triu_indices(NUM_SEEN), int(inside.sum())
-    moments, answers = np.zeros((len(upper[0]), places), np.float32), np.zeros((NUM_SEEN, places), np.float32)
-    for found, error in seen:
-        for row, (one, other) in enumerate(zip(*upper, strict=True)):
-            moments[row] += found[one] * found[other]
-        answers += found * error
+    moments, answers = _sums(seen, upper, places)
     squares = moments[upper[0] == upper[1]].sum(axis=1, dtype=np.float64)
     scales = np.sqrt(squares / (num_subjects * max(1, places)))
     scales = np.where(scales > 1e-6, scales, np.inf).astype(np.float32)
     moments /= (scales[upper[0]] * scales[upper[1]])[:, None]
     answers /= scales[:, None]
     width = POOL_MM / Grid(inside.shape[0]).voxel_size_mm
-    for sums in (moments, answers):
-        for row in sums:
-            volume = np.zeros(inside.shape, np.float32)
-            volume[inside] = row
-            row[:] = ndimage.gaussian_filter(volume, width, mode="constant")[inside]
+
+    def pool(row: np.ndarray) -> None:
+        volume = np.zeros(inside.shape, np.float32)
+        volume[inside] = row
+        row[:] = ndimage.gaussian_filter(volume, width, mode="constant")[inside]
+
+    for _ in in_order(pool, (*moments, *answers)):
+        pass
     matrices = np.empty((places, NUM_SEEN, NUM_SEEN), np.float32)
     matrices[:, upper[0], upper[1]] = matrices[:, upper[1], upper[0]] = moments.T
     size = np.trace(matrices, axis1=1, axis2=2) / NUM_SEEN
     # Where nothing was seen nothing is corrected.
     matrices[:, range(NUM_SEEN), range(NUM_SEEN)] += (PENALTY * size + np.finfo(np.float32).tiny ** 0.5)[:, None]
     return np.linalg.solve(matrices, answers.T[..., None])[..., 0].T.astype(np.float32), scales
+
+
+def _sums(
+    seen: Iterable[tuple[np.ndarray, np.ndarray]], pairs: tuple[np.ndarray, np.ndarray], places: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """Sums over subjects: products of the ``pairs`` of what is looked at, (p, v), and of each with the answer, (f, v).
+
+    Each thread adds up voxels of its own, so the order of addition does not depend on how many there are.
+    """
+    moments, answers = np.zeros((len(pairs[0]), places), np.float32), np.zeros((NUM_SEEN, places), np.float32)
+
+    def add(found: np.ndarray, error: np.ndarray, start: int) -> None:
+        block = slice(start, start + BLOCK)
+        own = found[:, block]
+        for row, (one, other) in enumerate(zip(*pairs, strict=True)):
+            moments[row, block] += own[one] * own[other]
+        answers[:, block] += own * error[block]
+
+    with ThreadPoolExecutor(count_cores()) as pool:
+        for found, error in seen:
+            list(pool.map(functools.partial(add, found, error), range(0, places, BLOCK)))
+    return moments, answers

@@ -8,6 +8,7 @@ import numpy as np
 
 from pcsa_jax.data.predictors.registry import PREDICTORS, Predictor
 from pcsa_jax.data.predictors.volumes import check_pairs, mean_volume
+from pcsa_jax.data.threads import in_order
 
 DEVIATIONS = "deviations"
 """Before the names of the arrays of :class:`Deviations`."""
@@ -35,11 +36,13 @@ class Deviations:
         """Finds means and spreads; ``predict`` is (map ``(x, y, z)``) -> predictions ``(x, y, z, k)``."""
         check_pairs(mri, pet)
         mean_map, mean_pet = (mean_volume(volumes).astype(np.float32) for volumes in (mri, pet))
-        inside, squares = mean_map > 0, 0.0
-        for gm in mri:
+        inside = mean_map > 0
+
+        def square(gm: np.ndarray) -> np.ndarray:
             shown = np.concatenate([(gm - mean_map)[..., None], predict(gm) - mean_pet[..., None]], axis=-1)
-            squares = squares + np.square(shown[inside], dtype=np.float64).mean(axis=0)
-        spread = np.sqrt(squares / len(mri))
+            return np.square(shown[inside], dtype=np.float64).mean(axis=0)
+
+        spread = np.sqrt(sum(in_order(square, mri)) / len(mri))
         # What does not vary (the mean PET, or all of one subject's) stays 0 rather than rounding error over 0.
         return cls(mean_map, mean_pet, np.where(spread > 1e-6, spread, np.inf).astype(np.float32))
 

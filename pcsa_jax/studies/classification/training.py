@@ -105,9 +105,8 @@ def train_arm(
         write_start(config, workdir, is_resume=is_resume, changes=changes)
         recipe, devices = recipe_of(config, train, num_steps=plan.num_steps), Devices.of(jax.devices())
         initial = recipe.initial_state(seed=config.seed, size=train.mri.shape[1])
-        return carry_on(
-            config, classifier_programs(config.arm, recipe, devices), plan, data, devices, workdir, initial=initial
-        )
+        programs = classifier_programs(config.arm, recipe, devices)
+        return carry_on(config, programs, plan, lambda: data, devices, workdir, initial=initial)
 
 
 def classifier_programs(name: str, recipe: Recipe, devices: Devices) -> Programs:

@@ -1,6 +1,5 @@
 """What a plan will cost: subjects, steps, disk, and time by the seconds of a step on this machine."""
 
-import os
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
@@ -13,6 +12,7 @@ from rich.table import Table
 
 from pcsa_jax.data.phantom.roster import cohort_bytes
 from pcsa_jax.data.splits import SPLITS
+from pcsa_jax.data.threads import count_cores
 from pcsa_jax.experiment.build import build
 from pcsa_jax.experiment.cohort import builtin_root
 from pcsa_jax.experiment.config import flatten
@@ -194,7 +194,7 @@ def _describe_parts(plan: Plan) -> str:
 def _describe_devices() -> str:
     devices = jax.devices()
     kind = f"{len(devices)} × {devices[0].device_kind}" if len(devices) > 1 else devices[0].device_kind
-    return f"{kind} ({os.cpu_count()} cores)" if devices[0].platform == "cpu" else kind
+    return f"{kind} ({count_cores()} cores)" if devices[0].platform == "cpu" else kind
 
 
 def _span(numbers: list[int]) -> str:
