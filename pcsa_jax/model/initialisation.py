@@ -1,5 +1,6 @@
 """Initial parameters without compiling a random-number kernel for every layer."""
 
+import functools
 import math
 import zlib
 from collections.abc import Mapping
@@ -27,10 +28,15 @@ def initial_params(module: nn.Module, seed: int, *inputs: jax.ShapeDtypeStruct) 
     Raises:
       ValueError: for a parameter that is neither a kernel nor known to start at 0 or 1.
     """
-    key = jax.eval_shape(jax.random.key, 0)  # its shape is enough: a real one would be one more program
-    shapes = jax.eval_shape(module.init, key, *inputs)["params"]
+    shapes = _parameter_shapes(module, *inputs)
     leaves = jax.tree.map_with_path(lambda path, leaf: _initial_leaf(jax.tree_util.keystr(path), leaf, seed), shapes)
     return jax.device_put(leaves)
+
+
+@functools.lru_cache(maxsize=16)
+def _parameter_shapes(module: nn.Module, *inputs: jax.ShapeDtypeStruct) -> Mapping[str, Any]:
+    key = jax.eval_shape(jax.random.key, 0)  # its shape is enough: a real one would be one more program
+    return jax.eval_shape(module.init, key, *inputs)["params"]
 
 
 def _initial_leaf(path: str, leaf: jax.ShapeDtypeStruct, seed: int) -> np.ndarray:

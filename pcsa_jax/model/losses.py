@@ -169,6 +169,12 @@ def ms_ssim(
 RECONSTRUCTION: dict[str, ReconstructionLoss] = {"l1": l1, "ssim": ssim, "ms_ssim": ms_ssim}
 
 
+@functools.cache
+def _ms_ssim_with(exponents: str) -> ReconstructionLoss:
+    """The same function each time, so that trainings with the same terms can share a program."""
+    return functools.partial(ms_ssim, exponents=MS_SSIM_EXPONENTS[exponents])
+
+
 def reconstruction_terms(
     weights: Mapping[str, float], *, ms_ssim_exponents: str = "raw", mask: metrics.Mask | None = None
 ) -> dict[str, ReconstructionLoss]:
@@ -190,7 +196,7 @@ def reconstruction_terms(
     unknown = [name for name in weights if name not in RECONSTRUCTION]
     if unknown:
         raise ValueError(f"loss weights: expected names among {list(RECONSTRUCTION)}, found {unknown}.")
-    exponents = MS_SSIM_EXPONENTS[ms_ssim_exponents]
-    own = {"l1": functools.partial(l1, mask=mask), "ms_ssim": functools.partial(ms_ssim, exponents=exponents)}
-    functions = RECONSTRUCTION | own
+    functions = RECONSTRUCTION | {"ms_ssim": _ms_ssim_with(ms_ssim_exponents)}
+    if mask is not None:
+        functions["l1"] = functools.partial(l1, mask=mask)
     return {name: functions[name] for name, weight in weights.items() if weight != 0}

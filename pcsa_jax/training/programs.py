@@ -1,7 +1,7 @@
 """What runs on the devices: the training step and the validation scores, each one program for any number of devices."""
 
 from collections.abc import Callable
-from functools import cache, partial
+from functools import cache, lru_cache, partial
 from typing import Any, NamedTuple
 
 import flax.linen as nn
@@ -13,11 +13,13 @@ from pcsa_jax.data.grid import Grid
 from pcsa_jax.data.regions import brain_mask
 from pcsa_jax.experiment.build import Experiment
 from pcsa_jax.machine.devices import AXIS, REPLICATED, SHARED, Devices
+from pcsa_jax.model.losses import AdversarialLoss
 from pcsa_jax.model.metrics import mae, psnr
 from pcsa_jax.model.optimizer import Adam
 from pcsa_jax.model.ssim import ssim
 from pcsa_jax.model.state import GANState, Nets
-from pcsa_jax.model.step import Batch, generate, train_step
+from pcsa_jax.model.step import Batch, JointLoss, generate, train_step
+from pcsa_jax.model.translation import Translate
 from pcsa_jax.training.checkpoints import BEST_METRIC, State
 
 
@@ -83,41 +85,62 @@ def compile_step(
     The numbers of optimisers and loss are values for the program, not constants of it: experiments that differ in
     these alone, in the learning rate or the length of the training among others, share one compiled program.
     """
-
-    def step(
-        state: GANState, batch: Batch, optimizers: Nets[Adam], weights: dict[str, jax.Array], decay: jax.Array | None
-    ) -> Any:
-        return train_step(
-            state, batch, modules=experiment.modules, optimizers=optimizers,
-            loss=experiment.loss._replace(weights=weights), translate=experiment.translate, dtype=experiment.dtype,
-            micro_batches=micro_batches, axis_name=AXIS, average_decay=decay,
-        )  # fmt: skip
-
-    inputs = (REPLICATED, SHARED, REPLICATED, REPLICATED, REPLICATED)
-    program = devices.compile(step, inputs=inputs, outputs=REPLICATED, donated=(0,))
+    program = _step_program(
+        experiment.modules, tuple(experiment.loss.terms.items()), experiment.loss.adversarial, experiment.translate,
+        experiment.dtype, micro_batches, devices,
+    )  # fmt: skip
     weights = {name: np.float32(weight) for name, weight in experiment.loss.weights.items()}
     decay = None if experiment.average_decay is None else np.float32(experiment.average_decay)
     numbers = devices.replicate((experiment.optimizers, weights, decay))
     return lambda state, batch: program(state, batch, *numbers)
 
 
+@lru_cache(maxsize=4)
+def _step_program(
+    modules: Nets[nn.Module],
+    terms: tuple[tuple[str, Callable], ...],
+    adversarial: AdversarialLoss,
+    translate: Translate,
+    dtype: jnp.dtype,
+    micro_batches: int,
+    devices: Devices,
+) -> Callable[..., Any]:
+    """One program for all trainings of a process that differ in numbers alone: it is traced and read once."""
+
+    def step(
+        state: GANState, batch: Batch, optimizers: Nets[Adam], weights: dict[str, jax.Array], decay: jax.Array | None
+    ) -> Any:
+        return train_step(
+            state, batch, modules=modules, optimizers=optimizers, loss=JointLoss(weights, dict(terms), adversarial),
+            translate=translate, dtype=dtype, micro_batches=micro_batches, axis_name=AXIS, average_decay=decay,
+        )  # fmt: skip
+
+    inputs = (REPLICATED, SHARED, REPLICATED, REPLICATED, REPLICATED)
+    return devices.compile(step, inputs=inputs, outputs=REPLICATED, donated=(0,))
+
+
 def compile_validation(
     experiment: Experiment, devices: Devices
 ) -> Callable[[Any, Batch, jax.Array], dict[str, jax.Array]]:
     """(generator's parameters, batch, mask of the brain) -> sums over the batch's subjects of their scores."""
+    return _validation_program(experiment.modules.generator, experiment.views, experiment.dtype, devices)
 
+
+@lru_cache(maxsize=4)
+def _validation_program(generator: nn.Module, views: int, dtype: jnp.dtype, devices: Devices) -> Callable[..., Any]:
     def sums(params: Any, batch: Batch, mask: jax.Array) -> dict[str, jax.Array]:
-        scores = validation_scores(params, batch, mask, experiment=experiment)
+        scores = validation_scores(generator, params, batch, mask, views=views, dtype=dtype)
         # Not a product: a filler's PSNR may be infinite.
         return jax.lax.psum({n: jnp.where(batch.weight > 0, v, 0).sum() for n, v in scores.items()}, AXIS)
 
     return devices.compile(sums, inputs=(REPLICATED, SHARED, REPLICATED), outputs=REPLICATED)
 
 
-def validation_scores(params: Any, batch: Batch, mask: jax.Array, *, experiment: Experiment) -> dict[str, jax.Array]:
+def validation_scores(
+    generator: nn.Module, params: Any, batch: Batch, mask: jax.Array, *, views: int, dtype: jnp.dtype
+) -> dict[str, jax.Array]:
     """Scores in the brain, one value a volume."""
-    mri = batch.mri.astype(experiment.dtype)
-    fake = generate(experiment.modules.generator, params, mri, batch.known, views=experiment.views)
+    fake = generate(generator, params, batch.mri.astype(dtype), batch.known, views=views)
     return {
         "mae_brain": mae(fake, batch.pet, mask=mask),
         "psnr_brain_db": psnr(fake, batch.pet, data_range=1.0, mask=mask),

@@ -106,6 +106,7 @@ def test_every_character_in_the_path_of_a_run(tmp_path, name):
     assert str(caught.value).startswith(f"{tmp_path / name / 'checkpoints' / '6'}: expected a whole checkpoint")
 
 
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # Orbax leaves an event loop behind
 def test_a_store_that_loses_what_it_is_given_is_noticed_at_the_first_checkpoint(tmp_path, monkeypatch):
     """Orbax's own silence: under a path that is a pattern it writes checkpoints without arrays."""
     monkeypatch.setattr(plain_paths, "is_plain", lambda path: True)

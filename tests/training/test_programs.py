@@ -1,5 +1,7 @@
 """Which configs share one compiled training step: those that differ in numbers alone."""
 
+import functools
+
 import jax
 import numpy as np
 import pytest
@@ -7,6 +9,7 @@ import pytest
 from pcsa_jax.experiment.build import build
 from pcsa_jax.machine.devices import Devices
 from pcsa_jax.model.step import Batch
+from pcsa_jax.training import programs
 from pcsa_jax.training.programs import gan_programs
 
 
@@ -20,6 +23,8 @@ def step_text(tiny_config, monkeypatch):
         return lambda *arguments: found.append(program.lower(*arguments).as_text())
 
     monkeypatch.setattr(Devices, "compile", lowered)
+    for name in ("_step_program", "_validation_program"):
+        monkeypatch.setattr(programs, name, getattr(programs, name).__wrapped__)
 
     def text(changes=(), *, num_steps=12, batch_size=2):
         experiment = build(tiny_config({"loss.ms_ssim": 0.1, **dict(changes)}), num_steps=num_steps)
@@ -61,3 +66,23 @@ def test_another_network_term_or_precision_is_another_program(step_text, changes
 
 def test_so_is_another_size_of_the_batch(step_text):
     assert step_text(batch_size=1) != step_text()
+
+
+def test_a_process_traces_a_program_once_for_all_trainings_that_share_it(tiny_config, monkeypatch):
+    devices, compiled = Devices.of(jax.devices()), []
+    for name in ("_step_program", "_validation_program"):
+        monkeypatch.setattr(programs, name, functools.lru_cache(getattr(programs, name).__wrapped__))
+    monkeypatch.setattr(Devices, "compile", lambda self, function, **_: compiled.append(function))
+
+    def number_after(changes):
+        experiment = build(tiny_config({"loss.ms_ssim": 0.1, **changes}), num_steps=7)
+        gan_programs("tiny", experiment, devices, micro_batches=1)
+        return len(compiled)
+
+    assert number_after({}) == 2
+    assert number_after({"data.fold": 1, "seed": 3, "generator_optimizer.learning_rate": 1e-4}) == 2
+    assert number_after({"loss.ms_ssim": 0.0}) == 3  # the scores are the same
+    assert number_after({"ms_ssim_exponents": "normalised"}) == 4
+    assert number_after({"precision": "bfloat16"}) == 6
+    assert number_after({"recipe.views": 2}) == 7  # the step is that of one view
+    assert number_after({"recipe.loss_region": "brain"}) == 8

@@ -216,6 +216,7 @@ def test_a_loss_that_is_not_finite_stops_the_run(tiny_config, workdir, monkeypat
     assert steps == [step for step in (6,) if step < nan_at]
 
 
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # Orbax leaves an event loop behind
 @pytest.mark.usefixtures("quick")
 def test_a_place_that_loses_checkpoints_ends_the_training_at_the_first(tiny_config, tmp_path, monkeypatch):
     monkeypatch.setattr(plain_paths, "is_plain", lambda path: True)
