@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
 TITLE = "What would more scans buy?"
+LITTLE_DB = 0.05
+"""Gain for twice as many subjects that nobody would scan anyone for."""
 
 
 def present_learning(
@@ -168,6 +170,8 @@ def _steps_of(learning: Learning, system: str) -> Iterator[str]:
     verdicts = {gain.comparison.verdict for gain in last}
     if verdicts == {"undecided"}:
         meaning = "is not shown to have bought anything: neither is it that more subjects would"
+    elif abs(psnr.per_doubling) < LITTLE_DB:
+        meaning = "bought next to nothing: the curve has levelled off"
     elif "better" in verdicts:
         meaning = "still bought something, so the curve has not levelled off"
     else:
