@@ -54,6 +54,7 @@ def test_its_bids_mode_and_its_folders_beside_the_scans_are_read(bids, place):
         "Not taken for GM maps, by label: 2 files (2 white matter)",
         "Not taken for GM maps, by space: 2 files (2 of the scan's own, without space-)",
     ]
+    assert "GM map: the modulated one is read, whose values are volumes, not probabilities" in found.notes
     inputs = find_inputs([root], fwhm_mm=None)
     assert [(each.name, each.is_modulated, each.is_raw) for each in inputs] == [
         ("sub-01 ses-1", True, False), ("sub-02 ses-1", True, False),

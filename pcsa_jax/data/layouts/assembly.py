@@ -183,6 +183,8 @@ def assemble(
         subjects.append(subject)
     if people:
         findings.notes.extend(describe_labels(labels, people))
+    if subjects and parse_name(subjects[0].mri).is_modulated:
+        findings.notes.append("GM map: the modulated one is read, whose values are volumes, not probabilities")
     return subjects
 
 

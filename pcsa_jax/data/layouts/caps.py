@@ -50,8 +50,6 @@ def read(path: Path, reading: Reading, findings: Findings) -> tuple[list[Subject
         people, mri, pet, findings, reading,
         fwhm_mm=lambda volume, visit: _said_fwhm_mm(volume, sidecars, visit, findings),
     )  # fmt: skip
-    if subjects and parse_name(subjects[0].mri).is_modulated:
-        findings.notes.append("GM map: the modulated one is read, whose values are volumes, not probabilities")
     missing = without_mri(listed, mri, findings)
     if not subjects and not any(problem.is_of_all or problem.participant_id for problem in findings.problems):
         found = "expected GM maps (*_segm-graymatter_space-Ixi549Space_modulated-*_probability.nii.gz), found none"
