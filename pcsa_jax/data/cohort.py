@@ -10,6 +10,7 @@ from pcsa_jax.data import quality_table
 from pcsa_jax.data.foreign_formats import judge_place, unread_format
 from pcsa_jax.data.layouts import bids_derivatives, caps, manifest
 from pcsa_jax.data.layouts.sidecars import describe_root, is_fwhm
+from pcsa_jax.data.map_folders import describe_maps
 from pcsa_jax.data.names import NIFTI, is_fdg
 from pcsa_jax.data.phantom_mark import note_phantom
 from pcsa_jax.data.problems import Problem
@@ -69,11 +70,14 @@ def survey(path: Path, reading: Reading = AS_IT_IS) -> Survey:
         others = ", ".join(f"{other.NAME} ({why})" for other, why in found[1:])
         findings.notes.append(f"Read as {layout.NAME} ({reason}), which comes before {others}")
     root = path if path.is_dir() else path.parent
-    name, is_phantom = describe_root(root, findings, is_required=layout is bids_derivatives and not reading.maps_only)
+    is_required = layout is bids_derivatives and bids_derivatives.is_described(path) and not reading.maps_only
+    name, is_phantom = describe_root(root, findings, is_required=is_required)
     subjects, without_mri = layout.read(path, reading, findings)
     findings.notes.extend(findings.describe_unread())
     findings.notes.extend([] if reading.maps_only else describe_left_out(subjects))
     subjects = _with_given_fwhm(path, subjects, reading.fwhm_mm, findings)
+    if reading.accept_suspicious and not reading.maps_only:
+        findings.notes.extend(quality_table.describe_no_effect(root, findings))
     if not is_phantom and (note := note_phantom(subjects)):
         # The folder does not say so: a manifest, or files that were copied out of theirs.
         is_phantom = True
@@ -129,6 +133,8 @@ def _nothing(path: Path) -> Survey:
     if below:
         found = f"folders that hold some: {listing(str(folder.relative_to(path)) for folder in below)}"
         remedy = f"Give that which is meant, such as {below[0]}"
+    elif maps := describe_maps(path):
+        found, remedy = maps
     elif dicom := judge_place(path):
         found, remedy = "a folder of DICOM files", dicom.remedy
     else:

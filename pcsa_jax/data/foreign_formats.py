@@ -146,11 +146,15 @@ def _starts(paths: Iterable[Path]) -> Iterator[bytes]:
 
 
 def unread_format(name: str) -> str:
-    """What kind of volume a file is that no reader takes, by its name; "" for NIfTI and for what is no volume."""
+    """What kind of volume a file is that no reader takes, and what converts it; "" for NIfTI and what is no volume."""
     if name.lower().endswith((".nii", ".nii.gz")) and not name.endswith((".nii", ".nii.gz")):
         return "NIfTI with its ending in capitals: rename it"
     found = _format_by_name(name)
-    return f"{found.name}: convert it to .nii.gz" if found else ""
+    if found is None:
+        return ""
+    stem, _ = _split(name, found)
+    command = found.command.format(file=f"FILE{name[len(stem) :]}", out="FILE.nii.gz", folder="FOLDER")
+    return f"{found.name}: {command}"
 
 
 def _format_by_name(name: str) -> Format | None:

@@ -8,6 +8,7 @@ from pathlib import Path
 from pcsa_jax.data.foreign_formats import unread_format
 from pcsa_jax.data.grid import SPACE
 from pcsa_jax.data.layouts.sidecars import Sidecars, dataset_of, smoothing_fwhm_mm
+from pcsa_jax.data.map_folders import MAPS, beside_maps, choose_maps, find_maps
 from pcsa_jax.data.names import NIFTI, Name, parse_name, why_no_grey_matter_map
 from pcsa_jax.data.problems import visit_name
 from pcsa_jax.data.subjects import Findings, counted
@@ -63,7 +64,7 @@ def file_input(path: Path, *, are_raw: bool = False) -> Input:
       are_raw: it is a T1w scan, whatever its name says.
     """
     name = parse_name(path)
-    is_raw = are_raw or (name.suffix == "T1w" and name.spm is None)
+    is_raw = are_raw or (name.suffix == "T1w" and not name.prefix)
     kept = {"run": name.entities["run"]} if "run" in name.entities else {}
     kept |= {"space": RAW_SPACE} if is_raw else kept_entities(name)
     fwhm_mm = None if is_raw else _known_fwhm_mm(path)
@@ -79,23 +80,30 @@ def folder_inputs(folder: Path) -> tuple[list[Input], str]:
     Raises:
       UserError: if there are volumes, and none of them may be such a map.
     """
-    found: list[Input] = []
+    files = [path for path in sorted(folder.iterdir()) if not path.name.startswith(".")]
+    known = beside_maps([path.name for path in files], folder / MAPS)
+    maps: list[Path] = []
     others: Counter[str] = Counter()
-    for path in sorted(folder.iterdir()):
-        if path.name.startswith(".") or not (NIFTI.search(path.name) or unread_format(path.name)):
-            continue
+    for path in [path for path in files if NIFTI.search(path.name) or unread_format(path.name)]:
         reason = unread_format(path.name) or why_no_grey_matter_map(parse_name(path))
+        if not reason and path.name in known:
+            reason = "a scan or a map in its space, by the normalised map of the same name"
         if reason:
             others[reason] += 1
         else:
-            found.append(file_input(path))
+            maps.append(path)
     shown = ", ".join(f"{count} {reason}" for reason, count in others.most_common(6))
-    if others and not found:
+    if others and not maps:
+        below = find_maps(folder)
+        where = f" (there are some in {below[0].parent})" if below else ""
         raise UserError(
             f"{folder}: expected grey-matter maps in MNI152 space, found by their names {shown}. Take the normalised "
-            "maps, or give T1w scans one by one."
+            f"maps{where}, or give T1w scans one by one."
         )
-    return found, f"{folder}: {counted(others.total(), 'file')} left out by name ({shown})" if others else ""
+    taken, choice = choose_maps(maps)
+    notes = [f"{counted(others.total(), 'file')} left out by name ({shown})"] if others else []
+    notes += [choice] if choice else []
+    return [file_input(path) for path in taken], f"{folder}: {'; '.join(notes)}" if notes else ""
 
 
 def check_name(each: Input, subject: str) -> None:

@@ -29,13 +29,15 @@ OTHER_TRACER = re.compile(
 """What a tracer's name does not hold if it is FDG alone."""
 
 SPM = re.compile(
-    r"(?P<smooth>s(?P<fwhm>\d+)?)?(?P<modulated>m0?)?(?P<rigid>r)?(?P<normalised>w)?(?P<segment>[cp])(?P<tissue>[1-6])"
-    r"(?P<scan>.+)"
+    r"(?P<smooth>s(?P<fwhm>\d+)?)?(?P<twice>mw(?=mw))?(?P<modulated>m0?)?(?P<rigid>r)?(?P<normalised>w)?(?P<segment>[cp])"
+    r"(?P<tissue>[1-6]|(?<=p)7)(?P<average>avg_)?(?(twice)r?|(?:r(?=sub-))?)(?P<scan>.+)"
 )
-"""Prefixes of SPM (``wc1``, ``mwc1``, ``swc1``) and CAT12 (``wp1``, ``mwp1``, ``s6mwp1``) before the scan's name."""
+"""Prefixes of SPM (``wc1``, ``mwc1``, ``swc1``) and CAT12 (``wp1``, ``mwp1``, ``s6mwp1``; of several visits ``mwp1r``,
+``mwmwp1r``, and ``avg_`` of their average) before the scan's name."""
 
-SPM_PREFIX = re.compile(r"(?P<smooth>s(?P<fwhm>\d*))?[wrmua]*(?=sub-)")
-"""Prefixes of any volume that SPM has normalised (``w``) and smoothed (``s``, ``s8``) before a BIDS name."""
+SPM_PREFIX = re.compile(r"(?P<smooth>s(?P<fwhm>\d*))?(?P<steps>(?:mi|[wrmua])*)(?:avg_)?(?=sub-)")
+"""Prefixes of any volume that SPM has normalised (``w``) and smoothed (``s``, ``s8``) before a BIDS name, and of scans
+that CAT12 has corrected (``m``, ``mi``)."""
 
 SPM_NUMBERED = re.compile(r"s(?P<fwhm>[1-9]\d?)w(?=[A-Z])")
 """The same before any other name: without a number it might be a word."""
@@ -46,7 +48,19 @@ SMOOTHED = re.compile(r"(?:smooth(?:ed)?|smth|fwhm)(\d+(?:[p.]\d+)?)(?:mm)?|^s(\
 SPM_FWHM_MM = 8.0
 """What SPM smooths with unless it is told otherwise: of a prefix ``s`` without a number."""
 
-SPM_TISSUES = {"1": "grey matter", "2": "white matter", "3": "CSF", "4": "bone", "5": "soft tissue", "6": "background"}
+PRODUCTS = (
+    (re.compile(r"[wr]*p0(?:avg_)?(?:r(?=sub-))?(?=[A-Za-z])"), "a label map of tissues (CAT12's p0)"),
+    (re.compile(r"i?y_(?:avg_)?(?:r(?=sub-))?(?=.)"), "a deformation field (SPM's y_)"),
+    (re.compile(r"u_(?=rc1)"), "a flow field (SPM's u_)"),
+    (re.compile(r"wj_(?=.)"), "a map of Jacobian determinants (CAT12's wj_)"),
+    (re.compile(r"wm(?!i?sub-)i?(?=.*T1w?$)"), "a T1w scan in MNI152 space (CAT12's wm)"),
+)
+"""Prefixes of what SPM and CAT12 write beside the maps, which is neither map nor scan, whatever the scan is called."""
+
+SPM_TISSUES = {
+    "1": "grey matter", "2": "white matter", "3": "CSF", "4": "bone", "5": "soft tissue", "6": "background",
+    "7": "white matter lesions",
+}  # fmt: skip
 LABELS = {"GM": "grey matter", "WM": "white matter", "CSF": "CSF"}
 SEGMENTS = {"graymatter": "grey matter", "whitematter": "white matter", "csf": "CSF"}
 
@@ -74,6 +88,8 @@ class Name(NamedTuple):
       spm: what SPM's or CAT12's prefix of a segment says; None without one.
       prefix_fwhm_mm: what SPM's prefix ``s`` of a smoothed volume says, mm; None without one.
       stem: the name without its ending.
+      prefix: what SPM or CAT12 has written before the scan's name ("s8mwp1r", "wm", "y_"), or "".
+      product: what a file of :data:`PRODUCTS` is, in words; "" for any other.
     """
 
     entities: dict[str, str]
@@ -81,6 +97,8 @@ class Name(NamedTuple):
     spm: re.Match | None
     prefix_fwhm_mm: float | None
     stem: str = ""
+    prefix: str = ""
+    product: str = ""
 
     @property
     def participant_id(self) -> str:
@@ -94,10 +112,15 @@ class Name(NamedTuple):
 
     @property
     def space(self) -> str:
-        """``space-``; SPM's normalised maps lie in IXI549Space; "" if the name does not say."""
+        """``space-``; what SPM has normalised (``w``) lies in IXI549Space; "" if the name does not say."""
         if self.spm:
             return "IXI549Space" if self.spm["normalised"] else ""
-        return self.entities.get("space", "")
+        return self.entities.get("space", "IXI549Space" if "w" in self.prefix and not self.product else "")
+
+    @property
+    def segment(self) -> str:
+        """:attr:`prefix` without the smoothing: "mwp1r", "w"; "" without one."""
+        return re.sub(r"^s\d*", "", self.prefix)
 
     @property
     def tissue(self) -> str:
@@ -137,8 +160,10 @@ def parse_name(path: Path) -> Name:
     if spm and not _is_spm(spm):
         spm = None
     smoothed = SPM_PREFIX.match(stem)
-    scan = spm["scan"] if spm else stem[smoothed.end() :] if smoothed else stem
-    words = scan.split("_")
+    product, prefix = next(((what, match[0]) for form, what in PRODUCTS if (match := form.match(stem))), ("", ""))
+    if not product:
+        prefix = stem[: spm.start("scan")] if spm else smoothed[0] if smoothed else ""
+    words = stem[len(prefix) :].split("_")
     found: dict[str, str] = {}
     if PARTICIPANT_ID.fullmatch(words[0]):
         for word in words:
@@ -148,7 +173,8 @@ def parse_name(path: Path) -> Name:
                 found.setdefault(match[1], match[2])
     said = next((match for match in (spm, smoothed) if match and match["smooth"]), SPM_NUMBERED.match(stem))
     fwhm_mm = float(said["fwhm"] or SPM_FWHM_MM) if said else None
-    return Name(found, "" if ENTITY.fullmatch(words[-1]) else words[-1], spm, fwhm_mm, stem)
+    suffix = "" if ENTITY.fullmatch(words[-1]) else words[-1]
+    return Name(found, suffix, None if product else spm, fwhm_mm, stem, prefix, product)
 
 
 def _is_spm(match: re.Match) -> bool:
@@ -177,20 +203,24 @@ def why_no_grey_matter_map(name: Name) -> str:
     Modulated maps are grey-matter maps, of a kind of their own (:attr:`Name.is_modulated`).
     """
     desc = name.entities.get("desc", "")
+    if name.product:
+        return name.product
+    if name.spm and name.spm["average"]:
+        return "a map of the average of several visits (CAT12's avg_)"
     if name.tissue not in ("", "grey matter"):
         return name.tissue if name.tissue.startswith(("label-", "segm-")) else f"a map of {name.tissue}"
     if desc.startswith("synthetic"):
         return "a synthetic PET"
     if not name.spm and name.suffix in SUFFIXES:
-        return f"a {SUFFIXES[name.suffix]}"
+        return f"a {SUFFIXES[name.suffix]}" + (f" with SPM's or CAT12's prefix {name.prefix}" if name.prefix else "")
     return (_why_native(name.stem) if not name.space else "") or _why_not_in_mni(name)
 
 
 def why_no_fdg_pet(name: Name) -> str:
     """What a file is by its name, if not a measured FDG-PET; "" if it may be one."""
     desc, tracer = name.entities.get("desc", ""), name.entities.get("trc", "")
-    if name.tissue:
-        return f"a map of {name.tissue}"
+    if name.product or name.tissue:
+        return name.product or f"a map of {name.tissue}"
     if desc.startswith(NOT_MEASURED):
         return f"desc-{desc}, which nobody measured"
     if tracer and not is_fdg(tracer):

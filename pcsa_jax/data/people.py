@@ -73,6 +73,20 @@ def same_participant(participant_id: str) -> str:
     return re.sub(r"0*(\d+)", r"\1", re.sub(r"^(adni|oas|aibl)", "", letters))
 
 
+def alike_ids(listed: Iterable[str], unlisted: Iterable[str]) -> list[tuple[str, str]]:
+    """(participant, id of the table) where the two differ by case, padding or a study's prefix only."""
+    forms: dict[str, list[str]] = {}
+    for name in sorted(listed):
+        forms.setdefault(same_participant(name), []).append(name)
+    pairs = [(own, forms.get(same_participant(own), [])) for own in unlisted]
+    return [(own, names[0]) for own, names in pairs if len(names) == 1]
+
+
+def renamings(alike: Iterable[tuple[str, str]]) -> str:
+    """:func:`alike_ids` in words."""
+    return listing(f"{own} for {name}" for own, name in alike)
+
+
 def describe_labels(labels: Mapping[str, Label], people: People) -> list[str]:
     """Notes on the visits whose diagnosis is not the one of a row of exactly their name.
 

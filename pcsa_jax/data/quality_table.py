@@ -212,9 +212,22 @@ def heed(folder: Path, subjects: Iterable[Subject], findings: Findings, *, accep
             findings.add(folder / FILE, text, REMEDY, visit=(subject.participant_id, subject.session_id))
         else:
             accepted.append(f"{subject.name}: {', '.join(reason.measure for reason in found.reasons)}")
+            findings.accepted.extend([subject.name] if found.is_open else [])
     if accepted:
         visits = counted(len(accepted), "visit")
         findings.notes.append(f"{visits} of suspicious preprocessing, taken as accepted ({listing(accepted)})")
     if left_out:
         findings.notes.append(f"Left out: {counted(len(left_out), 'visit')} by {FILE} ({listing(left_out)})")
     return kept
+
+
+def describe_no_effect(folder: Path, findings: Findings) -> list[str]:
+    """One note if ``accept_suspicious`` was given and no visit was taken because of it.
+
+    A note and no problem: a table whose visits have been decided on since must not stop what a config asks for again.
+    """
+    if findings.accepted:
+        return []
+    path = folder / FILE
+    why = f"no visit of {FILE} is suspicious and undecided" if path.is_file() else f"there is no {path}"
+    return [f"data.accept_suspicious (check: --accept-suspicious) has no effect here: {why}"]

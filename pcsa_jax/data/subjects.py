@@ -165,6 +165,7 @@ class Findings:
       tracers: tracer -> PET files.
       unmet: see :class:`Seen`.
       by_name: files whose names say the session that their folder does not.
+      accepted: suspicious visits that are taken although nobody has decided on them.
     """
 
     problems: list[Problem] = dataclasses.field(default_factory=list)
@@ -173,6 +174,7 @@ class Findings:
     tracers: Counter[str] = dataclasses.field(default_factory=Counter)
     unmet: list[str] = dataclasses.field(default_factory=list)
     by_name: list[Path] = dataclasses.field(default_factory=list)
+    accepted: list[str] = dataclasses.field(default_factory=list)
 
     def add(
         self, file: Path, found: str, remedy: str, *, visit: tuple[str, str] = ("", ""),

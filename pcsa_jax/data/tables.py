@@ -1,5 +1,6 @@
 """Tables of a cohort (participants.tsv, sessions.tsv, a manifest) as people and spreadsheets write them."""
 
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
@@ -114,11 +115,20 @@ def read_identifier(table: Table, row: Row, column: str, findings: Findings, pre
     if not pattern.fullmatch(found):
         example = "sub-0001" if prefix == "sub-" else "ses-M00"
         text = f"line {row.line}: expected a {column} like {example} (letters and digits), found {given!r}"
-        findings.add(table.path, text, "Rename it")
+        findings.add(table.path, text, _renaming(given, prefix))
         return None
     if found != given:
         prefixed.append(given)
     return found
+
+
+def _renaming(given: str, prefix: str) -> str:
+    """What to do about a value that is no identifier, with what may be meant: ADNI's 002_S_0295 is sub-ADNI002S0295."""
+    letters = re.sub(r"[-_. ]", "", given.removeprefix(prefix))
+    if not re.fullmatch("[A-Za-z0-9]+", letters):
+        return "Rename it"
+    study = "ADNI" if prefix == "sub-" and re.fullmatch(r"\d{3}S\d{4}", letters) else ""
+    return f"Write it as the volumes are named, such as {prefix}{study}{letters}"
 
 
 def note_prefixed(table: Table, prefixed: list[str], findings: Findings) -> None:

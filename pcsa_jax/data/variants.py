@@ -5,10 +5,16 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from pcsa_jax.data.subjects import Findings, counted
+from pcsa_jax.data.names import Name, parse_name
+from pcsa_jax.data.subjects import Findings, counted, listing
 
 Visit = tuple[str, str]
 """(participant_id, session_id)."""
+
+
+BEST_FWHM_MM = 8.0
+MANIFEST = "manifest.tsv (participant_id, session_id, diagnosis, mri, pet)"
+"""Where a user names the files to take, for messages."""
 
 
 class Candidate(NamedTuple):
@@ -23,6 +29,17 @@ class Candidate(NamedTuple):
     path: Path
     rank: tuple
     variant: str
+
+
+def rank_of_fwhm(fwhm_mm: float) -> tuple[int, float]:
+    """8 mm before not smoothed before other widths."""
+    return {BEST_FWHM_MM: 0, 0.0: 1}.get(fwhm_mm, 2), fwhm_mm
+
+
+def rank_of_prefix(name: Name) -> tuple:
+    """Of the maps that SPM and CAT12 make of one scan: unmodulated ones (``wp1``) first, then those of fewest steps."""
+    segment = name.segment
+    return (bool(name.is_modulated), len(segment), segment, rank_of_fwhm(name.prefix_fwhm_mm or 0.0))
 
 
 def choose(
@@ -47,8 +64,9 @@ def choose(
             chosen[visit] = own[0]
         elif own:
             names = " and ".join(candidate.path.name for candidate in own)
-            text = f"expected one {modality} of {ranks[best]}, found {names}"
-            findings.add(own[0].path.parent, text, "Keep one", visit=visit)
+            text = f"expected one {modality} of {ranks[best]}, found {len(own)}{_differing(own)}: {names}"
+            remedy = f"Name the one to use in {MANIFEST}, or move the others out of the cohort"
+            findings.add(own[0].path.parent, text, remedy, visit=visit)
         elif found:
             there = ", ".join(sorted({candidate.variant for candidate in found}))
             text = f"expected the {modality} in the cohort's variant ({ranks[best]}), found only {there}"
@@ -63,3 +81,14 @@ def choose(
             f"{modality}: {ranks[best]} is read ({counted(visits[best], 'visit')}); also there: {others}"
         )
     return chosen
+
+
+def _differing(candidates: Sequence[Candidate]) -> str:
+    """Which entities tell files of one variant apart: `` that differ in run``."""
+    entities = [parse_name(candidate.path).entities for candidate in candidates]
+    apart = [
+        key
+        for key in dict.fromkeys(key for own in entities for key in own)
+        if len({own.get(key) for own in entities}) > 1
+    ]
+    return f" that differ in {listing(apart)}" if apart else ""

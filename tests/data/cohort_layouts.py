@@ -181,6 +181,21 @@ def write_spm(root: Path, found: tuple[Visit, ...] | None = None) -> Path:
     return root / "manifest.tsv"
 
 
+def write_cat12(root: Path, found: tuple[Visit, ...] | None = None, *, raw: Path) -> Path:
+    """CAT12's BIDS mode with smoothed maps, and PET of SPM beside; diagnoses are with the ``raw`` data."""
+    found = visits() if found is None else found
+    write_tables(raw, found)
+    for visit in found:
+        stem = f"{visit.participant_id}_{visit.session_id}"
+        folder = root / visit.participant_id / visit.session_id
+        _write_clinica(folder / "anat" / f"s8wp1{stem}_T1w.nii.gz", _on_clinica_grid(visit.mri).clip(0, 1))
+        for prefix in ("s8mwp1", "wp1", "mwp1", "p0", "wm", "y_", "p1"):
+            (folder / "anat" / f"{prefix}{stem}_T1w.nii.gz").touch()
+        if visit.pet is not None:
+            _write_clinica(folder / "pet" / f"s8w{stem}_trc-18FFDG_pet.nii.gz", _on_clinica_grid(visit.pet))
+    return root
+
+
 def _write(path: Path, data: np.ndarray, *, sidecar: bool = False) -> None:
     files.write_volume(path, data, Grid(SIZE).affine)
     if sidecar:

@@ -261,7 +261,12 @@ def test_a_damaged_description(by_hand, description, message):
             "line 3: sub-01 is listed twice (first in line 2), expected once. Remove one line.",
         ),
         ("participant_id\tdiagnosis\nsub-01\tAD\tCN\n", "line 2: expected 2 fields as in the heading, found 3."),
-        ("participant_id\tdiagnosis\n002_S_0295\tAD\n", "like sub-0001 (letters and digits), found '002_S_0295'."),
+        (
+            "participant_id\tdiagnosis\n002_S_0295\tAD\n",
+            "like sub-0001 (letters and digits), found '002_S_0295'. Write it as the volumes are named, such as "
+            "sub-ADNI002S0295.",
+        ),
+        ("participant_id\tdiagnosis\nsub-01-02\tAD\n", "Write it as the volumes are named, such as sub-0102."),
         ("participant_id\tdiagnosis\nsub-../../x\tAD\n", "found 'sub-../../x'. Rename it."),
         ("participant_id\tdiagnosis\n/etc\tAD\n", "found '/etc'. Rename it."),
         ("participant_id\tdiagnosis\nsub-*\tAD\n", "found 'sub-*'. Rename it."),
@@ -277,8 +282,38 @@ def test_a_wrong_table(by_hand, table, message):
 def test_two_pets_of_one_visit(by_hand):
     runs = [pet("sub-01").replace("_space", f"_run-{run}_space") for run in (1, 2)]
     found = refusal(by_hand([mri("sub-01"), *runs]))
-    assert "expected one FDG-PET of space-MNI152NLin2009aSym res-64, found sub-01_trc-18FFDG_run-1_space" in found
-    assert "run-2" in found and found.endswith(". Keep one.")
+    names = " and ".join(name.rpartition("/")[2] for name in runs)
+    assert (
+        f": expected one FDG-PET of space-MNI152NLin2009aSym res-64, found 2 that differ in run: {names}. Name the one "
+        "to use in manifest.tsv (participant_id, session_id, diagnosis, mri, pet), or move the others out of the "
+        "cohort."
+    ) in found
+
+
+def test_a_manifest_names_the_run_to_use(by_hand):
+    runs = [pet("sub-01").replace("_space", f"_run-{run}_space") for run in (1, 2)]
+    root = by_hand([mri("sub-01"), *runs])
+    (root / "manifest.tsv").write_text(f"participant_id\tdiagnosis\tmri\tpet\nsub-01\tAD\t{mri('sub-01')}\t{runs[1]}\n")
+    found = read_cohort(root)
+    assert [subject.pet for subject in found.pairs] == [root / runs[1]]
+    assert "Read as manifest (it holds manifest.tsv), which comes before BIDS derivatives" in found.notes[0]
+
+
+def test_one_run_for_everybody_is_no_choice(by_hand):
+    runs = [pet(f"sub-0{number}").replace("_space", f"_run-{number}_space") for number in (1, 2)]
+    assert len(read_cohort(by_hand([mri("sub-01"), mri("sub-02"), *runs])).pairs) == 2
+
+
+@pytest.mark.parametrize("table", ["", "participant_id\tsuspicious\taccepted\nsub-01\tbrain_ml 640 (below 950)\tyes\n"])
+def test_accepting_what_is_not_suspicious_is_said_once(by_hand, table):
+    root = by_hand([mri("sub-01"), pet("sub-01")])
+    if table:
+        (root / "quality.tsv").write_text(table)
+    why = "no visit of quality.tsv is suspicious and undecided" if table else f"there is no {root / 'quality.tsv'}"
+    line = f"data.accept_suspicious (check: --accept-suspicious) has no effect here: {why}"
+    assert read_cohort(root, Reading(accept_suspicious=True)).notes.count(line) == 1
+    assert line not in read_cohort(root).notes
+    assert line not in read_cohort(root, Reading(accept_suspicious=True, maps_only=True)).notes
 
 
 def test_two_gm_maps_of_one_visit(by_hand):

@@ -332,22 +332,79 @@ def test_a_raw_data_set_with_pet_above_its_derivatives(tmp_path):
 
 def test_volumes_of_other_formats_are_counted(tree):
     root = tree("1:anat", "1:pet", "2:anat")
-    for name in ("sub-01_ses-1_label-GM_probseg.mgz", "sub-01_ses-1_x.NII.GZ"):
+    for name in ("sub-01_ses-1_label-GM_probseg.mgz", "brain.mgz", "sub-01_ses-1_x.NII.GZ", "._x.mgz", "T1.nii"):
         (root / "sub-01" / "ses-1" / "anat" / name).touch()
+    convert = "mri_convert FILE.mgz FILE.nii.gz (or nib-convert FILE.mgz FILE.nii.gz)"
+    notes = read_cohort(root).notes
     assert (
-        "Not taken for GM maps, by format: 2 files (1 NIfTI with its ending in capitals: rename it, 1 a FreeSurfer "
-        "volume: convert it to .nii.gz)" in read_cohort(root).notes
+        f"Not taken for GM maps, by format: 3 files (2 a FreeSurfer volume: {convert}, 1 NIfTI with its ending in "
+        "capitals: rename it)" in notes
+    )
+    assert "Not taken for GM maps, by name: 1 file (1 without sub-)" in notes
+    for path in root.rglob("*probseg.nii.gz"):
+        path.unlink()
+    problem = survey(root).problems[-1]
+    assert problem.found.endswith(", found only volumes of other formats") and convert in problem.remedy
+
+
+def test_a_folder_of_freesurfer_is_told_what_to_do(tree):
+    root = tree()
+    (root / "sub-01" / "mri").mkdir(parents=True)
+    for name in ("T1.mgz", "aseg.mgz"):
+        (root / "sub-01" / "mri" / name).touch()
+    assert survey(root).problems[-1].remedy == (
+        "Of these, 2 a FreeSurfer volume: mri_convert FILE.mgz FILE.nii.gz (or nib-convert FILE.mgz FILE.nii.gz)"
     )
 
 
-def test_two_sidecars_of_one_rank_that_contradict_each_other(tree):
+@pytest.mark.parametrize(
+    ("one", "other"), [("label-GM_probseg", f"{SPACE}_probseg"), ("probseg", f"{SPACE}_label-GM_probseg")]
+)
+@pytest.mark.parametrize("place", [".", "sub-01", "sub-01/ses-1/anat"])
+def test_two_sidecars_of_one_folder_that_contradict_each_other(tree, one, other, place):
+    root = tree("1:anat")
+    write_json(root / place / f"{one}.json", {"SmoothingFWHM": 8})
+    write_json(root / place / f"{other}.json", {"SmoothingFWHM": 0})
+    (problem,) = survey(root).problems
+    files = {f"{one}.json": "8", f"{other}.json": "0"}
+    here = problem.file.name
+    (beside,) = set(files) - {here}
+    assert problem.file.parent == root / place
+    assert problem.found == (
+        f"expected one SmoothingFWHM, found {files[here]}, and {files[beside]} in {beside} beside it, which holds for "
+        "the same volumes"
+    )
+    assert problem.remedy == "Keep one of the two, or write what holds beside each volume"
+    write_json(root / place / f"{other}.json", {"SmoothingFWHM": 8})
+    assert not survey(root).problems
+
+
+def test_of_two_sidecars_the_nearer_wins_whatever_the_farther_say(tree):
     root = tree("1:anat", "2:anat")
     write_json(root / "label-GM_probseg.json", {"SmoothingFWHM": 8})
+    write_json(root / "sub-01" / "ses-1" / "probseg.json", {"SmoothingFWHM": 6})
+    assert [subject.mri_fwhm_mm for subject in read_cohort(root).subjects] == [6, 8]
+    write_json(root / "sub-01" / "ses-2" / "sub-01_probseg.json", {"SmoothingFWHM": 4})
     write_json(root / f"{SPACE}_probseg.json", {"SmoothingFWHM": 0})
-    (problem,) = survey(root).problems
-    assert problem.found.startswith("expected one SmoothingFWHM, found another in ")
-    write_json(root / f"{SPACE}_probseg.json", {"SmoothingFWHM": 8})
-    assert not survey(root).problems
+    assert [subject.mri_fwhm_mm for subject in read_cohort(root).subjects] == [6, 4], (
+        "the two at the root decide nothing"
+    )
+
+
+def test_a_volume_s_own_sidecar_comes_before_those_beside_it(tree):
+    root = tree("1:anat")
+    (path,) = root.rglob("*probseg.nii.gz")
+    write_json(path.parent / "probseg.json", {"SmoothingFWHM": 8})
+    write_json(path.with_name(path.name.replace(".nii.gz", ".json")), {"SmoothingFWHM": 5})
+    assert read_cohort(root).subjects[0].mri_fwhm_mm == 5
+
+
+def test_two_tracers_in_sidecars_of_one_folder(tree):
+    root = tree("1:anat", "1:pet")
+    rename(root, "trc-18FFDG_", "")
+    write_json(root / "pet.json", {"TracerName": "FDG"})
+    write_json(root / f"{SPACE}_pet.json", {"TracerName": "PiB"})
+    assert "expected one TracerName, found 'PiB', and 'FDG' in pet.json beside it" in survey(root).problems[0].found
 
 
 def test_a_volume_is_no_cohort(tree):

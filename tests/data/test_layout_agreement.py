@@ -9,7 +9,16 @@ from pcsa_jax.data.inputs import describe_preparation, inputs_table
 from pcsa_jax.data.pairs import load_pairs
 from pcsa_jax.data.regions import brain_mask
 from pcsa_jax.data.splits import make_splits
-from tests.data.cohort_layouts import PETPREP, SIZE, write_bids, write_caps, write_manifest, write_petprep, write_spm
+from tests.data.cohort_layouts import (
+    PETPREP,
+    SIZE,
+    write_bids,
+    write_caps,
+    write_cat12,
+    write_manifest,
+    write_petprep,
+    write_spm,
+)
 
 
 @pytest.fixture(scope="module")
@@ -23,6 +32,9 @@ def cohorts(tmp_path_factory):
             write_petprep(root / "raw/derivatives/petprep", raw=root / "raw"), Reading(root / "raw", fwhm_mm=8.0)
         ),
         "spm": read_cohort(write_spm(root / "spm")),
+        "cat12": read_cohort(
+            write_cat12(root / "vbm/derivatives/CAT12.9_2550", raw=root / "vbm"), Reading(root / "vbm")
+        ),
     }
 
 
@@ -31,7 +43,7 @@ def pairs(cohorts):
     return {name: load_pairs(found.pairs, size=SIZE, normalisation="suvr") for name, found in cohorts.items()}
 
 
-@pytest.mark.parametrize("other", ["manifest", "caps", "spm"])
+@pytest.mark.parametrize("other", ["manifest", "caps", "spm", "cat12"])
 def test_the_same_pairs(cohorts, pairs, other):
     for name in ("participant_ids", "session_ids", "diagnoses"):
         assert getattr(pairs[other], name) == getattr(pairs["bids"], name)
@@ -45,7 +57,7 @@ def test_a_manifest_gives_the_same_voxels(pairs):
         np.testing.assert_array_equal(getattr(pairs["manifest"], modality), getattr(pairs["bids"], modality))
 
 
-@pytest.mark.parametrize("other", ["caps", "spm", "petprep"])
+@pytest.mark.parametrize("other", ["caps", "spm", "cat12", "petprep"])
 def test_other_grids_give_the_same_voxels_but_for_the_interpolation(pairs, other):
     brain = brain_mask(Grid(SIZE))
     for modality in ("mri", "pet"):
@@ -81,10 +93,11 @@ def test_petprep_has_one_map_a_person_and_the_raw_scans_say_the_tracer(cohorts):
 
 
 def test_names_of_spm_say_how_smooth_the_volumes_are(cohorts):
-    assert {(subject.mri_fwhm_mm, subject.pet_fwhm_mm) for subject in cohorts["spm"].pairs} == {(8.0, 8.0)}
+    for layout in ("spm", "cat12"):
+        assert {(subject.mri_fwhm_mm, subject.pet_fwhm_mm) for subject in cohorts[layout].pairs} == {(8.0, 8.0)}
 
 
-@pytest.mark.parametrize("layout", ["bids", "manifest", "caps", "petprep", "spm"])
+@pytest.mark.parametrize("layout", ["bids", "manifest", "caps", "petprep", "spm", "cat12"])
 def test_all_visits_of_a_person_are_in_one_part(cohorts, layout):
     found = cohorts[layout]
     splits = make_splits(found.diagnoses, fold=0, num_folds=3, validation_fraction=0.4, seed=0)

@@ -2,7 +2,8 @@
 
 import pytest
 
-from pcsa_jax.data.cohort import read_cohort, survey
+from pcsa_jax.data.cohort import Reading, read_cohort, survey
+from pcsa_jax.data.files import write_text
 from tests.data.cohort_layouts import write_manifest
 
 HEADING = "participant_id\tsession_id\tdiagnosis\tmri\tpet\tmri_fwhm_mm\tpet_fwhm_mm\n"
@@ -149,3 +150,76 @@ def test_a_gm_map_may_serve_a_person_s_visits_and_nobody_else(table):
         survey(table(lines)).notes
     )
     assert "expected one owner" in problem_of(table("sub-01\t\tAD\ta.nii\ta.nii\t\t\n"))
+
+
+HALF = "participant_id\tsession_id\tdiagnosis\tmri\n"
+
+
+@pytest.fixture
+def people(tmp_path):
+    """Writes another table of diagnoses; returns what a user says with it."""
+
+    def write(text):
+        write_text(tmp_path / "people.tsv", text)
+        return Reading(participants=tmp_path / "people.tsv")
+
+    return write
+
+
+def test_two_tables_that_give_one_visit_two_diagnoses(table, people):
+    path = table("sub-01\t\tCN\ta.nii\nsub-02\tn/a\tn/a\tb.nii.gz\n", HALF)
+    reading = people("participant_id\tdiagnosis\nsub-01\tAD\nsub-02\tCN\n")
+    (problem,) = survey(path, reading).problems
+    assert str(problem) == (
+        f"sub-01: {path}: expected one diagnosis, found CN here and AD in {reading.participants}. Correct one of them, "
+        "or write n/a here."
+    )
+    reading = people("participant_id\tdiagnosis\nsub-01\tCN\nsub-02\tCN\n")
+    assert [subject.diagnosis for subject in read_cohort(path, reading).subjects] == ["CN", "CN"]
+
+
+def test_who_has_converted_since_is_told_and_no_problem(table, people):
+    path = table("sub-01\tM24\tAD\ta.nii\nsub-02\tM00\tn/a\tb.nii.gz\n", HALF)
+    notes = read_cohort(path, people("participant_id\tdiagnosis\nsub-01\tMCI\nsub-02\tCN\n")).notes
+    assert (
+        "Diagnosis: 1 visit by the manifest, which is not the participant's diagnosis of people.tsv (sub-01 ses-M24: "
+        "AD, not MCI)" in notes
+    )
+    rows = "participant_id\tsession_id\tdiagnosis\nsub-01\tM24\tMCI\nsub-02\tM00\tCN\n"
+    (problem,) = survey(path, people(rows)).problems
+    assert problem.visit == "sub-01 ses-M24" and problem.found.startswith(
+        "expected one diagnosis, found AD here and MCI"
+    )
+
+
+def test_ids_that_another_table_gives_twice(table, people):
+    path = table("sub-01\t\tn/a\ta.nii\n", HALF)
+    (problem,) = survey(path, people("participant_id\tdiagnosis\n01\tAD\nsub-01\tAD\n")).problems
+    assert problem.found == "line 3: sub-01 is listed twice (first in line 2), expected once"
+
+
+@pytest.mark.parametrize(
+    ("ours", "theirs"), [("sub-01", "sub-001"), ("sub-A1", "sub-a1"), ("sub-ADNI002S0295", "sub-002S0295")]
+)
+def test_tables_that_share_nobody_but_for_spelling(table, people, ours, theirs):
+    path = table(f"{ours}\t\tn/a\ta.nii\n", HALF)
+    reading = people(f"participant_id\tdiagnosis\n{theirs}\tAD\n")
+    (problem,) = survey(path, reading).problems
+    assert str(problem) == (
+        f"{reading.participants}: expected the manifest's participants ({ours}), found {theirs}. Write the ids as the "
+        f"manifest does: {ours} for {theirs} (padding or case differs)."
+    )
+
+
+def test_participants_whom_the_other_table_lacks_are_named(table, people):
+    path = table("sub-01\t\tn/a\ta.nii\nsub-02\t\tn/a\tb.nii.gz\n", HALF)
+    notes = read_cohort(path, people("participant_id\tdiagnosis\nsub-01\tAD\nsub-2\tCN\n")).notes
+    assert (
+        "Diagnosis: 1 participant without one, whom people.tsv lacks as well (sub-02); may be meant: sub-02 for sub-2"
+        in notes
+    )
+
+
+def test_accepting_what_is_suspicious_has_no_effect_on_a_manifest(table):
+    notes = read_cohort(table("sub-01\t\tAD\ta.nii\n", HALF), Reading(accept_suspicious=True)).notes
+    assert any("(check: --accept-suspicious) has no effect here: there is no " in note for note in notes)

@@ -38,6 +38,12 @@ def why_not(name):
         (f"sub-01_{MNI}_label-GM_desc-Smooth8.5mm_probseg.nii", 8.5, None),
         (f"sub-01_{MNI}_label-GM_desc-modulated_probseg.nii", None, True),
         (f"sub-01_{MNI}_label-GM_desc-unmodulated_probseg.nii", None, False),
+        ("mwmwp1rsub-01_ses-1_T1w.nii", None, True),
+        ("s6mwmwp1rjohn.nii", 6.0, True),
+        ("mwp1rsub-01_ses-1_T1w.nii", None, True),
+        ("m0wp1john.nii", None, True),
+        ("wm01_gm.nii", None, None),
+        ("mary.nii", None, None),
     ],
 )
 def test_grey_matter_maps_of_every_tool_are_known(name, fwhm_mm, modulated):
@@ -73,6 +79,22 @@ def test_grey_matter_maps_of_every_tool_are_known(name, fwhm_mm, modulated):
         ("x_pve_0.nii.gz", "a map of CSF in the scan's own space, as FSL's FAST writes it"),
         ("BrainSegmentationPosteriors02.nii.gz", "a map of grey matter in the scan's own space, as ANTs writes it"),
         ("BrainSegmentationPosteriors03.nii.gz", "a map of white matter in the scan's own space, as ANTs writes it"),
+        ("p0sub-01_T1w.nii", "a label map of tissues (CAT12's p0)"),
+        ("wp0john.nii", "a label map of tissues (CAT12's p0)"),
+        ("rp0rsub-01_T1w_affine.nii", "a label map of tissues (CAT12's p0)"),
+        ("y_sub-01_T1w.nii", "a deformation field (SPM's y_)"),
+        ("iy_john.nii", "a deformation field (SPM's y_)"),
+        ("y_avg_sub-01_ses-1_T1w.nii", "a deformation field (SPM's y_)"),
+        ("u_rc1john_Template.nii", "a flow field (SPM's u_)"),
+        ("wj_sub-01_T1w.nii", "a map of Jacobian determinants (CAT12's wj_)"),
+        ("wmsub-01_T1w.nii", "a T1w scan with SPM's or CAT12's prefix wm"),
+        ("wmisub-01_ses-1_T1w.nii.gz", "a T1w scan with SPM's or CAT12's prefix wmi"),
+        ("misub-01_T1w.nii", "a T1w scan with SPM's or CAT12's prefix mi"),
+        ("wmjohn_T1w.nii", "a T1w scan in MNI152 space (CAT12's wm)"),
+        ("wmiT1.nii", "a T1w scan in MNI152 space (CAT12's wm)"),
+        ("mwp1avg_sub-01_ses-1_T1w.nii", "a map of the average of several visits (CAT12's avg_)"),
+        ("mwmwp2rsub-01_T1w.nii", "a map of white matter"),
+        ("mwp7sub-01_T1w.nii", "a map of white matter lesions"),
     ],
 )
 def test_everything_else_is_called_what_it_is(name, reason):
@@ -128,6 +150,8 @@ def test_other_tracers_are_none(tracer):
         ("sub-01_T1w.nii.gz", "a T1w scan"),
         ("sub-01_trc-18FFDG_space-T1w_pet.nii.gz", "a PET in space-T1w"),
         ("sub-01_trc-18F-AV45_pet.nii.gz", "a PET of another tracer (trc-18F-AV45)"),
+        ("y_sub-01_trc-18FFDG_pet.nii", "a deformation field (SPM's y_)"),
+        ("mwmwp1rsub-01_T1w.nii", "a map of grey matter"),
     ],
 )
 def test_what_a_manifest_may_call_a_pet(name, reason):
@@ -140,3 +164,26 @@ def test_what_a_manifest_may_call_a_pet(name, reason):
 def test_what_folders_are_named_by_is_letters_and_digits(name):
     found = parse_name(Path(name))
     assert found.participant_id in ("", "sub-01") and found.session_id == ""
+
+
+@pytest.mark.parametrize(
+    "prefix", ["wp1", "mwp1", "mwp1r", "mwmwp1r", "s8mwmwp1r", "mwp1avg_", "p0", "y_", "wmi", "swr"]
+)
+def test_the_visit_is_known_behind_every_prefix(prefix):
+    found = parse_name(Path(f"{prefix}sub-01_ses-2_run-1_T1w.nii"))
+    assert (found.participant_id, found.session_id, found.entities["run"]) == ("sub-01", "ses-2", "1")
+    assert found.prefix == prefix
+
+
+@pytest.mark.parametrize(
+    ("name", "space"),
+    [
+        ("swsub-01_trc-18FFDG_pet.nii", "IXI549Space"),
+        ("rsub-01_trc-18FFDG_pet.nii", ""),
+        (f"wsub-01_trc-18FFDG_{MNI}_pet.nii", MNI[6:]),
+        ("mwmwp1rsub-01_T1w.nii", "IXI549Space"),
+        ("p1sub-01_T1w.nii", ""),
+    ],
+)
+def test_what_spm_has_normalised_lies_in_its_space(name, space):
+    assert parse_name(Path(name)).space == space

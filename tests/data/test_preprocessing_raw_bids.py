@@ -94,6 +94,11 @@ def test_several_scans_of_a_kind_need_a_choice(root):
         ("sub-01", "sub-01_run-02_T1w.nii.gz", "sub-01_trc-18FFDG_rec-b_pet.nii.gz"),
         ("sub-02", "sub-02_run-02_T1w.nii.gz", None),
     ]
+    assert read_raw_cohort(root, choices={"run": "2", "rec": "b"}).notes == (
+        "sub-01: sub-01_run-02_T1w.nii.gz is taken of 2 T1w scans, as chosen",
+        "sub-01: sub-01_trc-18FFDG_rec-b_pet.nii.gz is taken of 2 FDG-PET, as chosen",
+        "sub-02: sub-02_run-02_T1w.nii.gz is taken of 2 T1w scans, as chosen",
+    )
     with pytest.raises(UserError, match="expected one T1w scan"):
         read_raw_cohort(root, choices={"run": "3"})
 
@@ -108,6 +113,14 @@ def test_pet_without_t1_is_left_out_and_said(root):
     cohort = read_raw_cohort(root)
     assert [visit.name for visit in cohort.visits] == ["sub-01"]
     assert cohort.notes == ("sub-02: no T1w scan, only FDG-PET; left out",)
+
+
+def test_a_scan_of_another_format_is_told_with_what_converts_it(root):
+    touch(root, "sub-01/anat/sub-01_T1w.nii.gz", "sub-02/anat/sub-02_T1w.mgz")
+    assert read_raw_cohort(root).notes == (
+        "sub-02: no T1w scan (anat holds a FreeSurfer volume: mri_convert FILE.mgz FILE.nii.gz (or nib-convert "
+        "FILE.mgz FILE.nii.gz)); left out",
+    )
 
 
 def test_participants_are_chosen_with_or_without_prefix(root):

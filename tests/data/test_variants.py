@@ -26,7 +26,7 @@ def test_the_lowest_rank_is_taken_everywhere_however_rare_it_is():
 def test_twice_the_same_is_a_problem_and_nothing_is_none():
     findings = Findings()
     assert choose({ONE: [candidate(1, "a.nii"), candidate(1, "b.nii")]}, "FDG-PET", findings) == {}
-    assert findings.problems[0].found == "expected one FDG-PET of variant 1, found a.nii and b.nii"
+    assert findings.problems[0].found == "expected one FDG-PET of variant 1, found 2: a.nii and b.nii"
     assert choose({ONE: []}, "GM map", findings) == {} and len(findings.problems) == 1
 
 

@@ -73,5 +73,6 @@ def test_suspicious_preprocessing_stops_a_training_until_it_is_accepted(tiny_con
         open_cohort(tiny_config({"data.root": copy_of_cohort}).data)
     found = open_cohort(tiny_config({"data.root": copy_of_cohort, "data.accept_suspicious": True}).data)
     assert any("1 visit of suspicious preprocessing, taken as accepted" in note for note in found.notes)
+    assert not any("has no effect" in note for note in found.notes)
     with pytest.raises(UserError, match="config.data.accept_suspicious: expected a cohort that it is said of"):
         open_cohort(tiny_config({"data.root": "", "data.accept_suspicious": True}).data)

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from pcsa_jax.data.names import parse_name
-from pcsa_jax.data.people import Label, People, describe_labels, same_participant, same_session
+from pcsa_jax.data.people import Label, People, alike_ids, describe_labels, renamings, same_session
 from pcsa_jax.data.problems import visit_name
 from pcsa_jax.data.subjects import PARTICIPANT_ID, Findings, Reading, Subject, counted, listing
 from pcsa_jax.data.variants import Candidate, Visit, choose
@@ -22,32 +22,19 @@ def participants_to_read(people: People | None, folders: Iterable[Path], finding
     on_disk = sorted(folder.name for folder in folders if folder.is_dir())
     listed = on_disk if people is None else sorted(people.diagnoses)
     unlisted = sorted(set(on_disk) - set(listed))
-    alike = _alike(set(listed) - set(on_disk), unlisted)
+    alike = alike_ids(set(listed) - set(on_disk), unlisted)
     if people and listed and unlisted and len(unlisted) == len(on_disk):
         found = f"expected the participants of the folders ({listing(on_disk)}), found none of them: {listing(listed)}"
         remedy = "Write the ids as the folders are named"
         if alike:
-            remedy += f": {_renamings(alike)} (padding or case differs)"
+            remedy += f": {renamings(alike)} (padding or case differs)"
         findings.add(people.path, found, remedy, is_of_all=True)
     elif unlisted:
-        more = f"; may be meant: {_renamings(alike)}" if alike else ""
+        more = f"; may be meant: {renamings(alike)}" if alike else ""
         findings.notes.append(
             f"Left out: {counted(len(unlisted), 'folder')} that {people.path.name} lacks ({listing(unlisted)}){more}"
         )
     return [participant_id for participant_id in listed if PARTICIPANT_ID.fullmatch(participant_id)]
-
-
-def _alike(listed: Iterable[str], unlisted: Iterable[str]) -> list[tuple[str, str]]:
-    """(folder, id of the table) where the two differ by case, padding or a study's prefix only."""
-    forms: dict[str, list[str]] = {}
-    for name in sorted(listed):
-        forms.setdefault(same_participant(name), []).append(name)
-    pairs = [(folder, forms.get(same_participant(folder), [])) for folder in unlisted]
-    return [(folder, names[0]) for folder, names in pairs if len(names) == 1]
-
-
-def _renamings(alike: Sequence[tuple[str, str]]) -> str:
-    return listing(f"{folder} for {name}" for folder, name in alike)
 
 
 def visit_of(path: Path, visit: Visit, findings: Findings) -> Visit | None:
@@ -196,6 +183,8 @@ def assemble(
         subjects.append(subject)
     if people:
         findings.notes.extend(describe_labels(labels, people))
+    if subjects and parse_name(subjects[0].mri).is_modulated:
+        findings.notes.append("GM map: the modulated one is read, whose values are volumes, not probabilities")
     return subjects
 
 

@@ -8,7 +8,7 @@ from pcsa_jax.data.layouts.sidecars import Sidecars, smoothing_fwhm_mm
 from pcsa_jax.data.names import NIFTI, is_fdg, is_mni, parse_name
 from pcsa_jax.data.people import read_people
 from pcsa_jax.data.subjects import SESSION_ID, Findings, Reading, Subject
-from pcsa_jax.data.variants import Candidate, Visit
+from pcsa_jax.data.variants import Candidate, Visit, rank_of_fwhm
 
 NAME = "Clinica CAPS"
 MRI_GLOBS = ("t1/spm/dartel/group-*/*", "t1/spm/segmentation/normalized_space/*")
@@ -16,8 +16,6 @@ PET_GLOB = "pet/preprocessing/group-*/*"
 
 SUVR_REGIONS = ("pons", "pons2", "cerebellumPons", "cerebellumPons2")
 """Reference regions that Clinica knows; the pons is FDG's."""
-
-BEST_FWHM_MM = 8.0
 
 
 def claim(path: Path) -> str:
@@ -52,8 +50,6 @@ def read(path: Path, reading: Reading, findings: Findings) -> tuple[list[Subject
         people, mri, pet, findings, reading,
         fwhm_mm=lambda volume, visit: _said_fwhm_mm(volume, sidecars, visit, findings),
     )  # fmt: skip
-    if subjects and parse_name(subjects[0].mri).is_modulated:
-        findings.notes.append("GM map: the modulated one is read, whose values are volumes, not probabilities")
     missing = without_mri(listed, mri, findings)
     if not subjects and not any(problem.is_of_all or problem.participant_id for problem in findings.problems):
         found = "expected GM maps (*_segm-graymatter_space-Ixi549Space_modulated-*_probability.nii.gz), found none"
@@ -81,10 +77,6 @@ def _said_fwhm_mm(path: Path, sidecars: Sidecars, visit: Visit, findings: Findin
     return smoothing_fwhm_mm(path, sidecars, findings, visit=visit) or 0.0
 
 
-def _rank_of_fwhm(fwhm_mm: float) -> tuple[int, float]:
-    return {BEST_FWHM_MM: 0, 0.0: 1}.get(fwhm_mm, 2), fwhm_mm
-
-
 def _words(fwhm_mm: float) -> str:
     return f"smoothed to {fwhm_mm:g} mm" if fwhm_mm else "not smoothed"
 
@@ -100,7 +92,7 @@ def _maps(folder: Path, visit: Visit, findings: Findings) -> Iterator[Candidate]
             findings.leave("GM map", "space", f"space-{name.space}" if name.space else "without space-")
         elif visit_of(path, visit, findings):
             fwhm, place = _fwhm_mm(path), path.parent.name  # group-X of DARTEL, or the segmentation's normalized_space
-            rank = (bool(name.is_modulated), _rank_of_fwhm(fwhm), place == "normalized_space", place)
+            rank = (bool(name.is_modulated), rank_of_fwhm(fwhm), place == "normalized_space", place)
             where = "segmentation" if place == "normalized_space" else f"DARTEL {place}"
             modulated = "on" if name.is_modulated else "off"
             yield Candidate(path, rank, f"modulated-{modulated}, {_words(fwhm)}, {where}")
@@ -129,7 +121,7 @@ def _scan(path: Path, entities: dict[str, str]) -> Candidate:
     fwhm, region, pvc, group = _fwhm_mm(path), entities["suvr"], entities.get("pvc", ""), path.parent.name
     rank_of_region = SUVR_REGIONS.index(region) if region in SUVR_REGIONS else len(SUVR_REGIONS)
     is_masked = entities.get("mask") == "brain"
-    rank = (pvc != "", pvc, rank_of_region, region, not is_masked, _rank_of_fwhm(fwhm), group)
+    rank = (pvc != "", pvc, rank_of_region, region, not is_masked, rank_of_fwhm(fwhm), group)
     correction = f"pvc-{pvc}, " if pvc else ""
     mask = "masked" if is_masked else "not masked"
     return Candidate(path, rank, f"{correction}suvr-{region}, {mask}, {_words(fwhm)}, {group}")

@@ -3,12 +3,13 @@
 import dataclasses
 import os
 import re
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from pcsa_jax.data.diagnoses import read_diagnosis
 from pcsa_jax.data.layouts.sidecars import Sidecars, dataset_of, is_fwhm, smoothing_fwhm_mm
 from pcsa_jax.data.names import parse_name, why_no_fdg_pet, why_no_grey_matter_map
-from pcsa_jax.data.people import describe_labels, read_people
+from pcsa_jax.data.people import Label, People, alike_ids, describe_labels, read_people, renamings
 from pcsa_jax.data.subjects import Findings, Reading, Subject, counted, listing
 from pcsa_jax.data.tables import Row, Table, check_spelling, note_prefixed, read_identifier, read_table
 
@@ -102,23 +103,61 @@ def _read_rows(table: Table, findings: Findings) -> tuple[list[Subject], set[str
 def _with_diagnoses(path: Path, subjects: list[Subject], reading: Reading, findings: Findings) -> list[Subject]:
     """The visits with the diagnoses of another table where the manifest has none."""
     people = read_people(reading.participants, findings)
-    wanting = [subject for subject in subjects if not subject.diagnosis]
     if people is None:
         return subjects
+    wanting = [subject for subject in subjects if not subject.diagnosis]
+    visits_only = reading.diagnosis == "visit"
+    labels = {s.name: people.label(s.participant_id, s.session_id, visits_only=visits_only) for s in subjects}
     if not wanting:
         text = f"--participants {people.path}: expected visits without a diagnosis, found that the manifest has all"
         findings.add(path, text, "Leave it out, or write n/a in the manifest")
-    if wanting and not any(subject.participant_id in people.diagnoses for subject in wanting):
-        listed = listing(sorted(people.diagnoses))
-        text = f"expected the manifest's participants ({listing(s.participant_id for s in wanting)}), found {listed}"
-        findings.add(people.path, text, "Write the ids as the manifest does")
-    visits_only = reading.diagnosis == "visit"
-    labels = {s.name: people.label(s.participant_id, s.session_id, visits_only=visits_only) for s in wanting}
-    findings.notes.extend(describe_labels(labels, people))
+    else:
+        _check_known(wanting, people, findings)
+        _check_diagnoses(path, [subject for subject in subjects if subject.diagnosis], labels, people, findings)
+    findings.notes.extend(describe_labels({subject.name: labels[subject.name] for subject in wanting}, people))
     return [
-        dataclasses.replace(subject, diagnosis=labels[subject.name].diagnosis) if subject.name in labels else subject
+        subject if subject.diagnosis else dataclasses.replace(subject, diagnosis=labels[subject.name].diagnosis)
         for subject in subjects
     ]
+
+
+def _check_known(wanting: Sequence[Subject], people: People, findings: Findings) -> None:
+    """Notes the participants without a diagnosis whom the other table lacks; a problem if it lacks all."""
+    ids = list(dict.fromkeys(subject.participant_id for subject in wanting))
+    missing = [name for name in ids if name not in people.diagnoses]
+    alike = alike_ids(set(people.diagnoses) - set(ids), missing)
+    if missing == ids and people.diagnoses:
+        text = f"expected the manifest's participants ({listing(ids)}), found {listing(sorted(people.diagnoses))}"
+        more = f": {renamings(alike)} (padding or case differs)" if alike else ""
+        findings.add(people.path, text, f"Write the ids as the manifest does{more}")
+    elif missing:
+        more = f"; may be meant: {renamings(alike)}" if alike else ""
+        findings.notes.append(
+            f"Diagnosis: {counted(len(missing), 'participant')} without one, whom {people.path.name} lacks as well "
+            f"({listing(missing)}){more}"
+        )
+
+
+def _check_diagnoses(
+    path: Path, subjects: Sequence[Subject], labels: Mapping[str, Label], people: People, findings: Findings
+) -> None:
+    """Adds a problem for each visit of which the two tables say two things; people may convert after their first."""
+    later = []
+    for subject in subjects:
+        label = labels[subject.name]
+        if label.diagnosis in ("", subject.diagnosis):
+            continue
+        if label.source == "participant" and subject.session_id:
+            later.append(f"{subject.name}: {subject.diagnosis}, not {label.diagnosis}")
+            continue
+        text = f"expected one diagnosis, found {subject.diagnosis} here and {label.diagnosis} in {people.path}"
+        visit = (subject.participant_id, subject.session_id)
+        findings.add(path, text, "Correct one of them, or write n/a here", visit=visit)
+    if later:
+        findings.notes.append(
+            f"Diagnosis: {counted(len(later), 'visit')} by the manifest, which is not the participant's "
+            f"{people.column} of {people.path.name} ({listing(later)})"
+        )
 
 
 def _visit(table: Table, row: Row, findings: Findings, prefixed: list[str]) -> tuple[str, str] | None:

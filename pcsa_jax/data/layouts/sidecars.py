@@ -18,7 +18,9 @@ class Sidecars:
     """What the JSON files of a data set say of its volumes, each file read once.
 
     A file applies to the volumes of its suffix, in its folder and below, whose names have all of its entities; the
-    nearest and most particular one wins, key by key (BIDS, "the inheritance principle").
+    nearest one wins, key by key (BIDS, "the inheritance principle"), and the volume's own before all. Of two in one
+    folder, which BIDS forbids, the more particular one does, unless they contradict each other in a key of
+    :data:`TOLD`.
 
     Args:
       root: folder of the data set, above which nothing is looked for; None for a volume of no data set.
@@ -33,24 +35,26 @@ class Sidecars:
 
     def of(self, volume: Path) -> dict[str, Any]:
         """All that is said of a volume; empty if nothing is. The volume itself need not exist."""
+        paths = self._applicable(volume)
+        for key in TOLD:
+            self._tell_conflict(key, [path for path in paths if key in self._object(path)], sidecar(volume))
         found: dict[str, Any] = {}
-        origin: dict[str, Path] = {}
-        for path in self._applicable(volume):
-            for key, value in self._object(path).items():
-                if key in TOLD and found.get(key, value) != value and self._rank(path) == self._rank(origin[key]):
-                    self._tell_conflict(key, origin[key], path)
-                found[key], origin[key] = value, path
+        for path in paths:
+            found |= self._object(path)
         return found
 
-    def _rank(self, path: Path) -> tuple[Path, int]:
-        """Folder and number of entities: of two files that are alike in both, neither is the nearer."""
-        return path.parent, path.stem.count("_")
-
-    def _tell_conflict(self, key: str, one: Path, other: Path) -> None:
-        if (key, one, other) not in self._told:
-            self._told.add((key, one, other))
-            text = f"expected one {key}, found another in {one.name}, which holds for the same volumes"
-            self._findings.add(other, text, "Keep one of the two")
+    def _tell_conflict(self, key: str, said: list[Path], own: Path) -> None:
+        """A problem if the nearest folder that says ``key`` says two things, and not the volume's own file decides."""
+        if not said or said[-1] == own:
+            return
+        last = said[-1]
+        for other in said[:-1]:
+            values = [self._object(path)[key] for path in (last, other)]
+            if other.parent == last.parent and values[0] != values[1] and (key, last, other) not in self._told:
+                self._told.add((key, last, other))
+                text = f"expected one {key}, found {values[0]!r}, and {values[1]!r} in {other.name} beside it, which "
+                text += "holds for the same volumes"
+                self._findings.add(last, text, "Keep one of the two, or write what holds beside each volume")
 
     def source(self, volume: Path, key: str) -> Path:
         """The file that decides on ``key``, for messages."""

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from pcsa_jax.data.foreign_formats import unread_format
 from pcsa_jax.data.layouts.sidecars import Sidecars, read_object
 from pcsa_jax.data.names import NIFTI, is_fdg, parse_name
 from pcsa_jax.data.problems import visit_name
@@ -165,10 +166,16 @@ def _read_visit(root: Path, folder: Path, choices: Mapping[str, str], notes: lis
             notes.append(f"{who}: {path.name} is not FDG-PET ({tracer.reason}); left out")
     fdg = [path for path, tracer in tracers.items() if tracer.is_fdg]
     if not scans:
-        notes.append(f"{who}: no T1w scan" + (", only FDG-PET" if fdg else "") + "; left out")
+        formats = {unread_format(path.name) for path in (folder / "anat").glob("[!.]*")} - {""}
+        other = "; ".join(sorted(formats))
+        of_other = f" (anat holds {other})" if other else ""
+        notes.append(f"{who}: no T1w scan{of_other}" + (", only FDG-PET" if fdg else "") + "; left out")
         return []
     t1 = _choose(scans, choices, f"{who}: expected one T1w scan")
     pet = _choose(fdg, choices, f"{who}: expected one FDG-PET") if fdg else None
+    for taken, paths, kind in ((t1, scans, "T1w scans"), (pet, fdg, "FDG-PET")):
+        if taken and len(paths) > 1:
+            notes.append(f"{who}: {taken.name} is taken of {len(paths)} {kind}, as chosen")
     return [RawVisit(participant_id, session_id, t1, pet, facts[pet] if pet else {})]
 
 
