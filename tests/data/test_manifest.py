@@ -149,3 +149,10 @@ def test_a_gm_map_may_serve_a_person_s_visits_and_nobody_else(table):
         survey(table(lines)).notes
     )
     assert "expected one owner" in problem_of(table("sub-01\t\tAD\ta.nii\ta.nii\t\t\n"))
+
+
+def test_a_path_that_the_system_refuses_is_a_problem_of_its_line(table):
+    given = "a" * 5000 + ".nii"
+    said = problem_of(table(f"sub-01\t\tAD\t{given}\t\t\t\nsub-02\t\tAD\ta.nii\tb.nii.gz\t\t\n"))
+    shown = "a" * 80
+    assert f"line 2: expected a path that can be followed, found '{shown}... (5004 characters)' (File name too" in said
