@@ -37,8 +37,10 @@ class Interruption:
 @contextlib.contextmanager
 def stopping() -> Iterator[None]:
     """Inside, the first of :data:`WATCHED` raises :class:`Stopped`; those that are ignored (``nohup``) stay so."""
+    raised: list[int] = []
 
     def stop(number: int) -> None:
+        raised.append(number)
         raise Stopped(number)
 
     with _handled(stop, [number for number in WATCHED if signal.getsignal(number) != signal.SIG_IGN]):
@@ -46,6 +48,10 @@ def stopping() -> Iterator[None]:
         sys.unraisablehook = _raise_again(stop, former)
         try:
             yield
+        except Exception as error:
+            if raised:  # native code makes other errors of it: an extension that is being imported, an ImportError
+                raise Stopped(raised[0]) from error
+            raise
         finally:
             sys.unraisablehook = former
 

@@ -23,7 +23,7 @@ def waiting_maps(out: Path, shape: tuple[int, ...]) -> Iterator[np.ndarray]:
         stream = tempfile.TemporaryFile(dir=out)  # noqa: SIM115 (closed below)
     except OSError as error:
         raise UserError(f"--out {out}: could not be written ({error.strerror}). Choose another folder.") from error
-    with stream:
+    with _removed_if_empty(out), stream:
         needed = 4 * int(np.prod(shape))
         try:
             reserve(stream, needed)
@@ -33,3 +33,13 @@ def waiting_maps(out: Path, shape: tuple[int, ...]) -> Iterator[np.ndarray]:
                 "space, choose another folder, or give fewer inputs at a time."
             ) from error
         yield np.memmap(stream, np.float32, "r+", shape=shape)
+
+
+@contextlib.contextmanager
+def _removed_if_empty(folder: Path) -> Iterator[None]:
+    """Takes the folder away again if nothing has come into it."""
+    try:
+        yield
+    finally:
+        with contextlib.suppress(OSError):  # it holds something
+            folder.rmdir()

@@ -56,6 +56,18 @@ def test_a_signal_inside_a_destructor_is_not_lost():
         time.sleep(10)
 
 
+def test_a_signal_of_which_native_code_makes_another_error_is_still_one():
+    with pytest.raises(Stopped) as caught, stopping():
+        try:
+            os.kill(os.getpid(), signal.SIGHUP)
+            time.sleep(10)
+        except Stopped:
+            raise ImportError("Encountered an error while initializing the extension.") from None
+    assert caught.value.signal_number == signal.SIGHUP
+    with pytest.raises(ImportError), stopping():
+        raise ImportError("no signal")
+
+
 def test_a_loop_is_told_and_goes_on(capsys):
     with stopping(), watch_signals() as interruption:
         os.kill(os.getpid(), signal.SIGHUP)
