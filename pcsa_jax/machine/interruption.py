@@ -4,7 +4,6 @@ A second signal ends the process at once, also inside native code (a compilation
 handlers do not run.
 """
 
-import _thread
 import contextlib
 import os
 import signal
@@ -12,12 +11,16 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
+from types import FrameType
 from typing import Any
 
 WATCHED = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 SAME_S = 0.2
 """Signals that follow each other faster are one wish: GNU ``timeout`` and schedulers send theirs twice."""
+
+RETRY, RETRY_S = signal.SIGALRM, 0.02
+"""What a signal that came at a bad moment is told by again, and when."""
 
 
 class Stopped(KeyboardInterrupt):
@@ -39,41 +42,48 @@ def stopping() -> Iterator[None]:
     """Inside, the first of :data:`WATCHED` raises :class:`Stopped`; those that are ignored (``nohup``) stay so."""
     raised: list[int] = []
 
-    def stop(number: int) -> None:
+    def stop(number: int, frame: FrameType | None) -> None:
+        if _is_importing(frame):
+            again(number)
+            return
         raised.append(number)
         raise Stopped(number)
 
+    def again(number: int) -> None:
+        # By another number, as whoever counts would take it for a second signal.
+        signal.signal(RETRY, lambda _, frame: stop(number, frame))
+        signal.setitimer(signal.ITIMER_REAL, RETRY_S)
+
+    def lost(unraisable: Any) -> None:
+        # What a destructor or a callback of the garbage collector raises is lost, and JAX has such a callback.
+        if isinstance(unraisable.exc_value, Stopped):
+            again(unraisable.exc_value.signal_number)
+        else:
+            former(unraisable)
+
+    former, former_retry = sys.unraisablehook, signal.getsignal(RETRY)
     with _handled(stop, [number for number in WATCHED if signal.getsignal(number) != signal.SIG_IGN]):
-        former = sys.unraisablehook
-        sys.unraisablehook = _raise_again(stop, former)
+        sys.unraisablehook = lost
         try:
             yield
         except Exception as error:
-            if raised:  # native code makes other errors of it: an extension that is being imported, an ImportError
+            if raised:  # native code may make another error of it
                 raise Stopped(raised[0]) from error
             raise
         finally:
             sys.unraisablehook = former
+            if signal.getsignal(RETRY) != former_retry:
+                signal.setitimer(signal.ITIMER_REAL, 0)
+                signal.signal(RETRY, former_retry)
 
 
-def _raise_again(stop: Callable[[int], None], otherwise: Callable[[Any], None]) -> Callable[[Any], None]:
-    """A hook for a :class:`Stopped` that was lost: what a destructor or a callback of the garbage collector raises is.
-
-    JAX has such a callback, so a signal while a program is traced would now and then have no effect.
-    """
-
-    def hook(lost: Any) -> None:
-        if not isinstance(lost.exc_value, Stopped):
-            otherwise(lost)
-            return
-        number = lost.exc_value.signal_number
-        signal.signal(number, lambda number, frame: stop(number))
-        # Later, as now it would be lost again; the same wish for whoever counts.
-        again = threading.Timer(SAME_S / 10, _thread.interrupt_main, [number])
-        again.daemon = True
-        again.start()
-
-    return hook
+def _is_importing(frame: FrameType | None) -> bool:
+    """Whether a module is being imported: an exception there can end a native extension with a segmentation fault."""
+    while frame is not None:
+        if frame.f_code.co_filename == "<frozen importlib._bootstrap>":
+            return True
+        frame = frame.f_back
+    return False
 
 
 @contextlib.contextmanager
@@ -86,7 +96,7 @@ def watch_signals() -> Iterator[Interruption]:
 
     interruption = Interruption()
 
-    def note(number: int) -> None:
+    def note(number: int, frame: FrameType | None) -> None:
         interruption.signal_number = number
         try:
             console.print(f"{signal.Signals(number).name}: will save and stop; a second signal ends at once")
@@ -99,16 +109,16 @@ def watch_signals() -> Iterator[Interruption]:
 
 
 @contextlib.contextmanager
-def _handled(first: Callable[[int], None], numbers: Sequence[int]) -> Iterator[None]:
+def _handled(first: Callable[[int, FrameType | None], None], numbers: Sequence[int]) -> Iterator[None]:
     """Calls ``first`` with the number of the first signal; a later one ends the process."""
     if threading.current_thread() is not threading.main_thread():  # only that one may set handlers
         yield
         return
     is_first = _end_at_second()
 
-    def handle(number: int, frame: object) -> None:
+    def handle(number: int, frame: FrameType | None) -> None:
         if is_first(number):
-            first(number)
+            first(number, frame)
 
     former = {number: signal.getsignal(number) for number in numbers}
     with _heard_in_native_code():

@@ -68,6 +68,20 @@ def test_a_signal_of_which_native_code_makes_another_error_is_still_one():
         raise ImportError("no signal")
 
 
+def test_a_signal_during_an_import_waits_for_its_end(tmp_path, monkeypatch):
+    # Raised in there, it can end a native extension with a segmentation fault.
+    text = "import os, signal, time\nos.kill(os.getpid(), signal.SIGTERM)\ntime.sleep(0.5)\nwhole = True\n"
+    (tmp_path / "slowly_imported.py").write_text(text)
+    monkeypatch.syspath_prepend(tmp_path)
+    with pytest.raises(Stopped) as caught, stopping():
+        import slowly_imported
+
+        time.sleep(10)
+    assert slowly_imported.whole
+    assert caught.value.signal_number == signal.SIGTERM
+    assert signal.getsignal(signal.SIGALRM) == signal.SIG_DFL
+
+
 def test_a_loop_is_told_and_goes_on(capsys):
     with stopping(), watch_signals() as interruption:
         os.kill(os.getpid(), signal.SIGHUP)
@@ -102,6 +116,7 @@ def test_a_second_signal_ends_native_code_at_once(block):
     words = [sys.executable, "-c", script]
     with subprocess.Popen(words, stdout=subprocess.PIPE, cwd=ROOT, start_new_session=True) as process:
         process.stdout.readline()
+        time.sleep(0.5)
         process.send_signal(signal.SIGTERM)
         time.sleep(2 * SAME_S)
         assert process.poll() is None
