@@ -1,7 +1,9 @@
 """What tests of several packages share: array annotations checked at run time, one tiny cohort, one tiny config."""
 
+import errno
 import os
 import shutil
+import socket
 from pathlib import Path
 
 import pytest
@@ -75,6 +77,35 @@ def overwrite():
         return path
 
     return overwrite
+
+
+@pytest.fixture(params=["a pipe", "a socket", "a device"])
+def put_odd(request):
+    """Puts something that is no file in the place of ``path``; returns what it is."""
+
+    def put_odd(path: Path) -> str:
+        path.unlink(missing_ok=True)
+        if request.param == "a pipe":
+            os.mkfifo(path)
+        elif request.param == "a device":
+            path.symlink_to("/dev/zero")
+        else:
+            with pytest.MonkeyPatch.context() as patch, socket.socket(socket.AF_UNIX) as made:
+                patch.chdir(path.parent)  # names of sockets are short
+                made.bind(path.name)
+        return request.param
+
+    return put_odd
+
+
+@pytest.fixture
+def full_disk(monkeypatch):
+    """No file can be given room any more."""
+
+    def refuse(*arguments):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "posix_fallocate", refuse)
 
 
 @pytest.fixture(scope="session")

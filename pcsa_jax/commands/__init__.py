@@ -6,15 +6,16 @@ itself.
 """
 
 import argparse
-import errno
+import contextlib
 import importlib
 import re
+import signal
 import sys
 from collections.abc import Callable, Sequence
 
 from pcsa_jax import __version__
-from pcsa_jax.errors import UserError
-from pcsa_jax.machine.requirements import missing_requirement
+from pcsa_jax.commands.failures import describe_failure
+from pcsa_jax.machine.interruption import stopping
 
 COMMANDS = {
     "phantom": "write the built-in cohort (a phantom) to a folder",
@@ -29,10 +30,6 @@ COMMANDS = {
     "synthesize": "make PET of grey-matter maps or T1w scans with a trained generator",
 }
 """Name -> what it does; the module of the same name in this package does it."""
-
-
-DISK_FULL = (errno.ENOSPC, errno.EDQUOT)
-"""Nobody's mistake in a command, and no traceback's business either; any part of a command may meet them."""
 
 
 def main(argv: Sequence[str] | None = None, *, prog: str = "pcsa_jax") -> int:
@@ -70,7 +67,8 @@ class _CommandParser(argparse.ArgumentParser):
 def run_command(name: str, argv: Sequence[str], *, prog: str) -> int:
     """Runs the command ``name``; returns the exit status.
 
-    0: done. 1: a user's mistake, told in one line on stderr. 2: wrong options. 130, 143: stopped by a signal.
+    0: done. 1: a user's mistake, or a place or device that cannot be used, told in one line on stderr.
+    2: wrong options. 128 + number: stopped by a signal (129, 130, 143), with nothing half written left behind.
     """
     module = importlib.import_module(f"pcsa_jax.commands.{name}")
     parser = _CommandParser(
@@ -80,33 +78,24 @@ def run_command(name: str, argv: Sequence[str], *, prog: str) -> int:
     parser.add_argument("--debug", action="store_true", help="show the traceback of an error")
     module.add_arguments(parser)
     parser.make_epilog = getattr(module, "epilog", None)
-    is_debug = "--debug" in argv
     try:
-        return module.run(_parse(parser, argv))
-    except UserError as error:
-        if is_debug:
+        with stopping():
+            return module.run(_parse(parser, argv))
+    except KeyboardInterrupt as error:
+        number = getattr(error, "signal_number", signal.SIGINT)
+        _tell(f"{prog}: stopped" + ("" if number == signal.SIGINT else f" by {signal.Signals(number).name}"))
+        return 128 + number
+    except Exception as error:
+        told = None if "--debug" in argv else describe_failure(error)
+        if told is None:
             raise
-        print(f"{prog}: error: {error}", file=sys.stderr)
+        _tell(f"{prog}: error: {told}")
         return 1
-    except ModuleNotFoundError as error:
-        told = missing_requirement(error)
-        if is_debug or told is None:
-            raise
-        print(f"{prog}: error: {told}", file=sys.stderr)
-        return 1
-    except OSError as error:
-        if is_debug or error.errno not in DISK_FULL:
-            raise
-        where = error.filename or "output"
-        print(
-            f"{prog}: error: {where}: expected room on the disk, found none ({error.strerror}). Free some and start "
-            "the same command again; what was written whole stays.",
-            file=sys.stderr,
-        )
-        return 1
-    except KeyboardInterrupt:
-        print(f"{prog}: stopped", file=sys.stderr)
-        return 130
+
+
+def _tell(line: str) -> None:
+    with contextlib.suppress(OSError):  # a terminal that was closed must not change the exit status
+        print(line, file=sys.stderr, flush=True)
 
 
 def _parse(parser: argparse.ArgumentParser, argv: Sequence[str]) -> argparse.Namespace:

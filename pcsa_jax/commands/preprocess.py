@@ -56,7 +56,7 @@ def run(arguments: argparse.Namespace) -> int:
     from pcsa_jax.data.preprocessing.steps import PACKAGES, load_extra
     from pcsa_jax.errors import UserError
     from pcsa_jax.machine.progress import console
-    from pcsa_jax.preprocessing.driver import Terminated, preprocess
+    from pcsa_jax.preprocessing.driver import preprocess
 
     for module in PACKAGES:
         load_extra(module)
@@ -70,9 +70,6 @@ def run(arguments: argparse.Namespace) -> int:
             arguments.raw, arguments.out, settings,
             participants=arguments.participants, choices=choices, jobs=arguments.jobs,
         )  # fmt: skip
-    except Terminated:
-        console.print("Stopped by SIGTERM; the same command goes on")
-        return 143
     except OSError as error:
         raise UserError(
             f"OUT_DIR {arguments.out}: could not be written ({error.strerror}). Choose a folder with space."

@@ -11,7 +11,7 @@ All GPUs of a machine share the work. So do the processes that srun or mpirun st
 by hand; docs/clusters.md has an example for SLURM.
 
 The same command resumes a run that was stopped. configs/pcsa.py lists every field with its unit.
-Ctrl-C or SIGTERM saves after the current step and exits with status 130 or 143.
+Ctrl-C, SIGTERM or a closed terminal (SIGHUP) saves after the current step and exits with status 130, 143 or 129.
 """
 
 import argparse

@@ -13,7 +13,7 @@ from typing import Any
 import nibabel as nib
 
 from pcsa_jax import __version__
-from pcsa_jax.data.files import read_text, replacing, write_json, write_text
+from pcsa_jax.data.files import content_hash, read_text, replacing, write_json, write_text
 from pcsa_jax.data.layout import sidecar, subject_folder, subject_stem
 from pcsa_jax.errors import UserError
 
@@ -152,12 +152,6 @@ def _in_the_way(path: Path, found: str) -> UserError:
         f"{path}: expected nothing, or the output of the same input and generators, found {found}. "
         "Use another --out, or --overwrite."
     )
-
-
-def content_hash(path: Path) -> str:
-    """SHA-256 of a file's bytes, hexadecimal."""
-    with path.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 def open_folder(root: Path, datasets: Iterable[Path]) -> dict[Path, str]:

@@ -1,14 +1,19 @@
-"""Files written whole or not at all: every output goes to a temporary name first and is renamed at the end."""
+"""Files written whole or not at all: every output goes to a temporary name first and is renamed at the end.
+
+What is read is looked at first: a pipe would be waited for, a device may have no end.
+"""
 
 import contextlib
 import gzip
+import hashlib
 import json
 import math
 import os
+import stat
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import nibabel as nib
 import numpy as np
@@ -18,8 +23,13 @@ from pcsa_jax.errors import UserError
 
 @contextlib.contextmanager
 def replacing(path: Path) -> Iterator[Path]:
-    """Yields a temporary path beside ``path`` and renames it to ``path`` if the block succeeds."""
+    """Yields a temporary path beside ``path`` and renames it to ``path`` if the block succeeds.
+
+    Raises:
+      UserError: if there is a device, pipe or socket at ``path``, which would be gone.
+    """
     path = Path(path)
+    check_plain(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     descriptor, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".tmp", dir=path.parent)
     os.close(descriptor)
@@ -34,12 +44,76 @@ def replacing(path: Path) -> Iterator[Path]:
         temporary.unlink(missing_ok=True)
 
 
+def odd_kind(path: Path) -> str:
+    """What ``path`` leads to, if that is neither a file nor a folder; "" if it is, or cannot be looked at."""
+    try:
+        mode = os.stat(path).st_mode
+    except (OSError, ValueError):
+        return ""
+    kinds = (
+        (stat.S_ISFIFO, "a pipe"),
+        (stat.S_ISSOCK, "a socket"),
+        (stat.S_ISCHR, "a device"),
+        (stat.S_ISBLK, "a disk"),
+    )
+    return next((kind for is_kind, kind in kinds if is_kind(mode)), "")
+
+
+def check_plain(path: Path) -> None:
+    """Raises UserError if ``path`` leads to a pipe, device or socket: reading it might never end."""
+    if kind := odd_kind(path):
+        raise UserError(f"{path}: expected a plain file, found {kind}. Put the file in its place, or choose another.")
+
+
+def check_writable(folder: Path, subject: str) -> None:
+    """Makes sure, before work that takes long, that ``folder`` can be made or written; nothing is left there.
+
+    Args:
+      folder: may not exist yet.
+      subject: what the user knows it by, such as "--out PATH".
+
+    Raises:
+      UserError: if it cannot.
+    """
+    place = next((place for place in (folder, *folder.absolute().parents) if place.is_dir()), folder)
+    try:
+        with tempfile.TemporaryFile(dir=place) as stream:
+            stream.write(b"0")
+    except OSError as error:
+        raise UserError(
+            f"{subject}: expected a place that can be written, found {error.strerror}. Choose another folder."
+        ) from error
+
+
+def reserve(stream: IO[bytes], num_bytes: int) -> None:
+    """Takes the blocks of an open file before it is mapped into memory.
+
+    Without them, a full disk ends the process with SIGBUS at some later assignment.
+
+    Raises:
+      OSError: if the disk has no room for them.
+    """
+    os.posix_fallocate(stream.fileno(), 0, max(1, num_bytes))
+
+
+def content_hash(path: Path) -> str:
+    """SHA-256 of a file's bytes, hexadecimal.
+
+    Raises:
+      UserError: if it is a device, pipe or socket.
+    """
+    check_plain(path)
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
 def read_text(path: Path) -> str:
     """Reads UTF-8 text, with or without a byte-order mark.
 
     Raises:
-      UserError: if it is in another encoding.
+      UserError: if it is in another encoding, or a device, pipe or socket.
     """
+    check_plain(path)
     try:
         return path.read_text(encoding="utf-8-sig")
     except UnicodeDecodeError as error:

@@ -11,7 +11,7 @@ from typing import BinaryIO
 
 import numpy as np
 
-from pcsa_jax.data.files import write_text
+from pcsa_jax.data.files import check_plain, write_text
 from pcsa_jax.data.grid import Grid
 from pcsa_jax.data.harmonisation import TARGET_FWHM_MM
 from pcsa_jax.data.inputs import Input, check_together, inputs_table
@@ -86,6 +86,8 @@ def write_store(
 
 def open_store(folder: Path) -> tuple[np.ndarray, np.ndarray]:
     """MRI and PET of a store, float32 (n, x, y, z) in [0, 1], mapped from its files: a row is read when it is used."""
+    for name in MODALITIES:
+        check_plain(folder / f"{name}.npy")
     mri, pet = (np.load(folder / f"{name}.npy", mmap_mode="r", allow_pickle=False) for name in MODALITIES)
     return mri, pet
 

@@ -6,6 +6,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import NamedTuple
 
+from pcsa_jax.data.files import odd_kind
 from pcsa_jax.data.foreign_formats import judge_pointer
 from pcsa_jax.data.subjects import PARTICIPANT_ID, SESSION_ID, Findings, counted, listing
 
@@ -46,6 +47,9 @@ class Table(NamedTuple):
 
 def read_table(path: Path, findings: Findings) -> Table | None:
     """Reads a tab-separated table, with or without byte-order mark, whatever its line ends; None if it cannot be."""
+    if kind := odd_kind(path):
+        findings.add(path, f"expected a readable table, found {kind}", "Put the file in its place")
+        return None
     try:
         raw = path.read_bytes()
         if pointer := judge_pointer(path.name, raw, expected="expected a table"):

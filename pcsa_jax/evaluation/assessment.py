@@ -17,7 +17,7 @@ from pcsa_jax.data.splits import SPLITS, check_splits, read_splits
 from pcsa_jax.data.subjects import DIAGNOSES, Cohort, Subject
 from pcsa_jax.evaluation.context import ReportContext
 from pcsa_jax.evaluation.external import Outsiders, outsiders
-from pcsa_jax.evaluation.predictions import evaluate_predictions
+from pcsa_jax.evaluation.predictions import check_out, evaluate_predictions
 from pcsa_jax.experiment.cohort import check_phantom, describe_training, open_cohort
 from pcsa_jax.experiment.environment import read_environment
 from pcsa_jax.experiment.workdir import Workdir
@@ -55,6 +55,7 @@ def assess_run(
       UserError: if the cohort is not the one that was split, or a file is damaged; or if somebody of ``external`` was
         trained on, by the content of the scans, or may have been, by the id.
     """
+    check_out(out)
     data = run.config.data
     environment = read_environment(workdir.environment)
     check_phantom(data, environment, workdir.root)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from pcsa_jax.data.files import finite_or_none, write_json
+from pcsa_jax.data.files import check_writable, finite_or_none, write_json
 from pcsa_jax.data.grid import Grid
 from pcsa_jax.data.predictors.registry import TRIVIAL_PREDICTORS
 from pcsa_jax.data.regions import brain_mask, region_masks
@@ -170,17 +170,27 @@ def _summary(rows: "pd.DataFrame", regions: "pd.DataFrame", context: "ReportCont
     return finite_or_none(summary)
 
 
-@contextlib.contextmanager
-def _replacing_folder(out: Path) -> Iterator[Path]:
-    """Yields a new folder beside ``out`` that takes its place if the block succeeds, and vanishes otherwise.
+def check_out(out: Path) -> None:
+    """Makes sure that an evaluation can be written to ``out``; to be called before the work.
 
     Raises:
-      UserError: if ``out`` holds anything that no evaluation has written, which would be lost.
+      UserError: if it cannot, or ``out`` holds anything that no evaluation has written, which would be lost.
     """
     foreign = sorted(p.name for p in out.iterdir() if p.name not in OUTPUTS) if out.is_dir() else []
     if foreign or (out.exists() and not out.is_dir()):
         found = f"other files ({', '.join(foreign[:3])})" if foreign else "a file"
         raise UserError(f"{out}: expected a new folder or a former evaluation, found {found}. Choose another folder.")
+    check_writable(out.parent, f"--out {out}")
+
+
+@contextlib.contextmanager
+def _replacing_folder(out: Path) -> Iterator[Path]:
+    """Yields a new folder beside ``out`` that takes its place if the block succeeds, and vanishes otherwise.
+
+    Raises:
+      UserError: see :func:`check_out`.
+    """
+    check_out(out)
     out.parent.mkdir(parents=True, exist_ok=True)
     workspace = Path(tempfile.mkdtemp(prefix=f".{out.name}.", suffix=".tmp", dir=out.parent))
     new, former = workspace / "new", workspace / "former"

@@ -8,6 +8,7 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
+from pcsa_jax.data.files import read_text
 from pcsa_jax.data.phantom.roster import PHANTOM_VERSION
 from pcsa_jax.errors import UserError
 
@@ -21,7 +22,7 @@ def read_environment(path: Path) -> dict[str, Any]:
       UserError: if it is missing or not JSON.
     """
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
+        return json.loads(read_text(path))
     except (OSError, ValueError) as error:
         raise UserError(f"{path}: expected the run's versions and devices, found {error}. Restore the file.") from error
 

@@ -6,6 +6,7 @@ import fcntl
 from collections.abc import Iterator
 from pathlib import Path
 
+from pcsa_jax.data.files import check_plain
 from pcsa_jax.errors import UserError
 
 
@@ -84,9 +85,17 @@ class Workdir:
         """Holds the run's lock; the system drops it when the process ends, however it ends.
 
         Raises:
-          UserError: if another process trains in this folder.
+          UserError: if another process trains in this folder, or it cannot be written.
         """
-        with (self.root / ".lock").open("w") as stream:
+        path = self.root / ".lock"
+        check_plain(path)
+        try:
+            stream = path.open("w")
+        except OSError as error:
+            raise UserError(
+                f"--workdir {self.root}: expected a folder that can be written, found {error.strerror}. Choose another."
+            ) from error
+        with stream:
             try:
                 fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except OSError as error:

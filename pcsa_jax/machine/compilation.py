@@ -14,6 +14,7 @@ import filelock
 import jax
 from jax.experimental.compilation_cache import compilation_cache
 
+from pcsa_jax.errors import UserError
 from pcsa_jax.machine.cache import cache_folder
 from pcsa_jax.machine.progress import console
 
@@ -57,8 +58,11 @@ def keep_compiled_programs() -> Path | None:
     """
     if jax.config.jax_compilation_cache_dir is not None or not jax.config.jax_enable_compilation_cache:
         return None
-    folder = cache_folder() / f"compiled-{processor_name()}"
-    problem = _prepare(folder)
+    try:
+        folder = cache_folder() / f"compiled-{processor_name()}"
+        problem = _prepare(folder)
+    except UserError as error:  # nobody knows the home folder, as in a container under a number without a name
+        problem = str(error).partition(". ")[0]
     if problem:
         console.print(
             f"Compiled programs are not kept: {problem}. Every start compiles anew; set PCSA_JAX_CACHE to a folder of "

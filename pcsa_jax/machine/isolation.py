@@ -5,7 +5,6 @@ import multiprocessing
 import os
 import signal
 import sys
-import threading
 import time
 import traceback
 from collections.abc import Callable, Iterator, Sequence
@@ -13,6 +12,7 @@ from multiprocessing import connection
 from pathlib import Path
 from typing import Any, Generic, NamedTuple, TypeVar
 
+from pcsa_jax.children import follow_parent, uninterrupted
 from pcsa_jax.errors import UserError
 
 Task = TypeVar("Task")
@@ -68,7 +68,8 @@ def run_isolated(
         while waiting or running:
             while waiting and len(running) < jobs:
                 number, task = waiting.pop(0)
-                running.append(_start(context, work, task, threads, logs / f"{number}.log"))
+                with uninterrupted():
+                    running.append(_start(context, work, task, threads, logs / f"{number}.log"))
             connection.wait([one.process.sentinel for one in running])
             ended = [one for one in running if not one.process.is_alive()]
             running = [one for one in running if one not in ended]
@@ -116,8 +117,7 @@ def _describe_end(status: int) -> str:
 
 def _work(work: Callable[[Any], None], task: Any, threads: int, log: str, answer: connection.Connection) -> None:
     """The life of a process: its output goes to ``log``, its answer (None or one line) to the parent."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to answer
-    _end_with_parent()
+    follow_parent()
     for name in ("ITK_GLOBAL_DEFAULT_NUMBER_OF_THREADS", "OMP_NUM_THREADS"):
         os.environ[name] = str(threads)
     descriptor = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o666)
@@ -134,13 +134,3 @@ def _work(work: Callable[[Any], None], task: Any, threads: int, log: str, answer
         answer.send(None)
     sys.stdout.flush()
     sys.stderr.flush()
-
-
-def _end_with_parent() -> None:
-    """Ends this process if its parent is killed, so that nobody works for a run that is no more."""
-
-    def watch() -> None:
-        connection.wait([multiprocessing.parent_process().sentinel])
-        os._exit(1)
-
-    threading.Thread(target=watch, daemon=True).start()

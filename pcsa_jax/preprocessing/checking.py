@@ -11,7 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from pcsa_jax.data.cohort import Reading, survey
-from pcsa_jax.data.files import write_text
+from pcsa_jax.data.files import check_plain, write_text
 from pcsa_jax.data.inspection import MODALITIES, Inspection, describe_grid, group_grids, inspect_cohort
 from pcsa_jax.data.layout import may_hold
 from pcsa_jax.data.phantom_mark import is_marked
@@ -80,6 +80,7 @@ def check_report_path(path: Path, cohort: Path) -> None:
         raise UserError(f"--report {path}: expected a place outside the cohort {cohort}, found one in it. Move it out.")
     if path.is_dir():
         raise UserError(f"--report {path}: expected a file, found a folder. Give the file's name.")
+    check_plain(path)
     if not os.path.lexists(path):
         return
     try:

@@ -4,7 +4,6 @@ import contextlib
 import dataclasses
 import os
 import shutil
-import signal
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -154,11 +153,8 @@ def _failure(visit: RawVisit, error: str) -> Failure:
 
 @contextlib.contextmanager
 def _alone(out: Path) -> Iterator[None]:
-    """Holds the folder's lock, so that no two runs write there; SIGTERM ends the block as Ctrl-C does."""
+    """Holds the folder's lock, so that no two runs write there."""
     import filelock
-
-    def stop(number: int, frame: object) -> None:
-        raise Terminated
 
     try:
         out.mkdir(parents=True, exist_ok=True)
@@ -168,16 +164,10 @@ def _alone(out: Path) -> Iterator[None]:
         raise UserError(f"OUT_DIR {out}: another run is writing there. Wait for it, or give another folder.") from error
     except OSError as error:
         raise UserError(f"OUT_DIR {out}: could not be written ({error.strerror}). Give another folder.") from error
-    former = signal.signal(signal.SIGTERM, stop)
     try:
         yield
     finally:
-        signal.signal(signal.SIGTERM, former)
         lock.release()
-
-
-class Terminated(KeyboardInterrupt):
-    """SIGTERM has come."""
 
 
 @contextlib.contextmanager

@@ -66,6 +66,8 @@ def _picture(path: Path) -> str | None:
     """The picture as a data URI; None if it is not there any more."""
     from PIL import Image
 
+    if not path.is_file():
+        return None
     try:
         with Image.open(path) as image:
             stream = io.BytesIO()

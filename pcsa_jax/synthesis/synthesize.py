@@ -6,19 +6,19 @@ import threading
 from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
-from typing import IO, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from pcsa_jax.data.derivatives import (
     Outputs,
     check_folder,
-    content_hash,
     is_finished,
     name_outputs,
     open_folder,
     write_outputs,
 )
+from pcsa_jax.data.files import content_hash
 from pcsa_jax.data.given_files import Input
 from pcsa_jax.data.harmonisation import NOBODY_SAYS
 from pcsa_jax.data.layout import may_hold
@@ -32,6 +32,7 @@ from pcsa_jax.machine.interruption import Interruption, watch_signals
 from pcsa_jax.machine.progress import console, progress
 from pcsa_jax.synthesis.card import describe_synthetic
 from pcsa_jax.synthesis.generators import Ensemble, Synthetic
+from pcsa_jax.synthesis.waiting import waiting_maps
 
 WORKERS = min(8, count_cores())
 """Threads that read, resample and write; most of their work is in zlib and SciPy, which let others run."""
@@ -99,9 +100,7 @@ class Synthesis:
         tasks = self._plan()
         if not tasks:
             return Outcome(0, len(self._inputs), 0, None)
-        # The maps wait in a file without a name: any number fits, and however this ends, nothing is left of it.
-        with _unnamed_file(self._out) as stream:
-            maps = np.memmap(stream, np.float32, "w+", shape=(len(tasks), *self._ensemble.grid.shape))
+        with waiting_maps(self._out, (len(tasks), *self._ensemble.grid.shape)) as maps:
             prepared, scans = self._read(tasks, maps)
             self._links = open_folder(self._out, sorted({task.source.dataset for task in tasks if task.source.dataset}))
             self._note_skipped()
@@ -120,7 +119,8 @@ class Synthesis:
                 has_spread=len(self._ensemble) > 1, has_panel=self._panels,
             )  # fmt: skip
             # A file that cannot be read has no hash; reading it will say why.
-            digest = content_hash(source.path) if os.access(source.path, os.R_OK) else ""
+            is_readable = source.path.is_file() and os.access(source.path, os.R_OK)
+            digest = content_hash(source.path) if is_readable else ""
             recipe = {
                 "InputSHA256": digest, "InputFWHM": source.fwhm_mm, "GeneratorSHA256": sorted(self._ensemble.hashes),
             }  # fmt: skip
@@ -263,14 +263,6 @@ class Synthesis:
                 task.outputs.panel, mri=np.asarray(prepared.mri), mean=synthetic.mean, std=synthetic.std,
                 grid=self._ensemble.grid, scale=self._ensemble.scale, title=f"{''.join(marks)}{task.source.name}",
             )  # fmt: skip
-
-
-def _unnamed_file(folder: Path) -> IO[bytes]:
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        return tempfile.TemporaryFile(dir=folder)
-    except OSError as error:
-        raise UserError(f"--out {folder}: could not be written ({error.strerror}). Choose another folder.") from error
 
 
 def _settle(waiting: list[Future], *, leave: int) -> int:

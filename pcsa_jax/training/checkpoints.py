@@ -4,6 +4,7 @@ import contextlib
 import hashlib
 import json
 import math
+import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
@@ -15,6 +16,7 @@ import orbax.checkpoint as ocp
 from etils import epath
 from orbax.checkpoint import checkpoint_managers
 
+from pcsa_jax.data.files import check_plain, reserve
 from pcsa_jax.errors import UserError
 from pcsa_jax.machine.progress import console
 from pcsa_jax.training.plain_paths import plainly_named
@@ -23,6 +25,9 @@ BEST_METRIC = "mae_brain"
 """The validation score that chooses a generator's best checkpoint; lower is better."""
 
 NUM_LATEST = 2
+
+MARGIN_BYTES = 2**20
+"""Room beside a checkpoint's arrays: its descriptions, and the metrics up to the next one."""
 
 
 class State(Protocol):
@@ -96,6 +101,8 @@ class Checkpoints:
             try:
                 # Orbax does not make it where only some of several processes take part.
                 folder.mkdir(parents=True, exist_ok=True)
+                for path in folder.rglob("*"):
+                    check_plain(path)
                 self._place = held.enter_context(plainly_named(folder))
                 self._manager = ocp.CheckpointManager(self._place, options=options, item_names=("state", "meta"))
             except (OSError, ValueError) as error:
@@ -135,6 +142,7 @@ class Checkpoints:
           UserError: if it cannot be written (a full disk) or read back; earlier checkpoints stay.
         """
         host = jax.device_get(state)
+        self.make_sure_of_room(host)
         stored = {**meta, "sha256": state_hash(host), "score": scores.get(self._best)}
         stored = json.loads(json.dumps(stored))
         stored[META_HASH] = meta_hash(stored)
@@ -155,6 +163,25 @@ class Checkpoints:
             ) from error
         if not self._is_proven:
             self._prove(int(host.step), stored["sha256"])
+
+    def make_sure_of_room(self, state: State) -> None:
+        """Looks whether the disk has room for ``state``: told by its writers, a full one is dozens of tracebacks.
+
+        Raises:
+          UserError: if it has none; what is there stays.
+        """
+        needed = sum(leaf.nbytes for leaf in jax.tree.leaves(state)) + MARGIN_BYTES
+        try:
+            # Blocks are taken and given back: a disk's free space says nothing of the user's quota.
+            with tempfile.TemporaryFile(dir=self._folder) as stream:
+                reserve(stream, needed)
+        except OSError as error:
+            steps = self.steps()
+            raise UserError(
+                f"{self._folder}: expected room for a checkpoint of {needed / 2**20:.0f} MiB, found {error.strerror}. "
+                "Free some space and start the same command again; "
+                + (f"the checkpoint of step {steps[-1]} is whole." if steps else "no checkpoint was written yet.")
+            ) from error
 
     def _prove(self, step: int, sha256: str) -> None:
         try:

@@ -8,7 +8,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from pcsa_jax.data.files import finite_or_none, write_text
+from pcsa_jax.data.files import check_plain, finite_or_none, write_text
 
 
 @contextlib.contextmanager
@@ -40,6 +40,7 @@ class MetricsLog:
     """
 
     def __init__(self, path: Path, tensorboard: Path, *, resume_step: int):
+        check_plain(path)
         if path.exists():
             write_text(path, "".join(line for line in _whole_lines(path) if json.loads(line)["step"] <= resume_step))
         self._stream = path.open("a", encoding="utf-8")

@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -12,7 +11,7 @@ from ml_collections import ConfigDict
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
-from pcsa_jax.data.files import replacing
+from pcsa_jax.data.files import replacing, reserve
 from pcsa_jax.data.predictors.cross_fitting import assign_folds, cross_fitted
 from pcsa_jax.data.predictors.prior import Prior, count_channels
 from pcsa_jax.errors import UserError
@@ -129,7 +128,7 @@ def _room(shape: tuple[int, ...], folder: Path | None) -> np.ndarray:
     try:
         array = np.lib.format.open_memmap(path, mode="w+", dtype=np.float32, shape=shape)
         with path.open("r+b") as stream:
-            os.posix_fallocate(stream.fileno(), 0, path.stat().st_size)
+            reserve(stream, path.stat().st_size)
     except OSError as error:
         needed = 4 * int(np.prod(shape)) / 2**20
         raise UserError(

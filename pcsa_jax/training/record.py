@@ -52,7 +52,12 @@ class Record:
         return (state, {}) if meta is None else (from_main(state), meta)
 
     def open_log(self, resume_step: int) -> None:
-        """From here on rows can be written; those after ``resume_step`` are dropped."""
+        """From here on rows can be written; those after ``resume_step`` are dropped.
+
+        Raises:
+          UserError: if the disk has no room for a checkpoint: told before the first step, not after an epoch.
+        """
+        on_main(lambda: self._checkpoints.make_sure_of_room(self._initial))
         if is_main():
             log = MetricsLog(self._workdir.metrics, self._workdir.tensorboard, resume_step=resume_step)
             self._log = self._files.enter_context(log)

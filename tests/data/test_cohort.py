@@ -342,3 +342,21 @@ def test_a_table_in_another_encoding(by_hand):
     (root / TABLE).write_bytes("participant_id\tdiagnosis\tsite\nsub-01\tAD\tZürich\n".encode("latin-1"))
     with pytest.raises(UserError, match=r"participants\.tsv: expected UTF-8 text, found another encoding"):
         read_cohort(root)
+
+
+@pytest.mark.parametrize("name", ["dataset_description.json", "pet.json", "sub-0001/pet/{stem}.json"])
+def test_what_is_no_file_among_a_cohort_s_json_is_a_problem(copy_of_cohort, put_odd, name):
+    stem = next((copy_of_cohort / "sub-0001" / "pet").glob("*_pet.json")).stem
+    path = copy_of_cohort / name.format(stem=stem)
+    path.unlink(missing_ok=True)
+    # A link, as those that were not fetched are: a sidecar that is none of them is no sidecar.
+    found = put_odd(copy_of_cohort / "odd")
+    path.symlink_to(copy_of_cohort / "odd")
+    said = [str(problem) for problem in survey(copy_of_cohort).problems]
+    assert any(f"expected JSON, found {found}" in line and path.name in line for line in said), said
+
+
+def test_a_manifest_that_is_no_file_is_refused(tmp_path, put_odd):
+    put_odd(tmp_path / "manifest.tsv")
+    with pytest.raises(UserError, match="expected a folder or a manifest"):
+        survey(tmp_path / "manifest.tsv")

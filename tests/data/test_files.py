@@ -1,6 +1,8 @@
 """Files are written whole or not at all; JSON is standard; the same volume gives the same bytes."""
 
+import errno
 import json
+import os
 import stat
 
 import nibabel as nib
@@ -9,6 +11,7 @@ import pytest
 
 from pcsa_jax.data import files
 from pcsa_jax.data.grid import Grid
+from pcsa_jax.errors import UserError
 
 
 def test_a_failure_leaves_the_former_file_and_nothing_else(tmp_path):
@@ -76,3 +79,37 @@ def test_a_volume_is_written_as_it_is_and_reproducibly(tmp_path):
         assert code == 4
         np.testing.assert_allclose(found, affine, atol=1e-4)
     assert image.header.get_xyzt_units()[0] == "mm"
+
+
+@pytest.mark.parametrize("use", [files.read_text, files.content_hash, lambda path: files.write_text(path, "x")])
+def test_what_is_no_file_is_neither_read_nor_replaced(tmp_path, put_odd, use):
+    found = put_odd(tmp_path / "table.tsv")
+    with pytest.raises(UserError, match=f"table.tsv: expected a plain file, found {found}. Put the file in its place"):
+        use(tmp_path / "table.tsv")
+    assert [path.name for path in tmp_path.iterdir()] == ["table.tsv"]
+    assert files.odd_kind(tmp_path / "table.tsv") == found
+
+
+def test_files_folders_and_what_cannot_be_looked_at_are_not_odd(tmp_path):
+    (tmp_path / "file").touch()
+    for path in (tmp_path, tmp_path / "file", tmp_path / "none", tmp_path / ("a" * 5000), tmp_path / "a\0b"):
+        assert files.odd_kind(path) == ""
+
+
+def test_a_place_is_tried_before_the_work(tmp_path, monkeypatch):
+    files.check_writable(tmp_path / "not" / "yet", "--out x")
+    assert list(tmp_path.iterdir()) == []
+
+    def refuse(dir):
+        assert dir == tmp_path
+        raise OSError(errno.EROFS, "Read-only file system")
+
+    monkeypatch.setattr(files.tempfile, "TemporaryFile", refuse)
+    with pytest.raises(UserError, match="--out x: expected a place that can be written, found Read-only file system."):
+        files.check_writable(tmp_path / "not" / "yet", "--out x")
+
+
+def test_room_is_taken_before_a_file_is_mapped(tmp_path):
+    with (tmp_path / "array").open("w+b") as stream:
+        files.reserve(stream, 2**20)
+        assert os.fstat(stream.fileno()).st_blocks * 512 >= 2**20

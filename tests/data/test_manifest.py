@@ -223,3 +223,10 @@ def test_participants_whom_the_other_table_lacks_are_named(table, people):
 def test_accepting_what_is_suspicious_has_no_effect_on_a_manifest(table):
     notes = read_cohort(table("sub-01\t\tAD\ta.nii\n", HALF), Reading(accept_suspicious=True)).notes
     assert any("(check: --accept-suspicious) has no effect here: there is no " in note for note in notes)
+
+
+def test_a_path_that_the_system_refuses_is_a_problem_of_its_line(table):
+    given = "a" * 5000 + ".nii"
+    said = problem_of(table(f"sub-01\t\tAD\t{given}\t\t\t\nsub-02\t\tAD\ta.nii\tb.nii.gz\t\t\n"))
+    shown = "a" * 80
+    assert f"line 2: expected a path that can be followed, found '{shown}... (5004 characters)' (File name too" in said

@@ -1,6 +1,12 @@
 """The phantom on disk: files, names, determinism, messages, nothing left behind."""
 
+import contextlib
 import json
+import os
+import signal
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import nibabel as nib
@@ -14,6 +20,7 @@ from pcsa_jax.data.phantom import cohort
 from pcsa_jax.data.phantom.cohort import write_cohort
 from pcsa_jax.data.phantom.subject import make_subject
 from pcsa_jax.errors import UserError
+from tests.conftest import ROOT
 
 
 def content(root: Path) -> dict[str, bytes]:
@@ -145,3 +152,41 @@ def test_nothing_is_left_behind_by_workers(tmp_path, monkeypatch):
     with pytest.raises(KeyboardInterrupt):
         write_cohort(tmp_path / "out", pairs=6, mri_only=0, size=16, jobs=2, progress=stop)
     assert not list(tmp_path.iterdir())
+
+
+def killed(number, *, templates):
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def test_a_killed_worker_is_told_and_not_waited_for(monkeypatch):
+    monkeypatch.setattr(cohort, "FEWEST_FOR_WORKERS", 1)
+    monkeypatch.setattr(cohort, "load_templates", lambda: None)
+    with pytest.raises(UserError, match="phantom: expected its processes to end their work, found one killed"):
+        list(cohort._run(killed, range(1, 5), 2))
+
+
+def living_in_group(group):
+    """The processes of a group that have not ended; of those that have, some wait for somebody to ask."""
+    fields = []
+    for path in Path("/proc").glob("[0-9]*/stat"):
+        with contextlib.suppress(OSError):
+            fields.append((path.parent.name, *path.read_text().rpartition(")")[2].split()))
+    return [name for name, state, _, own, *_ in fields if int(own) == group and state != "Z"]
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, pytest.param(signal.SIGHUP, marks=pytest.mark.slow)])
+def test_a_signal_leaves_neither_folder_nor_process_behind(tmp_path, number):
+    words = ["-m", "pcsa_jax", "phantom", f"--out={tmp_path / 'out'}", "--pairs=500", "--size=16", "--jobs=2"]
+    process = subprocess.Popen(
+        [sys.executable, *words], cwd=ROOT, stderr=subprocess.PIPE, text=True, start_new_session=True
+    )
+    deadline = time.monotonic() + 60
+    while not list(tmp_path.glob(".out.*/sub-*")) and time.monotonic() < deadline:
+        time.sleep(0.02)
+    process.send_signal(number)
+    said = process.communicate(timeout=60)[1]
+    assert (process.returncode, list(tmp_path.iterdir())) == (128 + number, [])
+    assert said == f"python -m pcsa_jax phantom: stopped by {signal.Signals(number).name}\n"
+    while (left := living_in_group(process.pid)) and time.monotonic() < deadline:
+        time.sleep(0.05)  # multiprocessing's own helper ends a moment later
+    assert left == []

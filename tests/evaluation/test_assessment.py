@@ -14,6 +14,7 @@ from pcsa_jax.data.pairs import load_pairs
 from pcsa_jax.data.predictors.registry import TRIVIAL_PREDICTORS
 from pcsa_jax.data.splits import read_splits
 from pcsa_jax.data.volumes import read_volume
+from pcsa_jax.errors import UserError
 from pcsa_jax.evaluation import assessment, illustration, panels
 from pcsa_jax.evaluation.assessment import assess_run
 from pcsa_jax.evaluation.predictions import summary_table
@@ -97,3 +98,22 @@ def test_on_its_own_phantom(tiny_run, tmp_path):
     assert "real PET" not in html
     assert "PHANTOM: 4 test subjects" in printed(summary)
     assert np.isfinite(summary["predictors"]["model"]["mae"]["mean"])
+
+
+def test_the_place_is_tried_before_the_work(tiny_run, tmp_path, monkeypatch):
+    def unexpected(*arguments, **options):
+        raise AssertionError("work has begun")
+
+    monkeypatch.setattr(assessment, "open_cohort", unexpected)
+    monkeypatch.setattr(assessment, "read_environment", unexpected)
+    (tmp_path / "file").touch()
+    run = open_run(tiny_run)
+    with pytest.raises(UserError, match=f"{tmp_path / 'file'}: expected a new folder or a former evaluation"):
+        assess_run(run, Workdir(tiny_run), split="test", out=tmp_path / "file")
+
+    def refuse(dir):
+        raise OSError(30, "Read-only file system")
+
+    monkeypatch.setattr(files.tempfile, "TemporaryFile", refuse)
+    with pytest.raises(UserError, match=f"--out {tmp_path / 'out'}: expected a place that can be written, found Read"):
+        assess_run(run, Workdir(tiny_run), split="test", out=tmp_path / "out")

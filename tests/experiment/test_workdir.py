@@ -1,5 +1,6 @@
 """The folder of a run: recognised, refused if it is someone else's, held by one process at a time."""
 
+import errno
 import os
 import subprocess
 import sys
@@ -90,3 +91,20 @@ def test_a_killed_process_leaves_the_lock_open(tmp_path):
             process.wait()
     with Workdir(tmp_path).lock():
         pass
+
+
+def test_a_folder_that_cannot_be_written_and_a_lock_that_is_no_file_are_told(tmp_path, monkeypatch, put_odd):
+    found = put_odd(tmp_path / ".lock")
+    with pytest.raises(UserError, match=f".lock: expected a plain file, found {found}"), Workdir(tmp_path).lock():
+        pass
+    (tmp_path / ".lock").unlink()
+
+    def refuse(path, mode):
+        raise OSError(errno.EROFS, "Read-only file system", str(path))
+
+    monkeypatch.setattr(type(tmp_path), "open", refuse)
+    with pytest.raises(UserError) as caught, Workdir(tmp_path).lock():
+        pass
+    assert str(caught.value) == (
+        f"--workdir {tmp_path}: expected a folder that can be written, found Read-only file system. Choose another."
+    )

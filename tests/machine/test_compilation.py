@@ -269,3 +269,10 @@ def test_a_user_s_own_cache_serves_the_library_too(exported, tmp_path):
     off, said = call_generator(exported, tmp_path / "cache", long_s=0.0, JAX_ENABLE_COMPILATION_CACHE="false")
     assert (off["hits"], off["misses"]) == (0, 0) and not (tmp_path / "cache").exists()
     assert said == "Compiling the generator for 16 x 16 x 16 voxels (not kept)\n"
+
+
+def test_nobody_s_home_folder_is_no_error(root, capsys, monkeypatch):
+    monkeypatch.delenv("PCSA_JAX_CACHE")
+    monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
+    monkeypatch.setattr(os.path, "expanduser", lambda path: path)  # a container's user without a name
+    assert "~/.cache: expected a home folder for ~, found none. Every start" in refusal(capsys)

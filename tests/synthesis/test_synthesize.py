@@ -227,7 +227,7 @@ def test_all_bad_inputs_are_listed_before_anything_is_made(ensemble, copy_of_coh
     out = tmp_path / "out"
     with pytest.raises(UserError, match=f"inputs: expected {EVERYBODY} that can be used, found 2 that cannot, listed"):
         synthesize(ensemble, [copy_of_cohort], out)
-    assert not list(out.iterdir())
+    assert not out.exists()
     listed = capsys.readouterr().err
     assert "sub-0004: " in listed and "sub-0006: " in listed
     assert synthesize(ensemble, [copy_of_cohort], out, skip_bad=True) == Outcome(EVERYBODY - 2, 0, 2, None)
@@ -365,3 +365,26 @@ def test_the_command(second_file, cohort, tmp_path, capsys):
     with pytest.raises(SystemExit):
         run_command("synthesize", [*words, "--fwhm-mm=-1"], prog="s")
     assert "argument --fwhm-mm: invalid number of millimetres value: '-1'" in capsys.readouterr().err
+
+
+def test_a_full_disk_is_told_before_it_is_mapped(ensemble, cohort, tmp_path, full_disk):
+    with pytest.raises(UserError) as caught:
+        synthesize(ensemble, [cohort], tmp_path / "out")
+    needed = 4 * SIZE**3 * EVERYBODY / 2**20
+    assert str(caught.value) == (
+        f"--out {tmp_path / 'out'}: expected room for {needed:.1f} MiB of maps, found No space left on device. Free "
+        "some space, choose another folder, or give fewer inputs at a time."
+    )
+    assert not (tmp_path / "out").exists()
+
+
+def test_what_is_no_file_is_left_out_and_not_waited_for(ensemble, cohort, tmp_path, put_odd):
+    folder = tmp_path / "maps"
+    folder.mkdir()
+    name = "space-MNI152NLin6Asym_label-GM_probseg.nii.gz"
+    os.link(read_cohort(cohort).pairs[0].mri, folder / f"sub-1_{name}")
+    put_odd(folder / f"sub-2_{name}")
+    inputs = [folder / f"sub-{number}_{name}" for number in (1, 2)]
+    assert synthesize(ensemble, inputs, tmp_path / "out", skip_bad=True).skipped == 1
+    said = (tmp_path / "out" / "skipped.tsv").read_text()
+    assert "expected a file, found a device, socket or pipe" in said

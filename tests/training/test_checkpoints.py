@@ -294,3 +294,24 @@ def test_the_hash_sees_values_names_shapes_and_types():
     ]
     assert state_hash(dict(reversed(tree.items()))) == state_hash(tree)
     assert len({state_hash(other) for other in [tree, *others]}) == 5
+
+
+def test_a_full_disk_is_told_before_anything_is_written(tmp_path, request):
+    with open_checkpoints(tmp_path) as checkpoints:
+        save(checkpoints, 3)
+        request.getfixturevalue("full_disk")
+        with pytest.raises(UserError) as caught:
+            save(checkpoints, 6)
+    assert str(caught.value) == (
+        f"{tmp_path / 'checkpoints'}: expected room for a checkpoint of 1 MiB, found No space left on device. Free "
+        "some space and start the same command again; the checkpoint of step 3 is whole."
+    )
+    assert [path.name for path in (tmp_path / "checkpoints").iterdir()] == ["3"]
+
+
+def test_what_is_no_file_in_a_checkpoint_is_told(tmp_path, put_odd):
+    with open_checkpoints(tmp_path) as checkpoints:
+        save(checkpoints, 3)
+    found = put_odd(tmp_path / "checkpoints" / "3" / "_CHECKPOINT_METADATA")
+    with pytest.raises(UserError, match=f"_CHECKPOINT_METADATA: expected a plain file, found {found}"):
+        open_checkpoints(tmp_path)

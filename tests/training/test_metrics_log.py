@@ -8,6 +8,7 @@ import sys
 
 import pytest
 
+from pcsa_jax.errors import UserError
 from pcsa_jax.training.metrics_log import MetricsLog, read_metrics
 from tests.conftest import ROOT
 
@@ -92,3 +93,9 @@ def test_the_writer_does_not_import_pytorch(tmp_path):
     done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True)
     # Only the last import, the program's own, finds it.
     assert (done.returncode, done.stderr) == (1, "PyTorch was imported\n")
+
+
+def test_a_record_that_is_no_file_is_refused(tmp_path, put_odd):
+    found = put_odd(tmp_path / "metrics.jsonl")
+    with pytest.raises(UserError, match=f"metrics.jsonl: expected a plain file, found {found}"):
+        open_log(tmp_path)

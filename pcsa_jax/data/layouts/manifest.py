@@ -184,6 +184,10 @@ def _subject(table: Table, row: Row, visit: tuple[str, str], findings: Findings)
     return Subject(*visit, diagnosis, mri, pet, mri_fwhm_mm=fwhm[0], pet_fwhm_mm=fwhm[1])
 
 
+LONGEST_SHOWN = 80
+"""Characters of a path in a message."""
+
+
 def _path(table: Table, row: Row, column: str, visit: tuple[str, str], findings: Findings) -> Path | None:
     """The volume that a row names in ``column``; None if it names none or one that is not there."""
     given = row.values.get(column, "")
@@ -203,7 +207,13 @@ def _path(table: Table, row: Row, column: str, visit: tuple[str, str], findings:
         found = f"line {row.line}: expected a path of this machine, found {given!r}, {what}"
         findings.add(table.path, found, remedy, visit=visit)
         return None
-    findings.check_presence(path, visit=visit)
+    try:
+        findings.check_presence(path, visit=visit)
+    except OSError as error:
+        shown = given if len(given) <= LONGEST_SHOWN else f"{given[:LONGEST_SHOWN]}... ({len(given)} characters)"
+        found = f"line {row.line}: expected a path that can be followed, found {shown!r} ({error.strerror})"
+        findings.add(table.path, found, "Correct it", visit=visit)
+        return None
     return path
 
 

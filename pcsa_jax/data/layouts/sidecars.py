@@ -5,6 +5,7 @@ import math
 from pathlib import Path
 from typing import Any
 
+from pcsa_jax.data.files import odd_kind
 from pcsa_jax.data.foreign_formats import judge_pointer
 from pcsa_jax.data.layout import PHANTOM_GENERATOR, sidecar
 from pcsa_jax.data.names import ENTITY, parse_name
@@ -109,6 +110,9 @@ def read_object(path: Path, findings: Findings) -> dict[str, Any]:
     """The JSON object in ``path``; empty if the file is none, which is a problem."""
     if path.is_symlink() and not path.exists():
         findings.check_presence(path, visit=("", ""))
+        return {}
+    if kind := odd_kind(path):
+        findings.add(path, f"expected JSON, found {kind}", "Put the file in its place")
         return {}
     try:
         raw = path.read_bytes()

@@ -1,15 +1,18 @@
 """Writes the built-in cohort to disk in the layout every other cohort has (BIDS derivatives)."""
 
+import contextlib
 import functools
 import multiprocessing
 import os
 import shutil
-import signal
 import tempfile
 from collections.abc import Callable, Iterator
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 
 from pcsa_jax import __version__
+from pcsa_jax.children import follow_parent, uninterrupted
 from pcsa_jax.data import files, layout
 from pcsa_jax.data.grid import SPACE, Grid
 from pcsa_jax.data.phantom.regions import load_regions
@@ -64,9 +67,11 @@ def write_cohort(
         numbers = range(first, first + pairs + mri_only)
         _write_description(partial, numbers, pairs=pairs, size=size, seed=seed)
         write = functools.partial(_write_subject, partial, size=size, seed=seed, last_pair=first + pairs - 1)
-        for done, _ in enumerate(_run(write, numbers, jobs or count_cores()), start=1):
-            if progress is not None:
-                progress(done, len(numbers))
+        # Closed before the folder is taken away: what still works would write into it.
+        with contextlib.closing(_run(write, numbers, jobs or count_cores())) as finished:
+            for done, _ in enumerate(finished, start=1):
+                if progress is not None:
+                    progress(done, len(numbers))
         partial.chmod(0o777 & ~_umask())
         os.replace(partial, out)
     finally:
@@ -98,23 +103,44 @@ _worker_templates: Templates | None = None
 
 
 def _start_worker(templates: Templates) -> None:
-    """Keeps the templates for all subjects of this worker; leaves Ctrl-C to the parent, which ends its workers."""
+    """Keeps the templates for all subjects of this worker."""
     global _worker_templates
     _worker_templates = templates
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    follow_parent()
 
 
 def _run(write: Callable[..., None], numbers: range, jobs: int) -> Iterator[None]:
-    """Calls ``write(number)`` for every number, in ``jobs`` processes; yields after each."""
+    """Calls ``write(number)`` for every number, in ``jobs`` processes; yields after each.
+
+    Left early, it ends when the subjects that are being made are.
+
+    Raises:
+      UserError: if a process is killed.
+    """
     templates = load_templates()
     if jobs == 1 or len(numbers) < FEWEST_FOR_WORKERS:
         for number in numbers:
             yield write(number, templates=templates)
         return
-    # Not fork: the parent may hold the threads of jax.
-    context = multiprocessing.get_context("spawn")
-    with context.Pool(min(jobs, len(numbers)), _start_worker, (templates,)) as pool:
-        yield from pool.imap_unordered(functools.partial(_in_worker, write), numbers, chunksize=2)
+    # Not fork: the parent may hold the threads of jax. Not multiprocessing.Pool: it waits for ever for a subject whose
+    # process was killed.
+    executor = ProcessPoolExecutor(
+        min(jobs, len(numbers)), multiprocessing.get_context("spawn"), _start_worker, (templates,)
+    )
+    try:
+        subjects = []
+        for number in numbers:
+            with uninterrupted():  # the first of these start the processes
+                subjects.append(executor.submit(_in_worker, write, number))
+        for subject in as_completed(subjects):
+            yield subject.result()
+    except BrokenProcessPool as error:
+        raise UserError(
+            "phantom: expected its processes to end their work, found one killed, as systems do when memory runs out. "
+            "Start again with fewer --jobs."
+        ) from error
+    finally:
+        executor.shutdown(cancel_futures=True)
 
 
 def _in_worker(write: Callable[..., None], number: int) -> None:

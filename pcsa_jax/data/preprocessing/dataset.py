@@ -81,9 +81,9 @@ def check_places(raw: Path, out: Path) -> None:
 
 def _is_ours(out: Path) -> bool:
     try:
-        generated_by = json.loads((out / "dataset_description.json").read_text(encoding="utf-8"))["GeneratedBy"]
+        generated_by = json.loads(files.read_text(out / "dataset_description.json"))["GeneratedBy"]
         return generated_by[0]["Name"] == GENERATOR
-    except (OSError, ValueError, KeyError, IndexError, TypeError):
+    except (OSError, UserError, ValueError, KeyError, IndexError, TypeError):
         return False
 
 
@@ -145,9 +145,9 @@ def find_finished(out: Path) -> list[Finished]:
 def _quality(sidecar: Path) -> dict[str, float]:
     """The numbers in a sidecar; none if it is damaged, as the page of all others is not to fail for that."""
     try:
-        found = json.loads(sidecar.read_text(encoding="utf-8"))["Quality"]
+        found = json.loads(files.read_text(sidecar))["Quality"]
         return {key: float(value) for key, value in found.items() if value is not None}
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+    except (OSError, UserError, ValueError, KeyError, TypeError, AttributeError):
         return {}
 
 

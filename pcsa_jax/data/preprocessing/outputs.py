@@ -1,7 +1,6 @@
 """Writing what was made of a visit in the layout of every cohort, and knowing it again."""
 
 import gzip
-import hashlib
 import json
 import shutil
 from collections.abc import Iterator, Mapping
@@ -58,12 +57,6 @@ def pet_transform_path(root: Path, visit: RawVisit) -> Path:
     return visit_folder(root, visit) / "pet" / f"{stem}_from-pet_to-T1w_mode-image_xfm.mat"
 
 
-def sha256(path: Path) -> str:
-    """SHA-256 of a file, as hexadecimal digits."""
-    with path.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
-
-
 def fingerprints(raw: Path, visit: RawVisit) -> dict[str, str]:
     """BIDS URI -> SHA-256 of every scan of the visit.
 
@@ -74,7 +67,7 @@ def fingerprints(raw: Path, visit: RawVisit) -> dict[str, str]:
     for path in (visit.t1, visit.pet):
         if path is not None:
             try:
-                found[_uri(raw, path)] = sha256(path)
+                found[_uri(raw, path)] = files.content_hash(path)
             except OSError as error:
                 why = "a link to a file that was not fetched" if path.is_symlink() else error.strerror
                 raise UserError(
@@ -172,10 +165,10 @@ def read_record(root: Path, visit: RawVisit) -> dict[str, Any] | None:
     if not parts:
         return None
     try:
-        record = json.loads(record_path(root, visit).read_text(encoding="utf-8"))
+        record = json.loads(files.read_text(record_path(root, visit)))
         settings, sources, quality = (record[key] for key in ("Settings", "SourcesSHA256", "Quality"))
         complete = all(isinstance(part, dict) for part in (settings, sources, quality))
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, UserError, ValueError, KeyError, TypeError):
         complete = False
     if complete:
         wanted = [layout.mri_path(root, visit.participant_id, visit.session_id)]

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pcsa_jax.data.files import replacing
+from pcsa_jax.data.files import check_plain, replacing
 from pcsa_jax.data.subjects import DIAGNOSES
 from pcsa_jax.studies.classification.visits import MRI_ONLY, PAIRS
 
@@ -31,6 +31,7 @@ def read_probabilities(path: Path) -> "pd.DataFrame":
     """Reads ``probabilities.tsv``; a visit without a session has the session_id ""."""
     import pandas as pd
 
+    check_plain(path)
     table = pd.read_csv(path, sep="\t", keep_default_na=False, dtype=dict.fromkeys(COLUMNS[:6], str))
     return table.assign(session_id=table.session_id.replace("n/a", ""))
 

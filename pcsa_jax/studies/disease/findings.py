@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Self
 
 import numpy as np
 
-from pcsa_jax.data.files import replacing
+from pcsa_jax.data.files import check_plain, replacing
 from pcsa_jax.errors import UserError
 from pcsa_jax.presentation.tables import write_table
 
@@ -107,6 +107,7 @@ def _read_table(path: Path, columns: tuple[str, ...]) -> "pd.DataFrame":
 
     words = {name: str for name in WORDS}
     numbers = {name: ["n/a"] for name in columns if name not in WORDS}
+    check_plain(path)
     try:
         table = pd.read_csv(path, sep="\t", dtype=words, keep_default_na=False, na_values=numbers)
         if tuple(table.columns) != columns:

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from pcsa_jax.data.files import check_plain
 from pcsa_jax.data.grid import Grid
 from pcsa_jax.data.pairs import load_pairs
 from pcsa_jax.data.splits import read_splits
@@ -75,6 +76,7 @@ def _read_subjects(run: Run) -> "pd.DataFrame":
 
     path = run.workdir.evaluation("test") / "subjects.tsv"
     words = dict.fromkeys(("participant_id", "session_id", "diagnosis", "predictor"), str)
+    check_plain(path)
     try:
         table = pd.read_csv(path, sep="\t", dtype=words, na_values={}, keep_default_na=False)
         if not set(SCORE_COLUMNS) <= set(table.columns):
