@@ -27,7 +27,8 @@ def install(patch, *, nan_at=0):
 
     # Not those that are kept for the next training: these are made of other functions.
     for name in ("_step_program", "_validation_program"):
-        patch.setattr(programs, name, getattr(programs, name).__wrapped__)
+        function = getattr(programs, name)
+        patch.setattr(programs, name, getattr(function, "__wrapped__", function))
     patch.setattr(programs, "train_step", train_step)
     patch.setattr(programs, "validation_scores", validation_scores)
 
