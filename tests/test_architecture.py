@@ -11,6 +11,7 @@ IDS = [str(path.relative_to(PACKAGE)) for path in MODULES]
 LARGEST_FILE, LARGEST_FUNCTION = 300, 60
 RANKS = {
     "errors": 0,
+    "text": 0,
     "model": 1,
     "machine": 1,
     "data": 1,
