@@ -15,6 +15,7 @@ from collections.abc import Callable, Sequence
 from pcsa_jax import __version__
 from pcsa_jax.errors import UserError
 from pcsa_jax.machine.requirements import missing_requirement
+from pcsa_jax.text import printable
 
 COMMANDS = {
     "phantom": "write the built-in cohort (a phantom) to a folder",
@@ -86,7 +87,8 @@ def run_command(name: str, argv: Sequence[str], *, prog: str) -> int:
     except UserError as error:
         if is_debug:
             raise
-        print(f"{prog}: error: {error}", file=sys.stderr)
+        # One line, whatever a file that it names is called.
+        print(f"{prog}: error: {printable(str(error))}", file=sys.stderr)
         return 1
     except ModuleNotFoundError as error:
         told = missing_requirement(error)
@@ -97,7 +99,7 @@ def run_command(name: str, argv: Sequence[str], *, prog: str) -> int:
     except OSError as error:
         if is_debug or error.errno not in DISK_FULL:
             raise
-        where = error.filename or "output"
+        where = printable(str(error.filename or "output"))
         print(
             f"{prog}: error: {where}: expected room on the disk, found none ({error.strerror}). Free some and start "
             "the same command again; what was written whole stays.",
