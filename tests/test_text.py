@@ -53,4 +53,5 @@ def test_what_nobody_escaped_stays(text):
 
 def test_printable_keeps_what_it_is_told_to():
     assert printable("a\nb\tc\udcff") == r"a\nb\tc\udcff"
+    assert printable("Köhler, 3 × 3 mm") == "Köhler, 3 × 3 mm"
     assert printable("a\nb\t", keep="\n") == "a\nb\\t"

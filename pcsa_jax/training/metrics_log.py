@@ -146,9 +146,7 @@ def read_lines(path: Path) -> list[Line]:
 def _cut(path: Path, resume_step: int) -> None:
     """Leaves of ``path`` what a run that goes on after ``resume_step`` begins with."""
     lines = read_lines(path)
-    kept = [
-        line for line in lines if not line.is_unfinished and (line.row is None or line.row["step"] <= resume_step)
-    ]
+    kept = [line for line in lines if not line.is_unfinished and (line.row is None or line.row["step"] <= resume_step)]
     _tell(path, [line._replace(number=number) for number, line in enumerate(kept, start=1)], "kept")
     with replacing(path) as temporary:
         # The last line may be whole and lack its end alone.

@@ -1,7 +1,5 @@
 """The folder that preprocessing writes: where it may lie, what stands at its top, which visits failed."""
 
-import csv
-import io
 import json
 import os
 import shutil
@@ -18,6 +16,7 @@ from pcsa_jax.data.problems import visit_name
 from pcsa_jax.data.quality_table import Quality, Reason
 from pcsa_jax.data.subjects import Findings
 from pcsa_jax.errors import UserError
+from pcsa_jax.text import table_rows, table_text
 
 GENERATOR = "pcsa_jax preprocess"
 """``GeneratedBy[0].Name`` of the folders that preprocessing may write to."""
@@ -190,8 +189,9 @@ def read_failures(out: Path) -> list[Failure]:
     path = out / "failures.tsv"
     if not path.is_file():
         return []
-    rows = csv.DictReader(io.StringIO(files.read_text(path)), delimiter="\t", quoting=csv.QUOTE_NONE)
-    return [Failure(*(row.get(column) or "" for column in FAILURE_COLUMNS)) for row in rows]
+    columns, *lines = table_rows(files.read_text(path)) or [[]]
+    rows = [dict(zip(columns, line, strict=False)) for line in lines]
+    return [Failure(*(row.get(column, "") for column in FAILURE_COLUMNS)) for row in rows]
 
 
 def write_failures(out: Path, failures: Iterable[Failure]) -> None:
@@ -202,4 +202,4 @@ def write_failures(out: Path, failures: Iterable[Failure]) -> None:
         path.unlink(missing_ok=True)
         return
     lines = [FAILURE_COLUMNS, *((f.participant_id, f.session_id, " ".join(f.reason.split())) for f in failures)]
-    files.write_text(path, "".join("\t".join(line) + "\n" for line in lines))
+    files.write_text(path, table_text(lines))

@@ -15,6 +15,7 @@ from pcsa_jax.evaluation.summary import SCORE_COLUMNS
 from pcsa_jax.experiment.cohort import describe_training
 from pcsa_jax.experiment.environment import read_environment
 from pcsa_jax.presentation.numbers import count
+from pcsa_jax.presentation.tables import read_table
 from pcsa_jax.studies.reproduction.page import Context
 from pcsa_jax.studies.reproduction.plan import Plan, Run
 from pcsa_jax.studies.reproduction.presentation import Panel
@@ -71,17 +72,9 @@ def collect_scores(runs: Sequence[Run]) -> "pd.DataFrame":
 
 
 def _read_subjects(run: Run) -> "pd.DataFrame":
-    import pandas as pd
-
     path = run.workdir.evaluation("test") / "subjects.tsv"
-    words = dict.fromkeys(("participant_id", "session_id", "diagnosis", "predictor"), str)
     try:
-        table = pd.read_csv(path, sep="\t", dtype=words, na_values={}, keep_default_na=False)
-        if not set(SCORE_COLUMNS) <= set(table.columns):
-            raise ValueError(f"the columns {', '.join(table.columns)}")
-        table = table[list(SCORE_COLUMNS)]
-        metrics = [name for name in SCORE_COLUMNS if name not in words]
-        return table.replace({name: "n/a" for name in metrics}, np.nan).astype(dict.fromkeys(metrics, float))
+        return read_table(path, SCORE_COLUMNS, ("participant_id", "session_id", "diagnosis", "predictor"))
     except (OSError, ValueError) as error:
         raise UserError(
             f"{path}: expected the scores of an evaluation, found {str(error).splitlines()[0]}. Delete "
