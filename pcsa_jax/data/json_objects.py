@@ -57,7 +57,7 @@ def parse_object(
     except json.JSONDecodeError as error:
         raise ValueError(f"no JSON ({error})") from error
     if not isinstance(found, dict):
-        raise ValueError(f"{_what(found)}, no JSON object")
+        raise ValueError(_what(found))
     _check_contents(found)
     check_fields(found, fields)
     return found

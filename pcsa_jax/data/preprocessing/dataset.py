@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 from pcsa_jax import __version__
 from pcsa_jax.data import files, layout, quality_table
+from pcsa_jax.data.json_objects import read_object
 from pcsa_jax.data.layout import may_hold
 from pcsa_jax.data.preprocessing.outputs import RAW
 from pcsa_jax.data.preprocessing.quality import MEASURES, warnings
@@ -80,9 +81,9 @@ def check_places(raw: Path, out: Path) -> None:
 
 def _is_ours(out: Path) -> bool:
     try:
-        generated_by = json.loads((out / "dataset_description.json").read_text(encoding="utf-8"))["GeneratedBy"]
-        return generated_by[0]["Name"] == GENERATOR
-    except (OSError, ValueError, KeyError, IndexError, TypeError):
+        description = read_object(out / "dataset_description.json", expected="a description")
+        return description["GeneratedBy"][0]["Name"] == GENERATOR
+    except (UserError, KeyError, IndexError, TypeError):
         return False
 
 
@@ -144,9 +145,9 @@ def find_finished(out: Path) -> list[Finished]:
 def _quality(sidecar: Path) -> dict[str, float]:
     """The numbers in a sidecar; none if it is damaged, as the page of all others is not to fail for that."""
     try:
-        found = json.loads(sidecar.read_text(encoding="utf-8"))["Quality"]
+        found = read_object(sidecar, {"Quality": dict}, expected="a sidecar")["Quality"]
         return {key: float(value) for key, value in found.items() if value is not None}
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+    except (UserError, ValueError, TypeError):
         return {}
 
 
