@@ -14,6 +14,7 @@ from pcsa_jax.evaluation.assessment import synthesise
 from pcsa_jax.evaluation.summary import SCORE_COLUMNS
 from pcsa_jax.experiment.cohort import describe_training
 from pcsa_jax.experiment.environment import read_environment
+from pcsa_jax.presentation.markdown import markdown_text
 from pcsa_jax.presentation.numbers import count
 from pcsa_jax.presentation.tables import read_table
 from pcsa_jax.studies.reproduction.page import Context
@@ -115,8 +116,8 @@ def describe_protocol(plan: Plan, runs: Sequence[Run]) -> str:
     part = config.data.size / PAPER_SIZE
     grid = f" A size of features in a name is the paper's, at 64³; here it is {part:g} times that." if part != 1 else ""
     return (
-        f"{cohort.name}: {len(diagnoses)} participants ({groups}){visits} at {config.data.size}³ voxels. "
-        f"{request.folds} folds by participant, stratified by diagnosis, and {seeds}; the folds are the same for every "
+        f"{markdown_text(cohort.name)}: {len(diagnoses)} participants ({groups}){visits} at {config.data.size}³ "
+        f"voxels. {request.folds} folds by participant, stratified by diagnosis, and {seeds}; the folds are the same for every "
         "row and seed, and each participant is tested in one. Of the participants outside the test fold "
         f"{100 * config.data.validation_fraction:.3g} % validate: they alone chose the checkpoint (MAE in the brain). "
         f"Every run had {count(config.num_epochs)} epochs of {config.batch_size} volumes a step ({budget} steps). A "
