@@ -150,8 +150,8 @@ def _published_section(context: "ClassificationContext") -> list[str]:
         "arXiv 2411.17420, in %. Its caption announces a SD; none is printed.",
         published_table(),
         f"Not comparable with ours: this cohort ({markdown_text(context.cohort)}) is {people}; classifier, threshold, "
-        "class counts and split of the published rows are not stated, and the rows taken from other papers were scored on other "
-        "subjects. Only differences between our own arms, on the same subjects, can be interpreted.",
+        "class counts and split of the published rows are not stated, and the rows taken from other papers were scored "
+        "on other subjects. Only differences between our own arms, on the same subjects, can be interpreted.",
     ]
 
 
