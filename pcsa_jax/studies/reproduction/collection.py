@@ -117,8 +117,8 @@ def describe_protocol(plan: Plan, runs: Sequence[Run]) -> str:
     grid = f" A size of features in a name is the paper's, at 64³; here it is {part:g} times that." if part != 1 else ""
     return (
         f"{markdown_text(cohort.name)}: {len(diagnoses)} participants ({groups}){visits} at {config.data.size}³ "
-        f"voxels. {request.folds} folds by participant, stratified by diagnosis, and {seeds}; the folds are the same for "
-        "every row and seed, and each participant is tested in one. Of the participants outside the test fold "
+        f"voxels. {request.folds} folds by participant, stratified by diagnosis, and {seeds}; the folds are the same "
+        "for every row and seed, and each participant is tested in one. Of the participants outside the test fold "
         f"{100 * config.data.validation_fraction:.3g} % validate: they alone chose the checkpoint (MAE in the brain). "
         f"Every run had {count(config.num_epochs)} epochs of {config.batch_size} volumes a step ({budget} steps). A "
         f"fold's test subjects were not read before its training was over.{grid}"
