@@ -6,7 +6,6 @@ Test subjects are not opened. A finished variant is not trained again.
 """
 
 import argparse
-import json
 from pathlib import Path
 
 from pcsa_jax.experiment.config import parse_config
@@ -65,12 +64,13 @@ STUDIES = {
 def run_variant(workdir: Path, overrides: dict[str, object]) -> dict[str, float]:
     """Trains one variant unless it is finished; its last validation scores and the seconds it took."""
     from pcsa_jax.experiment.workdir import Workdir
+    from pcsa_jax.training.metrics_log import read_metrics
     from pcsa_jax.training.train import train
 
     row = overrides.get("row", "pcsa")
     words = [f"--config.{name}={value}" for name, value in overrides.items() if name != "row"]
     train(parse_config([f"--config=configs/demo.py:{row}", *words]), Workdir(workdir))
-    rows = [json.loads(line) for line in (workdir / "metrics.jsonl").read_text().splitlines()]
+    rows = read_metrics(workdir / "metrics.jsonl")
     return [row for row in rows if "validation/mae_brain" in row][-1]
 
 

@@ -12,6 +12,7 @@ from benchmarks.contender import ROOT
 from benchmarks.duel import Say
 from benchmarks.results import Row, exact
 from benchmarks.workload import override_words
+from pcsa_jax.training.metrics_log import read_metrics
 
 TARGET_S = 300.0
 STOP_S = 60.0
@@ -89,8 +90,7 @@ def evaluate(recipe: Recipe, out: Path) -> None:
 
 def curve(recipe: Recipe) -> list[dict[str, float]]:
     """Validation scores along the training, thinned."""
-    lines = (recipe.run / "metrics.jsonl").read_text(encoding="utf-8").splitlines()
-    rows = [row for row in map(json.loads, lines) if "validation/mae_brain" in row]
+    rows = [row for row in read_metrics(recipe.run / "metrics.jsonl") if "validation/mae_brain" in row]
     chosen = rows[:: max(1, len(rows) // CURVE_POINTS)]
     chosen += [] if not rows or chosen[-1] is rows[-1] else [rows[-1]]
     return [
@@ -100,8 +100,8 @@ def curve(recipe: Recipe) -> list[dict[str, float]]:
 
 def wait_percent(recipe: Recipe) -> float | None:
     """Mean part of the time spent waiting for data."""
-    lines = (recipe.run / "metrics.jsonl").read_text(encoding="utf-8").splitlines()
-    parts = [row["data_wait_fraction"] for row in map(json.loads, lines) if "data_wait_fraction" in row][1:]
+    rows = read_metrics(recipe.run / "metrics.jsonl")
+    parts = [row["data_wait_fraction"] for row in rows if "data_wait_fraction" in row][1:]
     return 100 * sum(parts) / len(parts) if parts else None
 
 

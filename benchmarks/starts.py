@@ -1,7 +1,6 @@
 """Commands as a user meets them: help, the first step of a training, waiting for data, the built-in cohort."""
 
 import contextlib
-import json
 import os
 import subprocess
 import sys
@@ -13,6 +12,7 @@ from pathlib import Path
 from benchmarks.contender import ROOT
 from benchmarks.duel import Say
 from benchmarks.results import Row, Spread
+from pcsa_jax.training.metrics_log import read_metrics
 
 DEMO_PAIRS = 120
 STEPS_FOR_WAIT = 84
@@ -80,8 +80,7 @@ def _training(root: Path, cache: Path, name: str) -> Iterator[tuple[subprocess.P
 def _rows_of(workdir: Path) -> list[dict]:
     """The whole lines of the run's record."""
     path = workdir / "metrics.jsonl"
-    text = path.read_text(encoding="utf-8") if path.exists() else ""
-    return [json.loads(line) for line in text.splitlines(keepends=True) if line.endswith("\n")]
+    return read_metrics(path) if path.exists() else []
 
 
 def _wait_for_step(process: subprocess.Popen, workdir: Path, step: int, limit_s: float) -> None:

@@ -88,6 +88,7 @@ def search(weight: float, measure: Measure) -> list[Result]:
 def run_trial(system: str, trial: Trial, out: Path) -> dict[str, float]:
     """Trains one trial unless it is finished; its last validation scores, none if a loss was not finite."""
     from pcsa_jax.experiment.workdir import Workdir
+    from pcsa_jax.training.metrics_log import read_metrics
     from pcsa_jax.training.train import train
 
     folder, record = out / system / trial.name, out / system / f"{trial.name}.json"
@@ -100,8 +101,7 @@ def run_trial(system: str, trial: Trial, out: Path) -> dict[str, float]:
         outcome = train(config, Workdir(folder))
         if outcome.signal_number is not None:
             raise SystemExit(128 + outcome.signal_number)
-        rows = [json.loads(line) for line in (folder / "metrics.jsonl").read_text(encoding="utf-8").splitlines()]
-        last = [row for row in rows if "validation/mae_brain" in row][-1]
+        last = [row for row in read_metrics(folder / "metrics.jsonl") if "validation/mae_brain" in row][-1]
         scores = {name: last[f"validation/{name}"] for name in SCORES}
     except UserError as error:
         if "expected finite losses" not in str(error):

@@ -12,6 +12,7 @@ LARGEST_FILE, LARGEST_FUNCTION = 300, 60
 RANKS = {
     "errors": 0,
     "children": 0,
+    "text": 0,
     "model": 1,
     "machine": 1,
     "data": 1,

@@ -16,6 +16,7 @@ from collections.abc import Callable, Sequence
 from pcsa_jax import __version__
 from pcsa_jax.commands.failures import describe_failure
 from pcsa_jax.machine.interruption import stopping
+from pcsa_jax.text import printable
 
 COMMANDS = {
     "phantom": "write the built-in cohort (a phantom) to a folder",
@@ -95,7 +96,7 @@ def run_command(name: str, argv: Sequence[str], *, prog: str) -> int:
 
 def _tell(line: str) -> None:
     with contextlib.suppress(OSError):  # a terminal that was closed must not change the exit status
-        print(line, file=sys.stderr, flush=True)
+        print(printable(line), file=sys.stderr, flush=True)
 
 
 def _parse(parser: argparse.ArgumentParser, argv: Sequence[str]) -> argparse.Namespace:

@@ -41,9 +41,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    from rich.console import Console
-
     import pcsa_jax
+    from pcsa_jax.machine.progress import PlainConsole
     from pcsa_jax.preprocessing.checking import describe_inspection
 
     inspection = pcsa_jax.check(
@@ -51,7 +50,7 @@ def run(arguments: argparse.Namespace) -> int:
         diagnosis=arguments.diagnosis, fwhm_mm=arguments.fwhm, accept_suspicious=arguments.accept_suspicious,
         report=arguments.report, jobs=arguments.jobs, one_grid=arguments.one_grid,
     )  # fmt: skip
-    console = Console(highlight=False)
+    console = PlainConsole()
     if not console.is_terminal:
         console.width = max(console.width, 120)
     for part in describe_inspection(inspection, report=arguments.report):

@@ -25,13 +25,12 @@ def run(arguments: argparse.Namespace) -> int:
     from pcsa_jax.experiment.config import parse_config
 
     config = parse_config(config_words(arguments.config, arguments.overrides))
-    from rich.console import Console
-
     from pcsa_jax.experiment.description import describe
+    from pcsa_jax.machine.progress import PlainConsole
 
-    console = Console()
+    console = PlainConsole()
     console.width = max(console.width, 100)
     for part in describe(config):
         console.print(part)
-    console.print(rows_help(arguments.config.partition(":")[0]), markup=False, highlight=False)
+    console.print(rows_help(arguments.config.partition(":")[0]))
     return 0

@@ -3,7 +3,6 @@
 import dataclasses
 import gzip
 import hashlib
-import json
 import os
 import re
 from collections.abc import Iterable, Mapping
@@ -13,7 +12,8 @@ from typing import Any
 import nibabel as nib
 
 from pcsa_jax import __version__
-from pcsa_jax.data.files import content_hash, read_text, replacing, write_json, write_text
+from pcsa_jax.data.files import content_hash, replacing, write_json, write_text
+from pcsa_jax.data.json_objects import read_object
 from pcsa_jax.data.layout import sidecar, subject_folder, subject_stem
 from pcsa_jax.errors import UserError
 
@@ -134,9 +134,9 @@ def is_finished(outputs: Outputs, recipe: Mapping[str, Any]) -> bool:
             raise _in_the_way(stray, "no sidecar that says what it is")
         return False
     try:
-        found = json.loads(read_text(path))
-        hashes = dict(found["OutputSHA256"])
-    except (ValueError, KeyError, TypeError) as error:
+        found = read_object(path, {"OutputSHA256": dict}, expected="a sidecar")
+        hashes = found["OutputSHA256"]
+    except UserError as error:
         raise _in_the_way(path, "a sidecar of something else") from error
     other = next((name for name, value in recipe.items() if found.get(name) != value), None)
     if other is not None:
@@ -206,11 +206,23 @@ def check_folder(root: Path) -> dict[str, Any]:
     if not root.exists() or not any(root.iterdir()):
         return {}
     try:
-        description = json.loads(read_text(root / "dataset_description.json"))
-        if description["GeneratedBy"][0]["Name"] == GENERATED_BY:
-            return description
-    except (OSError, UserError, ValueError, KeyError, IndexError, TypeError):
-        pass
+        description = read_object(root / "dataset_description.json", expected="a description")
+        is_ours = description["GeneratedBy"][0]["Name"] == GENERATED_BY
+    except (UserError, KeyError, IndexError, TypeError):
+        is_ours = False
+    if is_ours:
+        _check_links(root, description)
+        return description
     raise UserError(
         f"--out {root}: expected a new or empty folder, or one of synthetic PET, found other files. Choose another."
     )
+
+
+def _check_links(root: Path, description: Mapping[str, Any]) -> None:
+    """Raises UserError unless the data sets of a description are names with a place each, or none."""
+    links = description.get("DatasetLinks", {})
+    if not isinstance(links, dict) or not all(isinstance(link, str) for link in links.values()):
+        raise UserError(
+            f"--out {root}: expected DatasetLinks in dataset_description.json as an object of text, found "
+            f"{str(links)[:60]}. Restore that file, or choose another folder."
+        )

@@ -22,7 +22,8 @@ OTHER_COLUMNS = ("dx", "dx1", "dx_bl", "dx_group", "group", "dxcurren")
 def check_columns(table: Table, findings: Findings) -> None:
     """Adds a problem for a column of these tables in another spelling."""
     ours = ("session_id", "participant_id", *DIAGNOSIS_COLUMNS)
-    check_spelling(table, ours, findings, near={"session": "session_id", "ses": "session_id"})
+    near = {"session": "session_id", "ses": "session_id"}
+    check_spelling(table, ours, findings, near=near, instead=DIAGNOSIS_COLUMNS)
 
 
 def diagnosis_column(table: Table) -> str | None:

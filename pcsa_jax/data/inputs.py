@@ -14,6 +14,7 @@ from pcsa_jax.data.problems import visit_name
 from pcsa_jax.data.subjects import listing
 from pcsa_jax.data.volumes import refuse
 from pcsa_jax.errors import UserError
+from pcsa_jax.text import table_rows, table_text
 
 COLUMNS = (
     "participant_id", "session_id", "modality", "file", "shape", "voxel_size_mm", "axes", "first_voxel_mm", "steps",
@@ -80,18 +81,18 @@ def inputs_table(inputs: Sequence[Input]) -> str:
     for found in inputs:
         shape, steps = "x".join(map(str, found.shape)), SEPARATOR.join(found.steps) or "n/a"
         rows.append((
-            found.participant_id, found.session_id or "n/a", found.modality, str(found.file).replace("\t", " "), shape,
+            found.participant_id, found.session_id or "n/a", found.modality, str(found.file), shape,
             found.voxel_size_mm, found.axes, found.first_voxel_mm, steps, f"{found.low:.6g}", f"{found.high:.6g}",
             str(found.clipped_voxels),
         ))  # fmt: skip
-    return "".join("\t".join(row) + "\n" for row in rows)
+    return table_text(rows)
 
 
 def describe_preparation(table: str) -> str:
     """One sentence on how many volumes of ``inputs.tsv`` were not taken as they are."""
-    header, *lines = table.splitlines()
-    column = header.split("\t").index("steps")
-    steps = [line.split("\t")[column] for line in lines]
+    header, *lines = table_rows(table)
+    column = header.index("steps")
+    steps = [line[column] for line in lines]
     counts = [
         (sum(word in own for own in steps), what)
         for word, what in (
@@ -109,13 +110,12 @@ def describe_preparation(table: str) -> str:
 
 def describe_grids(table: str) -> tuple[str, ...]:
     """For each modality of ``inputs.tsv`` whose files lie on several grids, one line that tells them."""
-    header, *lines = table.splitlines()
-    columns = header.split("\t")
+    columns, *lines = table_rows(table)
     if "axes" not in columns:  # written by an earlier version
         return ()
     grids: dict[str, Counter[str]] = {}
     for line in lines:
-        row = dict(zip(columns, line.split("\t"), strict=True))
+        row = dict(zip(columns, line, strict=True))
         grid = _describe_grid(row["shape"], row["voxel_size_mm"], row["axes"], row["first_voxel_mm"])
         grids.setdefault(row["modality"], Counter())[grid] += 1
     return tuple(several_grids(modality.upper(), own.most_common()) for modality, own in grids.items() if len(own) > 1)

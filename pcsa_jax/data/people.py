@@ -6,7 +6,15 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
-from pcsa_jax.data.diagnoses import OTHER_COLUMNS, check_columns, diagnosis_column, read_diagnosis, read_sessions
+from pcsa_jax.data.diagnoses import (
+    DIAGNOSIS_COLUMNS,
+    OTHER_COLUMNS,
+    check_columns,
+    diagnosis_column,
+    read_diagnosis,
+    read_sessions,
+)
+from pcsa_jax.data.layout import PARTICIPANT_COLUMNS
 from pcsa_jax.data.problems import visit_name
 from pcsa_jax.data.subjects import Findings, counted, listing
 from pcsa_jax.data.tables import Table, note_prefixed, read_identifier, read_table
@@ -170,6 +178,7 @@ def read_people(
     if not table.rows:
         findings.add(path, "expected one line a person, found only the heading", "Write them", is_of_all=True)
     check_columns(table, findings)
+    _note_unread(table, findings)
     diagnoses, by_visit = _read_participants(table, findings)
     columns: Counter[str] = Counter()
     places = list(dict.fromkeys(folder.resolve() for folder in (path.parent, cohort) if folder is not None))
@@ -183,6 +192,14 @@ def read_people(
     if not (diagnosis_column(table) or any(by_visit.values())):
         _add_no_column(table, columns, findings)
     return People(path, diagnosis_column(table) or "", diagnoses, by_visit)
+
+
+def _note_unread(table: Table, findings: Findings) -> None:
+    """Notes columns that BIDS writes otherwise: nothing here reads them, but others of the cohort's readers would."""
+    for name in table.columns:
+        meant = name.lower()
+        if name != meant and meant in PARTICIPANT_COLUMNS and meant not in (*table.columns, *DIAGNOSIS_COLUMNS):
+            findings.notes.append(f"{table.path.name}: expected the column {meant}, found {name}, which nobody reads")
 
 
 def _check_conflict(

@@ -6,11 +6,10 @@ file is not opened before.
 """
 
 import gzip
-import json
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any
 
+from pcsa_jax.data.json_objects import parse_object, read_limited
 from pcsa_jax.data.layout import sidecar
 from pcsa_jax.data.subjects import Subject, counted, listing
 
@@ -44,13 +43,11 @@ def any_marked(subjects: Iterable[Subject]) -> bool:
 
 
 def _says_phantom(path: Path) -> bool:
-    found: Any = None
-    if path.is_file():
-        try:
-            found = json.loads(path.read_bytes().decode("utf-8-sig"))
-        except (OSError, ValueError, RecursionError):
-            return False
-    if not isinstance(found, dict):
+    if not path.is_file():
+        return False
+    try:
+        found = parse_object(read_limited(path))
+    except (OSError, ValueError):
         return False
     return found.get(SIDECAR_KEY) is True or str(found.get("Description", "")).startswith(WARNING)
 

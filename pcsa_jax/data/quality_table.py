@@ -14,6 +14,7 @@ from pcsa_jax.data.problems import visit_name
 from pcsa_jax.data.subjects import Findings, Subject, counted, listing
 from pcsa_jax.data.tables import read_table
 from pcsa_jax.errors import UserError
+from pcsa_jax.text import from_cell, table_text
 
 FILE = "quality.tsv"
 VISIT = ("participant_id", "session_id")
@@ -94,7 +95,7 @@ def write_quality(folder: Path, visits: Iterable[Quality], measures: Iterable[st
     for visit in visits:
         cells = [visit.participant_id, visit.session_id, *(visit.values.get(name, "") for name in measures)]
         rows.append([cell or MISSING for cell in (*cells, visit.describe(), words[visit.is_accepted])])
-    files.write_text(folder / FILE, "".join("\t".join(row) + "\n" for row in rows))
+    files.write_text(folder / FILE, table_text(rows))
 
 
 def read_quality(folder: Path, findings: Findings) -> dict[tuple[str, str], Quality]:
@@ -118,7 +119,7 @@ def read_quality(folder: Path, findings: Findings) -> dict[tuple[str, str], Qual
             findings.add(path, text, "Correct it", visit=visit)
             word = ""
         values = {name: row.values[name] for name in measures}
-        reasons = tuple(_reason(text) for text in row.values[SUSPICIOUS].split(BETWEEN) if text)
+        reasons = tuple(_reason(text) for text in from_cell(row.values[SUSPICIOUS]).split(BETWEEN) if text)
         found[visit] = Quality(*visit, values, reasons, DECISIONS[word.lower()])
     return found
 

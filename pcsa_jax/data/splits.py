@@ -1,7 +1,5 @@
 """Training, validation and test parts by participant, stratified by diagnosis."""
 
-import csv
-import io
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -9,6 +7,7 @@ import numpy as np
 
 from pcsa_jax.data.files import read_text, write_text
 from pcsa_jax.errors import UserError
+from pcsa_jax.text import table_rows, table_text
 
 SPLITS = ("train", "validation", "test")
 
@@ -91,7 +90,7 @@ def _left_out(order: Sequence[tuple[float, str, str]], number: int, fold: int) -
 def write_splits(path: Path, splits: Mapping[str, str]) -> None:
     """Writes ``splits.tsv`` (participant_id, split)."""
     rows = [("participant_id", "split"), *splits.items()]
-    write_text(path, "".join(f"{person}\t{split}\n" for person, split in rows))
+    write_text(path, table_text(rows))
 
 
 def read_splits(path: Path) -> dict[str, str]:
@@ -103,13 +102,13 @@ def read_splits(path: Path) -> dict[str, str]:
     if not path.is_file():
         raise UserError(f"{path}: expected the run's splits, found no file. Restore it or start a new run.")
     splits: dict[str, str] = {}
-    reader = csv.DictReader(io.StringIO(read_text(path)), delimiter="\t")
-    if list(reader.fieldnames or ()) != ["participant_id", "split"]:
-        raise UserError(
-            f"{path}: expected the columns participant_id and split, found {reader.fieldnames}. Restore it."
-        )
-    for line, row in enumerate(reader, start=2):
-        person, split = row["participant_id"], row["split"]
+    columns, *rows = table_rows(read_text(path)) or [[]]
+    if columns != ["participant_id", "split"]:
+        raise UserError(f"{path}: expected the columns participant_id and split, found {columns or None}. Restore it.")
+    for line, row in enumerate(rows, start=2):
+        if len(row) > 2:
+            raise UserError(f"{path} line {line}: expected a participant_id and a split, found {row}. Restore it.")
+        person, split = (*row, None)[:2]
         if split not in (*SPLITS, UNUSED):
             raise UserError(
                 f"{path} line {line}: {person} has split {split!r}, expected one of {', '.join((*SPLITS, UNUSED))}."

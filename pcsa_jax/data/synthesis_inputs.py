@@ -22,6 +22,7 @@ from pcsa_jax.data.own_grid import OwnGrid
 from pcsa_jax.data.quality_table import check_map
 from pcsa_jax.data.volumes import Volume, refuse
 from pcsa_jax.errors import UserError
+from pcsa_jax.text import table_text
 
 MANIFESTS = (".tsv", ".txt")
 """Endings of files that are read as a manifest."""
@@ -158,9 +159,9 @@ def check_kind(each: Input, subject: str, *, is_modulated: bool) -> None:
 
 def write_skipped(path: Path, skipped: Iterable[tuple[Input, Exception]]) -> None:
     """Writes a table of the inputs that were left out, and why."""
-    lines = ["participant_id\tsession_id\tfile\tproblem"]
-    lines += [f"{each.participant_id}\t{each.session_id or 'n/a'}\t{each.path}\t{error}" for each, error in skipped]
-    write_text(path, "\n".join(lines) + "\n")
+    rows = [("participant_id", "session_id", "file", "problem")]
+    rows += [(each.participant_id, each.session_id or "n/a", str(each.path), str(error)) for each, error in skipped]
+    write_text(path, table_text(rows))
 
 
 def _cohort_inputs(place: Path, note: Callable[[str], None]) -> list[Input]:

@@ -1,5 +1,6 @@
 """Tables of a cohort (participants.tsv, sessions.tsv, a manifest) as people and spreadsheets write them."""
 
+import difflib
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -12,6 +13,9 @@ from pcsa_jax.data.subjects import PARTICIPANT_ID, SESSION_ID, Findings, counted
 
 NOT_AVAILABLE = ("", "n/a", "N/A", "NA", "nan", "NaN")
 """What stands for a missing value; BIDS wants n/a."""
+
+LIKENESS = 0.85
+"""Of two columns' letters (difflib's ratio), from which one is taken for a slip of the other."""
 
 
 class Row(NamedTuple):
@@ -83,21 +87,36 @@ def read_table(path: Path, findings: Findings) -> Table | None:
 
 
 def check_spelling(
-    table: Table, ours: Sequence[str], findings: Findings, *, near: Mapping[str, str] = MappingProxyType({})
+    table: Table,
+    ours: Sequence[str],
+    findings: Findings,
+    *,
+    near: Mapping[str, str] = MappingProxyType({}),
+    instead: Sequence[str] = (),
 ) -> None:
-    """Adds a problem for each column that is one of ours but for capitals, blanks or a word that people use for it.
+    """Adds a problem for each column that is probably one of ours in another spelling, which nobody would read.
 
     Args:
       table: with its columns.
       ours: the columns that are read.
       findings: gets the problems.
-      near: other words, in small letters, and the column that each means.
+      near: other words for them, and the column (or several, with " or " between) that each means.
+      instead: columns of which one will do: where one is there, nothing is taken for a slip of another.
     """
+    filled = instead if any(name in table.columns for name in instead) else ()
+    words = {_letters(name): name for name in ours} | {_letters(word): meant for word, meant in near.items()}
     for name in table.columns:
-        plain = name.lower().replace(" ", "_")
-        meant = near.get(plain, plain)
-        if name not in ours and meant in ours and meant not in table.columns:
+        meant = words.get(_letters(name), "")
+        if not meant:
+            close = difflib.get_close_matches(_letters(name), words, n=1, cutoff=LIKENESS)
+            meant = words[close[0]] if close and words[close[0]] not in filled else ""
+        if name not in ours and meant and not set(meant.split(" or ")) <= set(table.columns):
             findings.add(table.path, f"expected the column {meant}, found {name}", f"Rename {name} to {meant}")
+
+
+def _letters(name: str) -> str:
+    """A form that spellings of one column share: participant_id, Participant ID, ParticipantId."""
+    return re.sub(r"[^a-z0-9]", "", name.lower())
 
 
 def _unquoted(field: str) -> str:

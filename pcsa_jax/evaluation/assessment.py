@@ -1,6 +1,5 @@
 """From a trained run to its evaluation: reads the cohort, generates the PET of a split, hands both over."""
 
-import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -10,6 +9,7 @@ from ml_collections import ConfigDict
 
 from pcsa_jax.data.grid import Grid
 from pcsa_jax.data.inputs import check_together, describe_preparation, inputs_table
+from pcsa_jax.data.json_objects import read_object
 from pcsa_jax.data.normalisation import NORMALISATIONS
 from pcsa_jax.data.pairs import Pairs, load_pairs
 from pcsa_jax.data.phantom_mark import any_marked
@@ -73,7 +73,7 @@ def assess_run(
         cohort=scored.name if external is None else f"{scored.name}; trained on {cohort.name}",
         is_phantom=scored.is_phantom or any_marked(subjects[split]),
         trained_on_phantom=describe_training(data, environment)[1] or any_marked(subjects["train"]),
-        config=json.loads(workdir.config.read_text(encoding="utf-8")),
+        config=read_object(workdir.config, expected="the run's config"),
         environment=environment,
         split_counts=_counts(subjects),
         step=run.step,

@@ -12,6 +12,7 @@ from absl import flags
 from ml_collections import ConfigDict, config_flags
 
 from pcsa_jax.data.files import write_json
+from pcsa_jax.data.json_objects import read_object
 from pcsa_jax.errors import UserError
 from pcsa_jax.experiment import fields
 from pcsa_jax.experiment.config_files import load_config
@@ -139,8 +140,8 @@ def read_config(path: Path, schema: Schema = TRAINING) -> ConfigDict:
     if not path.is_file():
         raise UserError(f"{path.parent}: expected a run with a config.json, found none. Train one with train.py first.")
     try:
-        return config_of(json.loads(path.read_text(encoding="utf-8")), schema)
-    except (ValueError, TypeError, AttributeError, RecursionError) as error:
+        return config_of(read_object(path, expected="a config in JSON"), schema)
+    except (ValueError, TypeError, AttributeError) as error:
         raise UserError(f"{path}: expected a config in JSON, found {error}. Restore the file.") from error
 
 

@@ -1,30 +1,37 @@
 """What a run ran on: versions, devices, git commit."""
 
 import importlib.metadata
-import json
 import os
 import platform
 import subprocess
 from pathlib import Path
 from typing import Any
 
-from pcsa_jax.data.files import read_text
+from pcsa_jax.data.json_objects import check_fields, read_object
 from pcsa_jax.data.phantom.roster import PHANTOM_VERSION
 from pcsa_jax.errors import UserError
 
 PACKAGES = ("pcsa_jax", "jax", "jaxlib", "flax", "optax", "orbax-checkpoint", "numpy", "nibabel", "nilearn")
+
+COHORT_FIELDS = {"name": str, "is_phantom": bool, "is_modulated": bool | None}
+"""What a run has recorded of the cohort that it was trained on."""
+
+_NO_COHORT = {"name": "", "is_phantom": False}
 
 
 def read_environment(path: Path) -> dict[str, Any]:
     """Reads a run's ``environment.json``.
 
     Raises:
-      UserError: if it is missing or not JSON.
+      UserError: if it is missing, or not what :func:`describe_environment` and a training make.
     """
+    expected = "the run's versions and devices"
+    found = read_object(path, {"cohort": dict | None}, expected=expected)
     try:
-        return json.loads(read_text(path))
-    except (OSError, ValueError) as error:
-        raise UserError(f"{path}: expected the run's versions and devices, found {error}. Restore the file.") from error
+        check_fields(found.get("cohort") or _NO_COHORT, COHORT_FIELDS)
+    except ValueError as error:
+        raise UserError(f"{path}: expected {expected}, found {error} of the cohort. Restore the file.") from error
+    return found
 
 
 def describe_environment() -> dict[str, Any]:

@@ -3,16 +3,40 @@
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Protocol
+from typing import Any, Protocol
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
+from rich.text import Text
+
+from pcsa_jax.text import printable
 
 LOG_INTERVAL_S = 30.0
 """Seconds between lines where there is no terminal to redraw."""
 
-console = Console(stderr=True, soft_wrap=True, highlight=False, markup=False)
-"""Names of files and people are printed as they are: what looks like markup in them is none."""
+
+class PlainConsole(Console):
+    """Prints text as it is, whoever wrote it: neither markup, nor emoji codes, nor what would steer the terminal.
+
+    What is styled is styled by our own :class:`~rich.text.Text`.
+    """
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(highlight=False, markup=False, emoji=False, **options)
+
+    def render_str(self, text: str, **options: Any) -> Text:
+        """Every string on its way to the terminal, those in tables included."""
+        return super().render_str(printable(text, keep="\n"), **options)
+
+
+console = PlainConsole(stderr=True, soft_wrap=True)
 
 
 class Report(Protocol):
@@ -27,15 +51,15 @@ def progress(description: str) -> Iterator[Report]:
     if not console.is_terminal:
         yield _line_report(description)
         return
+    words, status = (TextColumn(f"{{task.{name}}}", markup=False) for name in ("description", "fields[status]"))
     columns = (
-        TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[status]}"),
-        TimeElapsedColumn(), TextColumn("ETA"), TimeRemainingColumn(),
+        words, BarColumn(), MofNCompleteColumn(), status, TimeElapsedColumn(), TextColumn("ETA"), TimeRemainingColumn(),
     )  # fmt: skip
     with Progress(*columns, console=console, transient=False, speed_estimate_period=120) as bar:
-        task = bar.add_task(description, total=None, status="")
+        task = bar.add_task(printable(description), total=None, status="")
 
         def report(done: int, total: int, status: str = "") -> None:
-            bar.update(task, completed=done, total=total, status=status)
+            bar.update(task, completed=done, total=total, status=printable(status))
 
         yield report
 

@@ -19,6 +19,7 @@ from pcsa_jax.data.problems import Problem
 from pcsa_jax.data.threads import count_cores
 from pcsa_jax.errors import UserError
 from pcsa_jax.machine.progress import progress
+from pcsa_jax.text import printable, table_text
 
 COLUMNS = ("participant_id", "session_id", "file", "problem", "remedy")
 """Of the report."""
@@ -105,16 +106,11 @@ def write_report(path: Path, problems: Sequence[Problem]) -> None:
     """
     rows = [COLUMNS, *((p.participant_id, p.session_id, str(p.file), p.found, p.remedy) for p in problems)]
     try:
-        write_text(path, "".join("\t".join(map(printable, row)) + "\n" for row in rows))
+        write_text(path, table_text(rows))
     except OSError as error:
         raise UserError(
             f"--report {path}: could not be written ({error.strerror}). Choose a folder with space and permission."
         ) from error
-
-
-def printable(text: str) -> str:
-    """``text`` with control characters (and bytes that are no UTF-8) escaped: names of files can hold anything."""
-    return "".join(letter if letter.isprintable() else ascii(letter)[1:-1] for letter in text)
 
 
 def describe_inspection(inspection: Inspection, *, report: Path | None = None) -> Iterator[RenderableType]:

@@ -13,6 +13,7 @@ import numpy as np
 from ml_collections import ConfigDict
 
 from pcsa_jax.data.grid import SPACE, Grid
+from pcsa_jax.data.json_objects import parse_object
 from pcsa_jax.data.normalisation import NORMALISATIONS
 from pcsa_jax.errors import UserError
 from pcsa_jax.experiment.build import build
@@ -65,11 +66,11 @@ def read_card(path: Path, text: str | None) -> dict[str, Any]:
     if len(text) > MOST_CARD_BYTES:
         raise _damaged(path, f"a card of {len(text)} characters")
     try:
-        card = json.loads(text)
-    except (ValueError, RecursionError) as error:
-        raise _damaged(path, f"a card that is no JSON ({' '.join(str(error).split())})") from error
-    if not isinstance(card, dict) or card.get("format") not in (FORMAT, *FORMER_FORMATS):
-        found = card.get("format") if isinstance(card, dict) else None
+        card = parse_object(text, most_bytes=MOST_CARD_BYTES)
+    except ValueError as error:
+        raise _damaged(path, f"a card that holds {error}") from error
+    if card.get("format") not in (FORMAT, *FORMER_FORMATS):
+        found = str(card.get("format"))[:60]
         raise UserError(f"{path}: expected format {FORMAT!r}, found {found!r}. Export again with this version.")
     if card["format"] == FORMAT and card.get(CARD_HASH) != card_hash(card):
         raise _damaged(path, "a card that was changed since (its SHA-256 is another)")

@@ -12,6 +12,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
 from pcsa_jax.data.files import replacing, reserve
+from pcsa_jax.data.json_objects import parse_object
 from pcsa_jax.data.predictors.cross_fitting import assign_folds, cross_fitted
 from pcsa_jax.data.predictors.prior import Prior, count_channels
 from pcsa_jax.errors import UserError
@@ -64,7 +65,7 @@ def read_prior(path: Path, config: ConfigDict) -> Prior:
         raise UserError(f"{path}: expected the closed-form predictors of the run, found no file. {_REMEDY}")
     try:
         with safe_open(path, framework="numpy") as stream:
-            found = json.loads((stream.metadata() or {}).get("prior", "{}"))
+            found = parse_object((stream.metadata() or {}).get("prior", "{}"))
             arrays = {name: stream.get_tensor(name) for name in stream.keys()}  # noqa: SIM118 (not a dict)
         expected = describe_prior(config)
         for name, value in expected.items():

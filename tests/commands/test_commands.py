@@ -129,6 +129,13 @@ def test_a_cohort_that_is_not_there(capsys, tmp_path):
     assert f"error: cohort {tmp_path / 'none'}: expected a folder or a manifest (.tsv), found none." in error
 
 
+def test_a_mistake_is_one_line_whatever_a_file_is_called(capsys, tmp_path):
+    error = error_of(capsys, "check", str(tmp_path / "a\nError: all is lost\x1b[2J"))
+    assert error.startswith(
+        f"pcsa_jax check: error: cohort {tmp_path}/a\\nError: all is lost\\x1b[2J: expected a folder"
+    )
+
+
 def test_ctrl_c_is_status_130(capsys, monkeypatch, tmp_path):
     from pcsa_jax.commands import phantom
 

@@ -142,10 +142,28 @@ def test_a_smoothness_that_is_none(derivatives, given):
     assert problem.found == f"expected SmoothingFWHM in mm, one number >= 0, found {given!r}"
 
 
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ('{"SmoothingFWHM": ' + "9" * 400 + "}", "a number of 400 digits"),
+        ('{"SmoothingFWHM": 8, "SmoothingFWHM": 0}', "the key 'SmoothingFWHM' twice, with two values"),
+        ("[" * 200_000, "more than 64 levels of nesting"),
+        ("[8]", "a list"),
+        (r'{"TracerName": "\ud800"}', "text with half a character"),
+    ],
+    ids=["digits", "twice", "deep", "list", "text"],
+)
+def test_a_sidecar_beyond_the_limits_is_a_problem(derivatives, text, found):
+    root = derivatives(gm())
+    (root / gm(ending=".json")).write_text(text)
+    problem = survey(root).problems[0]
+    assert problem.found.startswith(f"expected a JSON object, found {found}") and problem.remedy == "Mend the file"
+
+
 def test_a_damaged_sidecar_is_a_problem(derivatives):
     root = derivatives(gm())
     (root / gm(ending=".json")).write_text("{half")
-    assert survey(root).problems[0].found.startswith("expected JSON, found ")
+    assert survey(root).problems[0].found.startswith("expected a JSON object, found no JSON (")
 
 
 def test_a_file_in_someone_else_s_folder_is_a_problem(derivatives):

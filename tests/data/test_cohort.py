@@ -236,7 +236,8 @@ def test_tables_elsewhere(by_hand, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("description", "message"), [("{half", "expected JSON, found "), ("[1]", "expected a JSON object, found list.")]
+    ("description", "message"),
+    [("{half", "expected a JSON object, found no JSON ("), ("[1]", "expected a JSON object, found a list.")],
 )
 def test_a_damaged_description(by_hand, description, message):
     assert message in refusal(by_hand([mri("sub-01")], description=description))

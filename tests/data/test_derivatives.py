@@ -128,12 +128,22 @@ def test_the_folder_names_the_data_sets_once(tmp_path):
     assert "not for diagnosis" in (root / "README.md").read_text()
 
 
+def _description(links):
+    return f'{{"GeneratedBy": [{{"Name": "pcsa_jax synthesize"}}], "DatasetLinks": {links}}}'
+
+
 @pytest.mark.parametrize(
     ("content", "message"),
     [
         ({"notes.txt": "x"}, "expected a new or empty folder, or one of synthetic PET, found other files"),
         ({"dataset_description.json": "{"}, "found other files"),
         ({"dataset_description.json": '{"GeneratedBy": [{"Name": "fMRIPrep"}]}'}, "found other files"),
+        ({"dataset_description.json": _description('["x"]')}, "expected DatasetLinks .* as an object of text"),
+        (
+            {"dataset_description.json": _description('{"a": 1}')},
+            "expected DatasetLinks .* as an object of text",
+        ),
+        ({"dataset_description.json": _description("[" * 100 + "]" * 100)}, "found other files"),
         (None, "expected a folder, found a file"),
     ],
 )

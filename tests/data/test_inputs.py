@@ -16,6 +16,7 @@ from pcsa_jax.data.inputs import (
     inputs_table,
 )
 from pcsa_jax.errors import UserError
+from pcsa_jax.text import table_rows
 
 
 def source(number=1, *, modality="mri", affine=None, shape=(16, 12, 20), steps=(), session=""):
@@ -114,3 +115,14 @@ def test_copies_are_refused_with_both_names():
         "they are and put the right file in its place."
     )
     check_together(inputs[:2] * 2, one_grid=False)  # the same file twice is no copy
+
+
+def test_a_file_may_be_called_anything():
+    """The table's lines and columns stay what they are, and its steps and grids read back."""
+    names = ["=a\tb\nc.nii", "\u2028\x85.nii", '"open', "-x\\t"]
+    table = inputs_table([source()._replace(file=Path(name)) for name in names])
+    columns, *rows = table_rows(table)
+    assert [row[columns.index("file")] for row in rows] == names
+    assert table.count("\n") == 1 + len(names) and "\t=" not in table and "\t-x" not in table
+    assert describe_preparation(table) == f"All {len(names)} volumes were taken as they are on disk."
+    assert describe_grids(table) == ()

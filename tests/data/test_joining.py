@@ -268,7 +268,7 @@ def test_a_damaged_sidecar_of_all_is_reported_once(tree):
     root = tree("1:anat", "2:anat", "1:pet")
     (root / "label-GM_probseg.json").write_text("{half")
     (problem,) = survey(root).problems
-    assert problem.found.startswith("expected JSON, found ")
+    assert problem.found.startswith("expected a JSON object, found no JSON (")
 
 
 def test_the_user_says_how_smooth_volumes_are_of_which_nobody_says(tree):

@@ -137,11 +137,29 @@ def test_a_manifest_of_phantom_files_is_a_phantom(cohort, copy_of_cohort):
 
 
 @pytest.mark.parametrize(
-    ("column", "meant"), [("PET", "pet"), ("fdg", "pet"), ("mri_fwhm", "mri_fwhm_mm"), ("Session", "session_id")]
+    ("column", "meant"),
+    [
+        ("PET", "pet"),
+        ("fdg", "pet"),
+        ("mri_fwhm", "mri_fwhm_mm"),
+        ("Session", "session_id"),
+        ("SessionID", "session_id"),
+        ("sesion_id", "session_id"),
+        ("pet_fwmh_mm", "pet_fwhm_mm"),
+        ("pet path", "pet"),
+        ("smoothing_fwhm", "mri_fwhm_mm or pet_fwhm_mm"),
+        ("SmoothingFWHM", "mri_fwhm_mm or pet_fwhm_mm"),
+    ],
 )
 def test_a_column_in_another_spelling_is_told(table, column, meant):
     path = table("sub-01\tAD\ta.nii\t8\n", f"participant_id\tdiagnosis\tmri\t{column}\n")
     assert problem_of(path) == f"{path}: expected the column {meant}, found {column}. Rename {column} to {meant}."
+
+
+@pytest.mark.parametrize("column", ["age", "Site", "session_date", "pet_id", "mmse", "diagnosis_m12", "fwhm"])
+def test_columns_of_other_things_are_left_alone(table, column):
+    heading = f"participant_id\tdiagnosis\tmri\tpet\tmri_fwhm_mm\tpet_fwhm_mm\t{column}\n"
+    assert len(read_cohort(table("sub-01\tAD\ta.nii\tn/a\t8\tn/a\tx\n", heading)).subjects) == 1
 
 
 def test_a_gm_map_may_serve_a_person_s_visits_and_nobody_else(table):

@@ -129,6 +129,28 @@ def test_a_column_of_another_study_is_pointed_at(visits, column):
     assert f"(sessions tables: session_id, {column})" in problem.found
 
 
+@pytest.mark.parametrize("column", ["diagnsis", "diagnoses", " diagnosi "])
+@pytest.mark.parametrize("is_of_sessions", [False, True])
+def test_a_slip_in_a_column_is_pointed_at(visits, column, is_of_sessions):
+    own, other = "sub-01\tAD\n", "age\nsub-01\t70\n"
+    root = visits(
+        "ses-1",
+        participants="participant_id\t" + (other if is_of_sessions else f"{column}\n{own}"),
+        session_table=f"session_id\t{column if is_of_sessions else 'age'}\nses-1\tAD\n",
+    )
+    found = [problem.remedy for problem in survey(root).problems]
+    assert found[0] == f"Rename {column.strip()} to diagnosis"
+
+
+def test_columns_that_nobody_reads_are_a_note(visits):
+    root = visits("", participants="participant_id\tdiagnosis\tAge \tSEX\tdiagnosis_m12\nsub-01\tAD\t70\tF\tAD\n")
+    found = survey(root)
+    assert found.problems == ()
+    for name in ("Age", "SEX"):
+        note = f"participants.tsv: expected the column {name.lower()}, found {name}, which nobody reads"
+        assert note in found.notes
+
+
 @pytest.mark.parametrize("column", ["Diagnosis", "DIAGNOSIS_BL"])
 def test_a_column_in_other_letters_is_pointed_at(visits, column):
     problem = survey(visits("", participants=f"participant_id\t{column}\nsub-01\tAD\n")).problems[0]

@@ -43,3 +43,6 @@ def test_others_have_no_origin(copy_of_cohort, overwrite):
     description["GeneratedBy"][0]["Description"] = "no words"
     overwrite(path, json.dumps(description))
     assert read_origin(read_cohort(copy_of_cohort)) is None
+    for first in ("x", 5, None, {"Description": [1]}, {"Description": f"Model a, seed {'9' * 5000}"}):
+        overwrite(path, json.dumps(description | {"GeneratedBy": [first]}))
+        assert read_origin(found) is None

@@ -155,7 +155,7 @@ def test_a_scan_that_was_not_fetched_is_still_found(root):
     [
         (None, "expected a raw BIDS data set with dataset_description.json, found no such file"),
         ({"Name": "x", "DatasetType": "derivative"}, r"expected a raw BIDS data set, found derivatives"),
-        ([1], "expected a JSON object, found list"),
+        ([1], "expected a JSON object, found a list"),
         ({"Name": "x"}, "expected T1w scans named .*, found none"),
     ],
 )

@@ -50,6 +50,13 @@ def test_what_is_written_is_read(tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_reason_that_a_person_wrote_reads_back(tmp_path):
+    word = "=moved\\t,\x1b"
+    write_quality(tmp_path, [BAD._replace(reasons=(Reason(word, "", ""),))], MEASURES)
+    assert "\t'=moved" in (tmp_path / FILE).read_text()
+    assert read(tmp_path)[0].reasons[0].measure == word
+
+
 def test_whose_matter_a_reason_is():
     assert [reason.is_of_the_map for reason in (SMALL, ODD, MOVED)] == [True, False, False]
 

@@ -1,5 +1,6 @@
 """Who an input belongs to is read from its name; what cannot be used is refused in one line."""
 
+import dataclasses
 import json
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from pcsa_jax.data.grid import Grid
 from pcsa_jax.data.quality_table import Quality, Reason, write_quality
 from pcsa_jax.data.synthesis_inputs import check_identities, find_inputs, prepare, write_skipped
 from pcsa_jax.errors import UserError
+from pcsa_jax.text import table_rows
 from tests.brains import grey_matter
 from tests.conftest import NUM_MRI_ONLY, NUM_PAIRS, SIZE
 
@@ -192,6 +194,16 @@ def test_the_table_of_what_was_left_out(tmp_path):
     assert (tmp_path / "skipped.tsv").read_text() == (
         "participant_id\tsession_id\tfile\tproblem\nsub-1\tses-2\tsub-1_ses-2.nii\tbad\nsub-x\tn/a\tx.nii\tworse\n"
     )
+
+
+def test_a_file_s_name_is_one_cell_of_what_was_left_out(tmp_path):
+    name = "=cmd|'x'!A0\tx\nsub-9\tses-1\tfake\tforged.nii"
+    write_skipped(
+        tmp_path / "skipped.tsv", [(dataclasses.replace(find("x.nii")[0], path=Path(name)), UserError(f"{name}: bad"))]
+    )
+    text = (tmp_path / "skipped.tsv").read_text()
+    assert text.count("\n") == 2 and "\t=" not in text
+    assert table_rows(text)[1] == ["sub-x", "n/a", name, f"{name}: bad"]
 
 
 def test_a_cohort_without_diagnoses(copy_of_cohort):

@@ -56,6 +56,14 @@ def test_training_curves_with_missing_keys_and_a_cut_line(tmp_path):
     assert charts.training_curves(tmp_path / "none.png", log, **WORDS) is None
 
 
+def test_training_curves_of_a_record_with_damaged_lines(tmp_path):
+    log = tmp_path / "metrics.jsonl"
+    values = [0.5, "x", None, 10**90, 1e300, -(10**60)]
+    rows = [{"step": s % 5, "generator/l1": value, "validation/mae_brain": value} for s, value in enumerate(values)]
+    log.write_bytes(b"[]\n\xff\n" + "\n".join(map(json.dumps, rows)).encode())
+    assert charts.training_curves(tmp_path / "training.png", log, **WORDS).stat().st_size > 1000
+
+
 @pytest.mark.parametrize("num", [FEWEST_TO_SMOOTH, 52, 1000])
 def test_noisy_values_have_a_faint_line_and_a_bold_running_mean(tmp_path, drawn, num):
     """Also where a run of the demo's length logs about fifty values at one volume a step."""

@@ -1,6 +1,9 @@
 """Progress where there is no terminal: a line now and then, with an honest time left."""
 
+import io
+
 import pytest
+from rich.table import Table
 
 from pcsa_jax.machine import progress
 
@@ -45,7 +48,34 @@ def test_durations(seconds, text):
     assert progress.format_duration(seconds) == text
 
 
-@pytest.mark.parametrize("name", ["[red] study", "[/x] o", "[bold]", "[[a]"])
+NAMES = ["[red] study", "[/x] o", "[bold]", "[[a]", ":warning: :x:", "[link=file:///x]y[/link]"]
+
+
+@pytest.mark.parametrize("name", NAMES)
 def test_a_name_is_no_markup(capsys, name):
     progress.console.print(f"Wrote /data/{name}/out")
     assert capsys.readouterr().err == f"Wrote /data/{name}/out\n"
+
+
+@pytest.mark.parametrize(
+    ("name", "shown"),
+    [
+        *((name, name) for name in NAMES),
+        ("\x1b[2Ja", r"\x1b[2Ja"),
+        ("a\rb\t\u202e", r"a\rb\t\u202e"),
+        ("\udcff", r"\udcff"),
+    ],
+)
+@pytest.mark.parametrize("is_terminal", [False, True])
+def test_a_name_in_a_line_a_table_or_a_bar_is_what_it_is(monkeypatch, name, shown, is_terminal):
+    console = progress.PlainConsole(file=io.StringIO(), width=200, force_terminal=is_terminal, color_system=None)
+    monkeypatch.setattr(progress, "console", console)
+    table = Table(name, title=f"title {name}", caption=f"caption {name}")
+    table.add_row(f"cell {name}")
+    console.print(f"line {name}")
+    console.print(table)
+    with progress.progress(f"work on {name}") as report:
+        report(1, 1, f"status {name}")
+    written = console.file.getvalue()
+    for word in ("line", "title", "caption", "cell", "work on", "status"):
+        assert f"{word} {shown}" in written

@@ -1,6 +1,5 @@
 """The check command: exit status, tables, the report; one run per kind of damage."""
 
-import csv
 import gzip
 import io
 import os
@@ -24,7 +23,8 @@ from pcsa_jax.data.phantom.cohort import write_cohort
 from pcsa_jax.data.problems import Problem
 from pcsa_jax.errors import UserError
 from pcsa_jax.preprocessing import checking
-from pcsa_jax.preprocessing.checking import COLUMNS, MOST_SHOWN, check_report_path, printable, write_report
+from pcsa_jax.preprocessing.checking import COLUMNS, MOST_SHOWN, check_report_path, write_report
+from pcsa_jax.text import table_rows
 from tests.conftest import ROOT
 from tests.data.damaged_files import DAMAGE, SCL_SLOPE, compress, field
 
@@ -52,9 +52,9 @@ def check(capsys, *words):
 def read_rows(path: Path) -> list[dict[str, str]]:
     text = path.read_text(encoding="utf-8")
     assert text.endswith("\n")
-    rows = list(csv.DictReader(io.StringIO(text), delimiter="\t", quoting=csv.QUOTE_NONE))
-    assert all(tuple(row) == COLUMNS and None not in row.values() for row in rows)
-    return rows
+    columns, *rows = table_rows(text)
+    assert tuple(columns) == COLUMNS and all(len(row) == len(COLUMNS) for row in rows)
+    return [dict(zip(columns, row, strict=True)) for row in rows]
 
 
 @pytest.mark.parametrize(("with_sidecar", "mark"), [(True, "sidecars, of 2 visits"), (False, "headers")])
@@ -260,11 +260,12 @@ def test_a_report_that_cannot_be_written(tmp_path):
 
 
 def test_names_cannot_break_the_report(tmp_path):
-    problem = Problem("sub-1", "", Path("a\tb\nc\x1b[31m\udcff.nii"), "expected x,\tfound y", "Mend it")
+    problem = Problem("sub-1", "", Path("a\tb\nc\x1b[31m\udcff.nii"), "=expected x,\tfound y", "Mend it")
     write_report(tmp_path / "report.tsv", [problem])
+    text = (tmp_path / "report.tsv").read_text()
+    assert text.splitlines()[1:] == ["sub-1\t\ta\\tb\\nc\\x1b[31m\\udcff.nii\t'=expected x,\\tfound y\tMend it"]
     (row,) = read_rows(tmp_path / "report.tsv")
-    assert row["file"] == r"a\tb\nc\x1b[31m\udcff.nii" and row["problem"] == r"expected x,\tfound y"
-    assert printable("Köhler, 3 × 3 mm") == "Köhler, 3 × 3 mm"
+    assert (row["file"], row["problem"]) == (str(problem.file), problem.found)
 
 
 def shown(inspection, report=None, width=140) -> str:

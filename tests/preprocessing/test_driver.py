@@ -196,6 +196,13 @@ def test_files_of_others_in_a_visits_folder_are_refused(quick, raw, tmp_path):
     assert (out / "sub-01/anat/mine.txt").read_text() == "mine"
 
 
+def test_reasons_of_failures_are_text_and_read_back(tmp_path):
+    failures = [dataset.Failure("sub-01", "ses-1", "=cmd|'x'!A0 \x1b[2J"), dataset.Failure("sub-02", "", '"\\t')]
+    dataset.write_failures(tmp_path, failures)
+    assert "\t=" not in (tmp_path / "failures.tsv").read_text()
+    assert dataset.read_failures(tmp_path) == failures
+
+
 def test_a_failure_stops_nobody_else_and_is_listed(quick, raw, tmp_path):
     out = tmp_path / "out"
     result = preprocess(raw, out, work=fake.failing_work)

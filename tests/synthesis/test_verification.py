@@ -55,9 +55,9 @@ def test_a_changed_range_is_noticed_though_the_parameters_are_the_same(exported,
 
 
 HOSTILE = {
-    "no JSON": (None, "a card that is no JSON"),
-    "a list": ("[]", "expected format"),
-    "deep": ("[" * 100_000, "no JSON"),
+    "no JSON": (None, "a card that holds no JSON"),
+    "a list": ("[]", "a card that holds a list"),
+    "deep": ("[" * 100_000, "more than 64 levels of nesting"),
     "huge": ('"' + "x" * 2**21 + '"', "characters"),
     "format": ({"format": 3}, "expected format"),
     "no training": ({"training": None}, "says nothing of the training"),

@@ -79,11 +79,87 @@ def test_the_record_never_holds_nan(tmp_path):
     ]
 
 
-def test_broken_line_within_the_log_is_an_error(tmp_path):
+DAMAGED = {
+    b'{"st': "no JSON",
+    b"[]": "a list",
+    b"7": "a whole number",
+    b'{"epoch": 1}': "no step",
+    b'{"step": null, "epoch": 1}': "null as step in place of a whole number",
+    b'{"step": "2", "epoch": 1}': "text as step in place of a whole number",
+    b'{"step": 2.0}': "a number as step in place of a whole number",
+    b'{"step": -1}': "step -1",
+    b'{"step": 99999999999999999999}': "step 99999999999999999999",
+    b'{"step": 2, "epoch": "x"}': "text as epoch in place of a whole number",
+    b'{"step": 2, "generator/l1": "x"}': "'generator/l1' that is no number",
+    b'{"step": 2, "generator/l1": {}}': "'generator/l1' that is no number",
+    b'{"step": 2, "generator/l1": NaN}': "'generator/l1' that is no number",
+    b'{"step": 2, "step": 3}': "the key 'step' twice, with two values",
+    b"[" * 100_000: "more than 64 levels of nesting",
+    b'{"step": ' + b"2" * 400 + b"}": "a number of 400 digits",
+    b"\xff\xfe": "bytes that are not UTF-8 (at 0)",
+    b"\0\0\0": "no JSON",
+}
+"""Lines that are no rows, and how they are told."""
+
+
+def row(step, **values):
+    return json.dumps({"step": step, "epoch": 0, **values}).encode() + b"\n"
+
+
+@pytest.mark.parametrize(("line", "told"), DAMAGED.items(), ids=DAMAGED.values())
+@pytest.mark.parametrize("place", ["among", "last"])
+def test_a_damaged_line_is_kept_and_told_and_no_row_is_lost(tmp_path, capsys, line, told, place):
     log = tmp_path / "metrics.jsonl"
-    log.write_text('{"step": 1}\n{"st\n{"step": 2}\n', encoding="utf-8")
-    with pytest.raises(ValueError, match="line 2: expected one JSON object"):
-        read_metrics(log)
+    after = row(3) + row(9) if place == "among" else b""
+    log.write_bytes(row(1) + line + b"\n" + after)
+    assert [found["step"] for found in read_metrics(log)] == [1, *([3, 9] if after else [])]
+    where = f"warning: {log}: 1 damaged line"
+    said = capsys.readouterr().err
+    assert said.startswith(f"{where}, no rows left out of tables and figures (line 2: {told}")
+    assert said.count("\n") == 1
+    with open_log(tmp_path, resume_step=4) as opened:
+        opened.write(5, 1, {})
+    assert capsys.readouterr().err.startswith(f"{where}, kept (line 2: {told}")
+    assert log.read_bytes() == row(1) + line + b"\n" + (row(3) if after else b"") + b'{"step": 5, "epoch": 1}\n'
+
+
+def test_rows_out_of_place_are_kept_and_told_and_read_by_their_steps(tmp_path, capsys):
+    log = tmp_path / "metrics.jsonl"
+    # A validation's row has the step of the training's row before it: that is no step twice.
+    lines = [row(1, a=1), row(3, a=1), row(3, b=1), row(2, a=1), row(3, a=2), row(4, a=1), row(4)]
+    log.write_bytes(b"".join(lines))
+    assert [found["step"] for found in read_metrics(log)] == [1, 2, 3, 3, 3, 4, 4]
+    told = "(line 4: step 2 after 3; line 5: step 3 again; line 7: step 4 again)"
+    assert capsys.readouterr().err.endswith(f"3 damaged lines, no rows left out of tables and figures {told}\n")
+    with open_log(tmp_path, resume_step=4):
+        assert capsys.readouterr().err.endswith(f"3 damaged lines, kept {told}\n")
+    assert log.read_bytes() == b"".join(lines)
+
+
+def test_many_damaged_lines_are_one_note(tmp_path, capsys):
+    log = tmp_path / "metrics.jsonl"
+    log.write_bytes(b"[]\n" * 30 + row(1))
+    assert len(read_metrics(log)) == 1
+    said = capsys.readouterr().err
+    assert "30 damaged lines" in said and said.count("line 5: ") == 1 and said.endswith("; and 25 more)\n")
+
+
+@pytest.mark.parametrize("rest", [b'{"step": 2', b'{"step": 2, "epoch": 0, "generator/l1": "\xc3', b"\0\0\0"])
+def test_an_unfinished_last_line_is_cut_and_not_told(tmp_path, capsys, rest):
+    log = tmp_path / "metrics.jsonl"
+    log.write_bytes(row(1) + rest)
+    assert [found["step"] for found in read_metrics(log)] == [1]
+    with open_log(tmp_path, resume_step=2):
+        pass
+    assert log.read_bytes() == row(1)
+    assert capsys.readouterr().err == ""
+
+
+def test_a_record_that_cannot_be_read_is_told(tmp_path):
+    (tmp_path / "metrics.jsonl").mkdir()
+    for use in (lambda: read_metrics(tmp_path / "metrics.jsonl"), lambda: open_log(tmp_path)):
+        with pytest.raises(UserError, match=r"metrics.jsonl: expected the run's record, found Is a directory\. Rest"):
+            use()
 
 
 def test_the_writer_does_not_import_pytorch(tmp_path):

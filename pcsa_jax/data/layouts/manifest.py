@@ -21,9 +21,12 @@ COLUMNS = ("participant_id", "diagnosis", "mri")
 OPTIONAL = ("session_id", "pet", "mri_fwhm_mm", "pet_fwhm_mm")
 NEAR = {
     "session": "session_id", "visit": "session_id", "participant": "participant_id", "subject_id": "participant_id",
-    "fdg": "pet", "fdg_pet": "pet", "gm": "mri", "mri_fwhm": "mri_fwhm_mm", "pet_fwhm": "pet_fwhm_mm",
+    "fdg": "pet", "fdg_pet": "pet", "pet_path": "pet", "pet_file": "pet", "gm": "mri", "gm_map": "mri",
+    "mri_path": "mri", "mri_file": "mri", "mri_fwhm": "mri_fwhm_mm", "pet_fwhm": "pet_fwhm_mm",
+    **dict.fromkeys(("fwhm", "fwhm_mm", "smoothing", "smoothing_mm", "smoothing_fwhm", "smoothing_fwhm_mm"),
+                    "mri_fwhm_mm or pet_fwhm_mm"),
 }  # fmt: skip
-"""What people call these columns, in small letters."""
+"""What people call these columns."""
 
 
 def claim(path: Path) -> str:

@@ -1,12 +1,12 @@
 """JSON files beside the volumes and at the root of a cohort, inherited as BIDS has it."""
 
-import json
 import math
 from pathlib import Path
 from typing import Any
 
 from pcsa_jax.data.files import odd_kind
 from pcsa_jax.data.foreign_formats import judge_pointer
+from pcsa_jax.data.json_objects import parse_object, read_limited
 from pcsa_jax.data.layout import PHANTOM_GENERATOR, sidecar
 from pcsa_jax.data.names import ENTITY, parse_name
 from pcsa_jax.data.subjects import Findings
@@ -115,19 +115,15 @@ def read_object(path: Path, findings: Findings) -> dict[str, Any]:
         findings.add(path, f"expected JSON, found {kind}", "Put the file in its place")
         return {}
     try:
-        raw = path.read_bytes()
+        raw = read_limited(path)
         if pointer := judge_pointer(path.name, raw, expected="expected JSON"):
             findings.add(path, pointer.found, pointer.remedy)
             return {}
-        found = json.loads(raw.decode("utf-8-sig"))
-    except (OSError, ValueError, RecursionError) as error:
-        reason = " ".join(str(error).split())
-        findings.add(path, f"expected JSON, found {reason}", "Mend the file")
+        return parse_object(raw)
+    except (OSError, ValueError) as error:
+        reason = (error.strerror if isinstance(error, OSError) else None) or error
+        findings.add(path, f"expected a JSON object, found {reason}", "Mend the file")
         return {}
-    if not isinstance(found, dict):
-        findings.add(path, f"expected a JSON object, found {type(found).__name__}", "Mend the file")
-        return {}
-    return found
 
 
 def smoothing_fwhm_mm(volume: Path, sidecars: Sidecars, findings: Findings, *, visit: tuple[str, str]) -> float | None:

@@ -1,11 +1,11 @@
 """Who is in a phantom cohort, without making or opening a volume."""
 
-import json
 import re
 from pathlib import Path
 from typing import NamedTuple
 
 from pcsa_jax.data import layout
+from pcsa_jax.data.json_objects import read_object
 from pcsa_jax.data.layouts import bids_derivatives
 from pcsa_jax.data.phantom.subject import SMOOTHING_FWHM_MM
 from pcsa_jax.data.phantom.traits import diagnosis, participant_id
@@ -46,10 +46,10 @@ def read_origin(cohort: Cohort) -> Origin | None:
     path = folder / "dataset_description.json"
     if not path.is_file():  # volumes of a phantom in somebody's own table
         return None
-    content = json.loads(path.read_bytes().decode("utf-8-sig"))
-    found = re.search(
-        r"Model (\S+), seed (\d+)", str(next(iter(content.get("GeneratedBy") or [{}])).get("Description", ""))
-    )
+    content = read_object(path, {"GeneratedBy": list | None}, expected="the phantom's description")
+    first = next(iter(content.get("GeneratedBy") or ()), None)
+    text = first.get("Description") if isinstance(first, dict) else None
+    found = re.search(r"Model (\S+), seed (\d{1,18})\b", str(text))
     return Origin(found[1], int(found[2])) if found else None
 
 

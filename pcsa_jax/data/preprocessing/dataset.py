@@ -1,7 +1,5 @@
 """The folder that preprocessing writes: where it may lie, what stands at its top, which visits failed."""
 
-import csv
-import io
 import json
 import os
 import shutil
@@ -11,6 +9,7 @@ from typing import Any, NamedTuple
 
 from pcsa_jax import __version__
 from pcsa_jax.data import files, layout, quality_table
+from pcsa_jax.data.json_objects import read_object
 from pcsa_jax.data.layout import may_hold
 from pcsa_jax.data.preprocessing.outputs import RAW
 from pcsa_jax.data.preprocessing.quality import MEASURES, warnings
@@ -18,6 +17,7 @@ from pcsa_jax.data.problems import visit_name
 from pcsa_jax.data.quality_table import Quality, Reason
 from pcsa_jax.data.subjects import Findings
 from pcsa_jax.errors import UserError
+from pcsa_jax.text import table_rows, table_text
 
 GENERATOR = "pcsa_jax preprocess"
 """``GeneratedBy[0].Name`` of the folders that preprocessing may write to."""
@@ -81,9 +81,9 @@ def check_places(raw: Path, out: Path) -> None:
 
 def _is_ours(out: Path) -> bool:
     try:
-        generated_by = json.loads(files.read_text(out / "dataset_description.json"))["GeneratedBy"]
-        return generated_by[0]["Name"] == GENERATOR
-    except (OSError, UserError, ValueError, KeyError, IndexError, TypeError):
+        description = read_object(out / "dataset_description.json", expected="a description")
+        return description["GeneratedBy"][0]["Name"] == GENERATOR
+    except (UserError, KeyError, IndexError, TypeError):
         return False
 
 
@@ -145,9 +145,9 @@ def find_finished(out: Path) -> list[Finished]:
 def _quality(sidecar: Path) -> dict[str, float]:
     """The numbers in a sidecar; none if it is damaged, as the page of all others is not to fail for that."""
     try:
-        found = json.loads(files.read_text(sidecar))["Quality"]
+        found = read_object(sidecar, {"Quality": dict}, expected="a sidecar")["Quality"]
         return {key: float(value) for key, value in found.items() if value is not None}
-    except (OSError, UserError, ValueError, KeyError, TypeError, AttributeError):
+    except (UserError, ValueError, TypeError):
         return {}
 
 
@@ -190,8 +190,9 @@ def read_failures(out: Path) -> list[Failure]:
     path = out / "failures.tsv"
     if not path.is_file():
         return []
-    rows = csv.DictReader(io.StringIO(files.read_text(path)), delimiter="\t", quoting=csv.QUOTE_NONE)
-    return [Failure(*(row.get(column) or "" for column in FAILURE_COLUMNS)) for row in rows]
+    columns, *lines = table_rows(files.read_text(path)) or [[]]
+    rows = [dict(zip(columns, line, strict=False)) for line in lines]
+    return [Failure(*(row.get(column, "") for column in FAILURE_COLUMNS)) for row in rows]
 
 
 def write_failures(out: Path, failures: Iterable[Failure]) -> None:
@@ -202,4 +203,4 @@ def write_failures(out: Path, failures: Iterable[Failure]) -> None:
         path.unlink(missing_ok=True)
         return
     lines = [FAILURE_COLUMNS, *((f.participant_id, f.session_id, " ".join(f.reason.split())) for f in failures)]
-    files.write_text(path, "".join("\t".join(line) + "\n" for line in lines))
+    files.write_text(path, table_text(lines))

@@ -13,11 +13,15 @@ import numpy as np
 from pcsa_jax import __version__
 from pcsa_jax.data import files, layout
 from pcsa_jax.data.grid import SPACE
+from pcsa_jax.data.json_objects import read_object
 from pcsa_jax.data.preprocessing.raw_bids import RawVisit
 from pcsa_jax.data.preprocessing.settings import Settings
 from pcsa_jax.data.preprocessing.steps import Step
 from pcsa_jax.data.preprocessing.visit import GRID, Prepared
 from pcsa_jax.errors import UserError
+
+RECORD_FIELDS = {"Settings": dict, "SourcesSHA256": dict, "Quality": dict}
+"""What the record of a finished visit says of its making."""
 
 RAW = "raw"
 """Name of the raw data set in BIDS URIs; ``DatasetLinks`` of the description says where it is."""
@@ -165,10 +169,9 @@ def read_record(root: Path, visit: RawVisit) -> dict[str, Any] | None:
     if not parts:
         return None
     try:
-        record = json.loads(files.read_text(record_path(root, visit)))
-        settings, sources, quality = (record[key] for key in ("Settings", "SourcesSHA256", "Quality"))
-        complete = all(isinstance(part, dict) for part in (settings, sources, quality))
-    except (OSError, UserError, ValueError, KeyError, TypeError):
+        record = read_object(record_path(root, visit), RECORD_FIELDS, expected="a finished visit")
+        sources, complete = record["SourcesSHA256"], True
+    except UserError:
         complete = False
     if complete:
         wanted = [layout.mri_path(root, visit.participant_id, visit.session_id)]

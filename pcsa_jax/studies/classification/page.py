@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from pcsa_jax.presentation.markdown import markdown_table
+from pcsa_jax.presentation.markdown import markdown_table, markdown_text
 from pcsa_jax.presentation.numbers import NONE, count, interval, number
 from pcsa_jax.presentation.origin import name_origin
 from pcsa_jax.presentation.statistics import NUM_RESAMPLES
@@ -149,9 +149,9 @@ def _published_section(context: "ClassificationContext") -> list[str]:
         "## The published Table 3",
         "arXiv 2411.17420, in %. Its caption announces a SD; none is printed.",
         published_table(),
-        f"Not comparable with ours: this cohort ({context.cohort}) is {people}; classifier, threshold, class counts "
-        "and split of the published rows are not stated, and the rows taken from other papers were scored on other "
-        "subjects. Only differences between our own arms, on the same subjects, can be interpreted.",
+        f"Not comparable with ours: this cohort ({markdown_text(context.cohort)}) is {people}; classifier, threshold, "
+        "class counts and split of the published rows are not stated, and the rows taken from other papers were scored "
+        "on other subjects. Only differences between our own arms, on the same subjects, can be interpreted.",
     ]
 
 

@@ -4,8 +4,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pcsa_jax.data.files import check_plain, replacing
 from pcsa_jax.data.subjects import DIAGNOSES
+from pcsa_jax.presentation.tables import read_table, write_table
 from pcsa_jax.studies.classification.visits import MRI_ONLY, PAIRS
 
 if TYPE_CHECKING:
@@ -22,17 +22,13 @@ PET_LABELS = {"none": "", "real": "real", "synthetic": "synthetic", "mean": "mea
 
 def write_probabilities(path: Path, table: "pd.DataFrame") -> None:
     """Writes ``probabilities.tsv``, whole or not at all; nine digits, so that nobody changes sides of a threshold."""
-    with replacing(path) as temporary:
-        shown = table.assign(session_id=table.session_id.replace("", "n/a"))
-        shown.to_csv(temporary, sep="\t", index=False, columns=list(COLUMNS), float_format="%.9g")
+    shown = table.assign(session_id=table.session_id.replace("", "n/a"))
+    write_table(path, shown, COLUMNS, float_format="%.9g")
 
 
 def read_probabilities(path: Path) -> "pd.DataFrame":
     """Reads ``probabilities.tsv``; a visit without a session has the session_id ""."""
-    import pandas as pd
-
-    check_plain(path)
-    table = pd.read_csv(path, sep="\t", keep_default_na=False, dtype=dict.fromkeys(COLUMNS[:6], str))
+    table = read_table(path, COLUMNS, COLUMNS[:6])
     return table.assign(session_id=table.session_id.replace("n/a", ""))
 
 

@@ -6,6 +6,7 @@ from typing import NamedTuple
 import numpy as np
 
 from pcsa_jax.data.files import write_text
+from pcsa_jax.text import table_text
 
 
 class Threshold(NamedTuple):
@@ -44,4 +45,4 @@ def write_thresholds(path: Path, thresholds: dict[str, Threshold], steps: dict[s
     rows = [("arm", "step", "threshold", "validation_balanced_accuracy")]
     rows += [(arm, str(steps[arm]), f"{own.value:.9g}", f"{own.balanced_accuracy:.6g}")
              for arm, own in thresholds.items()]  # fmt: skip
-    write_text(path, "".join("\t".join(row) + "\n" for row in rows))
+    write_text(path, table_text(rows))

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Self
 
 import numpy as np
 
-from pcsa_jax.data.files import check_plain, replacing
+from pcsa_jax.data.files import replacing
 from pcsa_jax.errors import UserError
-from pcsa_jax.presentation.tables import write_table
+from pcsa_jax.presentation.tables import read_table, write_table
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -103,16 +103,8 @@ class FoldFindings:
 
 
 def _read_table(path: Path, columns: tuple[str, ...]) -> "pd.DataFrame":
-    import pandas as pd
-
-    words = {name: str for name in WORDS}
-    numbers = {name: ["n/a"] for name in columns if name not in WORDS}
-    check_plain(path)
     try:
-        table = pd.read_csv(path, sep="\t", dtype=words, keep_default_na=False, na_values=numbers)
-        if tuple(table.columns) != columns:
-            raise ValueError(f"the columns {', '.join(table.columns)}")
-        return table.astype({name: float for name in numbers})
+        return read_table(path, columns, WORDS)
     except (OSError, ValueError) as error:
         raise _damaged(path, f"a table with the columns {', '.join(columns)}", str(error).splitlines()[0]) from error
 

@@ -5,7 +5,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from pcsa_jax.data.files import check_plain
 from pcsa_jax.data.grid import Grid
 from pcsa_jax.data.pairs import load_pairs
 from pcsa_jax.data.splits import read_splits
@@ -15,7 +14,9 @@ from pcsa_jax.evaluation.assessment import synthesise
 from pcsa_jax.evaluation.summary import SCORE_COLUMNS
 from pcsa_jax.experiment.cohort import describe_training
 from pcsa_jax.experiment.environment import read_environment
+from pcsa_jax.presentation.markdown import markdown_text
 from pcsa_jax.presentation.numbers import count
+from pcsa_jax.presentation.tables import read_table
 from pcsa_jax.studies.reproduction.page import Context
 from pcsa_jax.studies.reproduction.plan import Plan, Run
 from pcsa_jax.studies.reproduction.presentation import Panel
@@ -72,18 +73,9 @@ def collect_scores(runs: Sequence[Run]) -> "pd.DataFrame":
 
 
 def _read_subjects(run: Run) -> "pd.DataFrame":
-    import pandas as pd
-
     path = run.workdir.evaluation("test") / "subjects.tsv"
-    words = dict.fromkeys(("participant_id", "session_id", "diagnosis", "predictor"), str)
-    check_plain(path)
     try:
-        table = pd.read_csv(path, sep="\t", dtype=words, na_values={}, keep_default_na=False)
-        if not set(SCORE_COLUMNS) <= set(table.columns):
-            raise ValueError(f"the columns {', '.join(table.columns)}")
-        table = table[list(SCORE_COLUMNS)]
-        metrics = [name for name in SCORE_COLUMNS if name not in words]
-        return table.replace({name: "n/a" for name in metrics}, np.nan).astype(dict.fromkeys(metrics, float))
+        return read_table(path, SCORE_COLUMNS, ("participant_id", "session_id", "diagnosis", "predictor"))
     except (OSError, ValueError) as error:
         raise UserError(
             f"{path}: expected the scores of an evaluation, found {str(error).splitlines()[0]}. Delete "
@@ -124,9 +116,9 @@ def describe_protocol(plan: Plan, runs: Sequence[Run]) -> str:
     part = config.data.size / PAPER_SIZE
     grid = f" A size of features in a name is the paper's, at 64³; here it is {part:g} times that." if part != 1 else ""
     return (
-        f"{cohort.name}: {len(diagnoses)} participants ({groups}){visits} at {config.data.size}³ voxels. "
-        f"{request.folds} folds by participant, stratified by diagnosis, and {seeds}; the folds are the same for every "
-        "row and seed, and each participant is tested in one. Of the participants outside the test fold "
+        f"{markdown_text(cohort.name)}: {len(diagnoses)} participants ({groups}){visits} at {config.data.size}³ "
+        f"voxels. {request.folds} folds by participant, stratified by diagnosis, and {seeds}; the folds are the same "
+        "for every row and seed, and each participant is tested in one. Of the participants outside the test fold "
         f"{100 * config.data.validation_fraction:.3g} % validate: they alone chose the checkpoint (MAE in the brain). "
         f"Every run had {count(config.num_epochs)} epochs of {config.batch_size} volumes a step ({budget} steps). A "
         f"fold's test subjects were not read before its training was over.{grid}"

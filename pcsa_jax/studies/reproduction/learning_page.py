@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from pcsa_jax.data.files import write_json, write_text
 from pcsa_jax.evaluation.ceilings import CEILINGS
 from pcsa_jax.evaluation.summary import METRICS
-from pcsa_jax.presentation.markdown import markdown_table
+from pcsa_jax.presentation.markdown import markdown_table, markdown_text
 from pcsa_jax.presentation.numbers import count, flatten, interval, number
 from pcsa_jax.presentation.origin import phantom_mark
 from pcsa_jax.presentation.statistics import NUM_RESAMPLES
@@ -114,7 +114,7 @@ def _page(learning: Learning, context: Context, steps: tuple[int, int], notes: S
     yield from _gaps(learning)
     yield "\nOver the whole volume too, and all digits: [data.tsv](data.tsv), [summary.json](summary.json)."
     yield "\n## Machine\n"
-    yield from (f"* {name}: {value}" for name, value in flatten(context.environment))
+    yield from (f"* {markdown_text(name)}: {markdown_text(value)}" for name, value in flatten(context.environment))
 
 
 _CAPTION = (

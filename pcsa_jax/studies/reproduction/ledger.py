@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from pcsa_jax.data.files import write_json
+from pcsa_jax.data.json_objects import read_object
 from pcsa_jax.errors import UserError
 from pcsa_jax.experiment.config import flatten, resolved
 from pcsa_jax.experiment.fields import LATER
@@ -17,6 +18,9 @@ _FREE_FIELDS = frozenset({"data.root", "data.participants", "data.resident_gib",
 
 _MEANT = json.loads(json.dumps(LATER))
 """What a plan meant that was written before a field existed."""
+
+_FIELDS = {"folds": int, "seeds": int, "cohort": dict, "rows": dict, "classifier": dict | None}
+_REMEDY = "Restore it, or use another --out"
 
 
 def record_of(plan: Plan) -> dict[str, Any]:
@@ -52,13 +56,15 @@ def check_record(plan: Plan) -> None:
                 f"--out {out}: expected a new folder or a former reproduction, found other files. Choose another."
             )
         return
+    old = _read_record(path)
     try:
-        old = json.loads(path.read_text(encoding="utf-8"))
         _compare(out, old, record_of(plan))
     except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise UserError(
-            f"{path}: expected a plan in JSON, found {error!r}. Restore it, or use another --out."
-        ) from error
+        raise UserError(f"{path}: expected a plan in JSON, found {error!r}. {_REMEDY}.") from error
+
+
+def _read_record(path: Path) -> dict[str, Any]:
+    return read_object(path, _FIELDS, expected="a plan in JSON", remedy=_REMEDY)
 
 
 def _compare(out: Path, old: Mapping[str, Any], new: Mapping[str, Any]) -> None:
@@ -92,7 +98,7 @@ def write_record(plan: Plan) -> None:
     path = _record_path(plan.request.out)
     record = record_of(plan)
     if path.is_file():
-        former = json.loads(path.read_text(encoding="utf-8"))
+        former = _read_record(path)
         record["rows"] = former["rows"] | record["rows"]
         record["classifier"] = record["classifier"] or former["classifier"]
     write_json(path, record)

@@ -7,7 +7,6 @@ from typing import Any, NamedTuple
 
 import jax
 from ml_collections import ConfigDict
-from rich.console import Console
 from rich.table import Table
 
 from pcsa_jax.data.phantom.roster import cohort_bytes
@@ -17,7 +16,7 @@ from pcsa_jax.experiment.build import build
 from pcsa_jax.experiment.cohort import builtin_root
 from pcsa_jax.experiment.config import flatten
 from pcsa_jax.experiment.description import state_bytes
-from pcsa_jax.machine.progress import console, format_duration
+from pcsa_jax.machine.progress import PlainConsole, console, format_duration
 from pcsa_jax.studies.reproduction.feasibility import has_mri_only
 from pcsa_jax.studies.reproduction.plan import Plan, Run
 from pcsa_jax.studies.reproduction.runner import Training, estimate_seconds, finished_paces, read_training
@@ -213,5 +212,5 @@ def _table(title: str, headings: tuple[str, ...]) -> Table:
     return table
 
 
-def _output() -> Console:
-    return Console(soft_wrap=True, highlight=False)
+def _output() -> PlainConsole:
+    return PlainConsole(soft_wrap=True)

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 from pcsa_jax.data.files import write_text
 from pcsa_jax.evaluation.ceilings import CEILING, CEILING_OWN_RANGE
 from pcsa_jax.evaluation.summary import METRICS
+from pcsa_jax.presentation.markdown import markdown_text
 from pcsa_jax.presentation.numbers import NONE, count, duration, flatten, number
 from pcsa_jax.presentation.statistics import NUM_RESAMPLES
 from pcsa_jax.studies.reproduction.comparisons import ALPHA, Comparison
@@ -154,7 +155,7 @@ def _scores(rowset: RowSet, statistics: Statistics, context: Context) -> Iterato
 def _published(rowset: RowSet, statistics: Statistics, context: Context) -> Iterator[str]:
     runs = next(iter(statistics.spreads.values()))["mae"].num_runs
     yield f"\n## Beside the paper ({rowset.paper})\n"
-    yield f"{why_not_comparable(context.is_phantom, context.cohort)}\n"
+    yield f"{why_not_comparable(context.is_phantom, markdown_text(context.cohort))}\n"
     yield published_table(rowset, statistics)
     yield (
         "\nOver the whole volume. Our ± is the SD over runs (folds × seeds) of each run's mean over its test subjects"
@@ -218,6 +219,9 @@ def write_page(path: Path, rowset: RowSet, statistics: Statistics, figures: Sequ
     missing = _missing(rowset, statistics)
     if missing:
         lines += ["\n## What is missing, and what these data are too few for\n", *(f"* {line}" for line in missing)]
-    lines += ["\n## Machine\n", *(f"* {name}: {value}" for name, value in flatten(context.environment))]
+    lines += [
+        "\n## Machine\n",
+        *(f"* {markdown_text(name)}: {markdown_text(value)}" for name, value in flatten(context.environment)),
+    ]
     write_text(path, "\n".join(lines) + "\n")
     return path

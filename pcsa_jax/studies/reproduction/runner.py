@@ -1,12 +1,12 @@
 """The runs of a plan one after another: trained or resumed, then evaluated; one that fails stops no other."""
 
-import json
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import jax
 
-from pcsa_jax.data.files import read_text, write_json
+from pcsa_jax.data.files import write_json
+from pcsa_jax.data.json_objects import read_object
 from pcsa_jax.errors import UserError
 from pcsa_jax.evaluation.assessment import assess_run
 from pcsa_jax.experiment.build import build
@@ -51,8 +51,9 @@ class Progress(NamedTuple):
 def read_training(run: Run) -> Training | None:
     """How ``run`` was trained; None if it is not finished."""
     try:
-        training = Training(**json.loads(read_text(run.workdir.root / "training.json")))
-    except (OSError, UserError, ValueError, TypeError):  # it is written again from the checkpoints
+        path = run.workdir.root / "training.json"
+        training = Training(**read_object(path, Training.__annotations__, expected="a finished training"))
+    except (UserError, TypeError):  # it is written again from the checkpoints
         return None
     return training if training.steps == run.num_steps and run.workdir.config.is_file() else None
 
@@ -153,6 +154,6 @@ def each_trained(what: str, runs: Sequence[Run], progress: Progress, work: Calla
 def evaluated_step(workdir: Workdir) -> int | None:
     """The step of the checkpoint that the run's evaluation on test subjects is of; None if there is none."""
     try:
-        return int(json.loads(read_text(workdir.evaluation("test") / "summary.json"))["step"])
-    except (OSError, UserError, ValueError, KeyError, TypeError):
+        return read_object(workdir.evaluation("test") / "summary.json", {"step": int}, expected="a summary")["step"]
+    except UserError:
         return None

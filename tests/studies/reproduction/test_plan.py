@@ -268,4 +268,4 @@ def test_other_rows_and_more_seeds_may_follow_but_not_fewer(request_of, tmp_path
 def test_a_damaged_record_is_told(request_of, tmp_path):
     write_record(make_plan(request_of()))
     (tmp_path / "out" / "plan.json").write_text('{"folds": 2}')
-    assert "expected a plan in JSON, found KeyError('cohort')" in conflict(request_of())
+    assert "expected a plan in JSON, found no seeds. Restore it" in conflict(request_of())
