@@ -13,12 +13,12 @@ import numpy as np
 from pcsa_jax.data.derivatives import (
     Outputs,
     check_folder,
-    content_hash,
     is_finished,
     name_outputs,
     open_folder,
     write_outputs,
 )
+from pcsa_jax.data.fingerprints import file_hash
 from pcsa_jax.data.given_files import Input
 from pcsa_jax.data.harmonisation import NOBODY_SAYS
 from pcsa_jax.data.layout import may_hold
@@ -120,7 +120,7 @@ class Synthesis:
                 has_spread=len(self._ensemble) > 1, has_panel=self._panels,
             )  # fmt: skip
             # A file that cannot be read has no hash; reading it will say why.
-            digest = content_hash(source.path) if os.access(source.path, os.R_OK) else ""
+            digest = file_hash(source.path) if os.access(source.path, os.R_OK) else ""
             recipe = {
                 "InputSHA256": digest, "InputFWHM": source.fwhm_mm, "GeneratorSHA256": sorted(self._ensemble.hashes),
             }  # fmt: skip

@@ -1,7 +1,6 @@
 """Writing what was made of a visit in the layout of every cohort, and knowing it again."""
 
 import gzip
-import hashlib
 import json
 import shutil
 from collections.abc import Iterator, Mapping
@@ -13,6 +12,7 @@ import numpy as np
 
 from pcsa_jax import __version__
 from pcsa_jax.data import files, layout
+from pcsa_jax.data.fingerprints import file_hash
 from pcsa_jax.data.grid import SPACE
 from pcsa_jax.data.preprocessing.raw_bids import RawVisit
 from pcsa_jax.data.preprocessing.settings import Settings
@@ -58,12 +58,6 @@ def pet_transform_path(root: Path, visit: RawVisit) -> Path:
     return visit_folder(root, visit) / "pet" / f"{stem}_from-pet_to-T1w_mode-image_xfm.mat"
 
 
-def sha256(path: Path) -> str:
-    """SHA-256 of a file, as hexadecimal digits."""
-    with path.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
-
-
 def fingerprints(raw: Path, visit: RawVisit) -> dict[str, str]:
     """BIDS URI -> SHA-256 of every scan of the visit.
 
@@ -74,7 +68,7 @@ def fingerprints(raw: Path, visit: RawVisit) -> dict[str, str]:
     for path in (visit.t1, visit.pet):
         if path is not None:
             try:
-                found[_uri(raw, path)] = sha256(path)
+                found[_uri(raw, path)] = file_hash(path)
             except OSError as error:
                 why = "a link to a file that was not fetched" if path.is_symlink() else error.strerror
                 raise UserError(

@@ -25,9 +25,9 @@ def trained(monkeypatch):
     """Names of the rows and folds that were trained, in this order."""
     calls, train = [], runner.train
 
-    def noting(config, workdir):
+    def noting(config, workdir, **words):
         calls.append((config.row, config.data.fold))
-        return train(config, workdir)
+        return train(config, workdir, **words)
 
     monkeypatch.setattr(runner, "train", noting)
     return calls
@@ -83,10 +83,10 @@ def test_a_run_that_diverges_stops_no_other(plan, trained, monkeypatch, capsys):
 def test_a_row_that_fails_lets_the_next_row_run(plan, monkeypatch):
     train = runner.train
 
-    def failing(config, workdir):
+    def failing(config, workdir, **words):
         if config.row == "pcsa":
             raise runner.UserError("step 3: expected finite losses, found nan.")
-        return train(config, workdir)
+        return train(config, workdir, **words)
 
     monkeypatch.setattr(runner, "train", failing)
     done = train_runs((plan.runs[0], plan.runs[2]))
