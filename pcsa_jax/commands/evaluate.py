@@ -32,7 +32,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_reading(other)
     other.add_argument(
         "--other-people", action="store_true",
-        help="participants with ids of training participants are other people",
+        help="participants with ids of training participants are other people, even in the run's own cohort",
     )  # fmt: skip
     parser.add_argument("--out", type=user_path, metavar="DIR", help="where to write (WORKDIR/evaluation/SPLIT)")
     parser.add_argument(

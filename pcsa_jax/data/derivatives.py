@@ -12,7 +12,8 @@ from typing import Any
 import nibabel as nib
 
 from pcsa_jax import __version__
-from pcsa_jax.data.files import content_hash, replacing, write_json, write_text
+from pcsa_jax.data.files import replacing, write_json, write_text
+from pcsa_jax.data.fingerprints import file_hash
 from pcsa_jax.data.json_objects import read_object
 from pcsa_jax.data.layout import sidecar, subject_folder, subject_stem
 from pcsa_jax.errors import UserError
@@ -142,7 +143,7 @@ def is_finished(outputs: Outputs, recipe: Mapping[str, Any]) -> bool:
     if other is not None:
         raise _in_the_way(path, f"one with another {other}")
     for volume in outputs.volumes:
-        if volume.exists() and content_hash(volume) != hashes.get(volume.name):
+        if volume.exists() and file_hash(volume) != hashes.get(volume.name):
             raise _in_the_way(volume, "one that was changed since it was written")
     return all(volume.exists() for volume in outputs.volumes) and (outputs.panel.exists() or not outputs.has_panel)
 

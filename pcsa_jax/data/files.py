@@ -5,7 +5,6 @@ What is read is looked at first: a pipe would be waited for, a device may have n
 
 import contextlib
 import gzip
-import hashlib
 import json
 import math
 import os
@@ -94,17 +93,6 @@ def reserve(stream: IO[bytes], num_bytes: int) -> None:
       OSError: if the disk has no room for them.
     """
     os.posix_fallocate(stream.fileno(), 0, max(1, num_bytes))
-
-
-def content_hash(path: Path) -> str:
-    """SHA-256 of a file's bytes, hexadecimal.
-
-    Raises:
-      UserError: if it is a device, pipe or socket.
-    """
-    check_plain(path)
-    with path.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 def read_text(path: Path) -> str:

@@ -1,9 +1,12 @@
-"""What tells one scan from another by its content, whatever file, name, compression or number type it is kept in."""
+"""What tells one scan from another by its content, whatever it is kept in; and one file from another by its bytes."""
 
 import hashlib
+from pathlib import Path
 
 import nibabel as nib
 import numpy as np
+
+from pcsa_jax.data.files import check_plain
 
 GRID_DECIMALS = 3
 """Decimals of the affine (mm) that count: writers round differently."""
@@ -35,3 +38,14 @@ def volume_hash(voxels: np.ndarray, affine: np.ndarray) -> str:
     digest.update((grid[:3] + 0.0).astype("<f8").tobytes())  # + 0: no -0, which has other bytes than 0
     digest.update((turned + np.float32(0)).astype("<f4").tobytes())
     return digest.hexdigest()
+
+
+def file_hash(path: Path) -> str:
+    """SHA-256 of a file's bytes, 64 hexadecimal digits.
+
+    Raises:
+      UserError: if it is a device, pipe or socket.
+    """
+    check_plain(path)
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()

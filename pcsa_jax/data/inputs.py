@@ -18,8 +18,12 @@ from pcsa_jax.text import table_rows, table_text
 
 COLUMNS = (
     "participant_id", "session_id", "modality", "file", "shape", "voxel_size_mm", "axes", "first_voxel_mm", "steps",
-    "low", "high", "clipped_voxels",
+    "low", "high", "clipped_voxels", "sha256",
 )  # fmt: skip
+HASH = COLUMNS[-1]
+NONE = "n/a"
+"""Of a column that says nothing."""
+
 MOST_GRIDS = 4
 """Grids of one modality that a line tells."""
 
@@ -79,11 +83,11 @@ def inputs_table(inputs: Sequence[Input]) -> str:
     """The content of ``inputs.tsv``: one line a volume."""
     rows = [COLUMNS]
     for found in inputs:
-        shape, steps = "x".join(map(str, found.shape)), SEPARATOR.join(found.steps) or "n/a"
+        shape, steps = "x".join(map(str, found.shape)), SEPARATOR.join(found.steps) or NONE
         rows.append((
-            found.participant_id, found.session_id or "n/a", found.modality, str(found.file), shape,
+            found.participant_id, found.session_id or NONE, found.modality, str(found.file), shape,
             found.voxel_size_mm, found.axes, found.first_voxel_mm, steps, f"{found.low:.6g}", f"{found.high:.6g}",
-            str(found.clipped_voxels),
+            str(found.clipped_voxels), found.content_hash or NONE,
         ))  # fmt: skip
     return table_text(rows)
 

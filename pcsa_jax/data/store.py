@@ -11,6 +11,7 @@ from typing import BinaryIO
 
 import numpy as np
 
+from pcsa_jax.data.contents import MODALITIES, Known, contents_of
 from pcsa_jax.data.files import check_plain, write_text
 from pcsa_jax.data.grid import Grid
 from pcsa_jax.data.harmonisation import TARGET_FWHM_MM
@@ -20,7 +21,6 @@ from pcsa_jax.data.placement import load_references
 from pcsa_jax.data.subjects import Subject
 from pcsa_jax.errors import UserError
 
-MODALITIES = ("mri", "pet")
 AT_ONCE = 32
 """Subjects that are in memory while a store is written."""
 
@@ -51,14 +51,16 @@ def write_store(
     normalisation: str,
     reference_region: str = "pons",
     one_grid: bool = False,
+    known: Known | None = None,
     progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> None:
     """Writes the store of ``subjects`` to ``folder``, whole or not at all; one that is there and fits is left alone.
 
     Args: see :func:`~pcsa_jax.data.pairs.load_pairs`; here only a few subjects are in memory at a time.
+      known: of the volumes from an earlier reading; a store of others does not take the place of the one that is there.
 
     Raises:
-      UserError: for the first subject whose files cannot be used, or if the disk is full.
+      UserError: for the first subject whose files cannot be used or are not what is known, or if the disk is full.
     """
     how = Normalisation(normalisation, reference_region)
     digest = source_digest(subjects, size=size, normalisation=how, one_grid=one_grid)
@@ -66,13 +68,15 @@ def write_store(
         return
     temporary = folder.with_name(f".{folder.name}.tmp")
     try:
-        for stale in (temporary, folder):
-            shutil.rmtree(stale, ignore_errors=True)
+        shutil.rmtree(temporary, ignore_errors=True)
         temporary.mkdir(parents=True)
         inputs = _write_arrays(temporary, subjects, Grid(size), how, progress)
         check_together(inputs, one_grid=one_grid)
+        if known is not None:
+            known.check(contents_of(inputs), everybody=True)
         write_text(temporary / INPUTS, inputs_table(inputs))
         write_text(temporary / "source.sha256", digest + "\n")
+        shutil.rmtree(folder, ignore_errors=True)  # not before: what the run was trained on is lost last
         os.replace(temporary, folder)
     except OSError as error:
         needed = 2 * 4 * size**3 * len(subjects) / 2**20

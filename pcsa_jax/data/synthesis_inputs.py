@@ -1,6 +1,7 @@
 """The grey-matter maps (or T1w scans) that a user wants PET of: files by name, or whole cohorts."""
 
 import dataclasses
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
@@ -10,11 +11,13 @@ import numpy as np
 
 from pcsa_jax.data.cohort import Reading, claims, read_cohort
 from pcsa_jax.data.files import write_text
+from pcsa_jax.data.fingerprints import volume_hash
 from pcsa_jax.data.foreign_formats import judge_place, unread_format
 from pcsa_jax.data.given_files import Input, check_name, file_input, folder_inputs, kept_entities
 from pcsa_jax.data.grid import Grid
 from pcsa_jax.data.harmonisation import harmonise
-from pcsa_jax.data.judgements import read_judged
+from pcsa_jax.data.judgements import Content, find_copies, read_judged
+from pcsa_jax.data.layout import may_hold
 from pcsa_jax.data.layouts.sidecars import dataset_of
 from pcsa_jax.data.names import NIFTI, parse_name
 from pcsa_jax.data.normalisation import intensity_range
@@ -36,12 +39,14 @@ class Prepared(NamedTuple):
       steps: what was done to it, in order.
       own_grid: of the file.
       quality: of a raw scan, the numbers by the keys of :data:`pcsa_jax.data.preprocessing.quality.MEASURES`.
+      content_hash: :func:`~pcsa_jax.data.fingerprints.volume_hash` of the map as read; "" of a raw scan.
     """
 
     mri: np.ndarray
     steps: tuple[str, ...]
     own_grid: OwnGrid
     quality: Mapping[str, float] = MappingProxyType({})
+    content_hash: str = ""
 
 
 def find_inputs(
@@ -100,9 +105,44 @@ def check_identities(inputs: Iterable[Input]) -> None:
         )
 
 
+def check_place(inputs: Sequence[Input], out: Path) -> None:
+    """Raises UserError if ``out`` is inside a data set that inputs come from, or inputs are inside ``out``."""
+    target = out.resolve()
+    for each in inputs:
+        if each.dataset is not None and not may_hold(each.dataset, target):
+            raise UserError(
+                f"--out {out}: expected a folder outside of the inputs' data set, found one inside {each.dataset}. "
+                f"Choose another, or {each.dataset / 'derivatives' / 'pcsa_jax'}."
+            )
+        if each.path.resolve().is_relative_to(target) or each.path.absolute().is_relative_to(out.absolute()):
+            raise UserError(f"--out {out}: expected a folder without inputs, found {each.path} in it. Choose another.")
+
+
 def _origin(each: Input) -> Path | bool:
     """The data set; for a loose file whether its name says who it is."""
     return each.dataset or bool(parse_name(each.path).participant_id)
+
+
+def find_doubles(inputs: Sequence[tuple[Input, Prepared]]) -> dict[int, UserError]:
+    """For each place in ``inputs`` whose map has the voxels of somebody else's in a cohort: what to tell.
+
+    Names of loose files are the user's to choose, and claim nothing of who it is.
+    """
+    owners = defaultdict(set)
+    for each, prepared in inputs:
+        if each.dataset is not None:
+            owners[prepared.content_hash].add(each.participant_id)
+    doubled = {digest for digest, own in owners.items() if digest and len(own) > 1}
+    contents = [
+        Content(
+            each.name, each.path, prepared.content_hash if each.dataset and prepared.content_hash in doubled else ""
+        )
+        for each, prepared in inputs
+    ]
+    return {
+        place: UserError(f"{contents[place].name}: {contents[place].path}: {finding.found}. {finding.remedy}.")
+        for place, finding in find_copies(contents).items()
+    }
 
 
 def prepare(each: Input, grid: Grid, normalisation: str, *, is_modulated: bool = False) -> Prepared:
@@ -143,7 +183,8 @@ def prepare_volume(
     """
     harmonised = harmonise(volume, grid, fwhm_mm=fwhm_mm, subject=name)
     mri = intensity_range(harmonised.data, normalisation, name).normalise(harmonised.data)
-    return Prepared(mri, harmonised.steps, own_grid)
+    content_hash = volume_hash(volume.data, volume.affine)
+    return Prepared(mri, harmonised.steps, own_grid, content_hash=content_hash)
 
 
 def check_kind(each: Input, subject: str, *, is_modulated: bool) -> None:

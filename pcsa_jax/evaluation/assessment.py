@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from ml_collections import ConfigDict
 
+from pcsa_jax.data.contents import Known
 from pcsa_jax.data.grid import Grid
 from pcsa_jax.data.inputs import check_together, describe_preparation, inputs_table
 from pcsa_jax.data.json_objects import read_object
@@ -24,6 +25,7 @@ from pcsa_jax.experiment.workdir import Workdir
 from pcsa_jax.machine.progress import console, progress
 from pcsa_jax.synthesis.inference import Inference
 from pcsa_jax.training.data import reading
+from pcsa_jax.training.remembered import check_remembered
 from pcsa_jax.training.trained import TrainedRun
 
 EXTERNAL = "external"
@@ -38,6 +40,7 @@ def assess_run(
     out: Path,
     external: Cohort | None = None,
     other_people: bool = False,
+    elsewhere: Known | None = None,
 ) -> dict[str, Any]:
     """Evaluates ``run`` on ``split`` of its cohort, or on all pairs of another one; returns the summary.
 
@@ -50,14 +53,14 @@ def assess_run(
       out: folder of tables, figures and report.
       external: another cohort, to be scored instead.
       other_people: participants of ``external`` with ids of training participants are other people.
+      elsewhere: what other runs of the same experiment have read of the run's cohort.
 
     Raises:
-      UserError: if the cohort is not the one that was split, or a file is damaged; or if somebody of ``external`` was
-        trained on, by the content of the scans, or may have been, by the id.
+      UserError: if the cohort is not the one that was split, holds other volumes than were read before, or a file is
+        damaged; or if somebody of ``external`` was trained on, by the content of the scans.
     """
     check_out(out)
-    data = run.config.data
-    environment = read_environment(workdir.environment)
+    data, environment = run.config.data, read_environment(workdir.environment)
     check_phantom(data, environment, workdir.root)
     cohort = open_cohort(data)
     subjects = _subjects_by_part(cohort, workdir)
@@ -66,7 +69,7 @@ def assess_run(
         trained = {subject.participant_id for subject in subjects["train"]}
         others = outsiders(external, cohort, trained, other_people=other_people)
         split, subjects[EXTERNAL] = EXTERNAL, list(others.pairs)
-    train, test = _read_parts(data, subjects["train"], subjects[split], others)
+    train, test = _compare(run, workdir, *_read_parts(data, subjects["train"], subjects[split]), others, elsewhere)
     synthetic, unlearnt = synthesise(run, test), run.without_network()
     scored = external or cohort
     context = ReportContext(
@@ -98,20 +101,27 @@ def _subjects_by_part(cohort: Cohort, workdir: Workdir) -> dict[str, list[Subjec
     return {part: [s for s in cohort.pairs if splits[s.participant_id] == part] for part in SPLITS}
 
 
-def _read_parts(
-    data: ConfigDict, train: Sequence[Subject], test: Sequence[Subject], others: Outsiders | None
-) -> tuple[Pairs, Pairs]:
-    """The volumes of both parts, if they may stand side by side."""
+def _read_parts(data: ConfigDict, train: Sequence[Subject], test: Sequence[Subject]) -> tuple[Pairs, Pairs]:
+    """The volumes of both parts."""
     parts = []
     for name, subjects in (("train", train), ("what is scored", test)):
         with progress(f"Reading {name}") as report:
             # The predictable part is the ceiling of what is scored; the training part is only for the predictors.
             parts.append(load_pairs(subjects, **reading(data), predictable=bool(parts), progress=report))
+    return parts[0], parts[1]
+
+
+def _compare(
+    run: TrainedRun, workdir: Workdir, train: Pairs, test: Pairs, others: Outsiders | None, elsewhere: Known | None
+) -> tuple[Pairs, Pairs]:
+    """Both parts, what is scored under ids that are nobody else's, if all is what it was and may stand side by side."""
+    own = train.inputs if others else (*train.inputs, *test.inputs)
+    check_together(own, one_grid=run.config.data.one_grid)
+    check_remembered(run, workdir, own, elsewhere=elsewhere)
     if others is None:
-        check_together([source for part in parts for source in part.inputs], one_grid=data.one_grid)
-        return parts[0], parts[1]
-    others.check(parts[1], parts[0])
-    return parts[0], others.mark(parts[1])
+        return train, test
+    others.check(test, train, run.known)
+    return train, others.mark(test)
 
 
 def _counts(subjects: Mapping[str, Sequence[Subject]]) -> dict[str, dict[str, int]]:

@@ -5,14 +5,18 @@ import re
 from collections.abc import Iterable, Sequence
 
 from pcsa_jax.data.cohort import why_none_to_train_on
-from pcsa_jax.data.inputs import Input
+from pcsa_jax.data.contents import Known, contents_of
 from pcsa_jax.data.pairs import Pairs
 from pcsa_jax.data.phantom.roster import read_origin
+from pcsa_jax.data.problems import visit_name
 from pcsa_jax.data.subjects import Cohort, Subject, counted, listing
 from pcsa_jax.errors import UserError
+from pcsa_jax.machine.progress import console
 
 OTHER = "other:"
 """Before the ids of another cohort in every table, if some of them are ids of training participants too."""
+
+OTHER_SCANS = "their scans are others; other visits of the same people would be no test"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -23,37 +27,53 @@ class Outsiders:
       cohort: the other one.
       pairs: its pairs.
       shared: ids that training participants have too.
-      reason: why those are other people; "" if nobody knows, and the scans must be compared and the user asked.
+      reason: why those are other people; "" if their scans alone say so.
+      inside: visits of shared ids whose files are in the run's own cohort, where an id is one person's.
     """
 
     cohort: Cohort
     pairs: tuple[Subject, ...]
     shared: tuple[str, ...]
     reason: str
+    inside: tuple[str, ...] = ()
 
-    def check(self, read: Pairs, trained: Pairs) -> None:
-        """Compares the content of the GM maps, whatever the ids are.
+    def check(self, read: Pairs, trained: Pairs, known: Known) -> None:
+        """Compares the content of the scans, whatever the ids are: who has other scans under an id is somebody else.
 
         Args:
           read: of :attr:`pairs`.
           trained: the training subjects.
+          known: what training has read, those who validate included.
 
         Raises:
-          UserError: if a scan was trained on, or if ids are shared and nothing says that they are other people's.
+          UserError: if a scan was trained on, one that training has read is here under another id, or another one of a
+            training participant is in the run's own cohort.
         """
-        known = {source.content_hash: source for source in _maps(trained.inputs)}
-        same = [(source, known[source.content_hash]) for source in _maps(read.inputs) if source.content_hash in known]
+        owners = {digest: key for key, digest in known.contents.items() if digest}
+        train = {digest: key for key, digest in contents_of(trained.inputs).items() if digest}
+        same: dict[str, str] = {}
+        for key, digest in contents_of(read.inputs).items():
+            owner = train.get(digest) or owners.get(digest)
+            if owner is not None and (digest in train or owner.participant_id != key.participant_id):
+                here, there = visit_name(*key[:2]), visit_name(*owner[:2])
+                same[here] = here if here == there else f"{here}, in training {there}"
         if same:
-            names = [a.name if a.name == b.name else f"{a.name}, in training {b.name}" for a, b in same]
             raise UserError(
                 f"cohort {self.cohort.root}: expected nobody whom the run was trained on, found {len(same)} of its "
-                f"training scans, voxel for voxel ({_names(names)}). Take those participants out."
+                f"training scans, voxel for voxel ({_names([*same.values()])}). Take those participants out."
+            )
+        if self.inside and not self.reason:
+            raise UserError(
+                f"cohort {self.cohort.root}: expected nobody whom the run was trained on, found other scans of its "
+                f"training participants in the run's own cohort ({listing(self.inside)}). Another visit of the same "
+                "person is no test; if they are other people, pass --other-people."
             )
         if self.shared and not self.reason:
-            raise UserError(
-                f"cohort {self.cohort.root}: expected nobody whom the run was trained on, found other scans under "
-                f"{counted(len(self.shared), 'id')} of its training participants ({listing(self.shared)}). Another "
-                "visit of the same person is no test; if they are other people, pass --other-people."
+            console.print(
+                f"{self.cohort.root}: {counted(len(self.shared), 'id')} of training participants with other scans "
+                f"({listing(self.shared)}), taken for other people. If they are other visits of the same people, take "
+                "them out: that is no test.",
+                markup=False,
             )
 
     def mark(self, read: Pairs) -> Pairs:
@@ -68,7 +88,7 @@ class Outsiders:
             return ""
         return (
             f"{counted(len(self.shared), 'id')} of this cohort are ids of training participants too; they are other "
-            f"people ({self.reason}), and every id of this cohort begins with {OTHER} here."
+            f"people ({self.reason or OTHER_SCANS}), and every id of this cohort begins with {OTHER} here."
         )
 
 
@@ -99,11 +119,14 @@ def outsiders(external: Cohort, cohort: Cohort, trained: Iterable[str], *, other
         reason = f"a phantom of seed {theirs.seed}, not {ours.seed}"
     elif other_people:
         reason = "as --other-people says"
-    return Outsiders(external, external.pairs, shared, reason)
+    inside = tuple(s.name for s in external.pairs if s.participant_id in shared and _is_in(s, cohort))
+    return Outsiders(external, external.pairs, shared, reason, inside)
 
 
-def _maps(inputs: Iterable[Input]) -> list[Input]:
-    return [source for source in inputs if source.modality == "mri"]
+def _is_in(visit: Subject, cohort: Cohort) -> bool:
+    """Whether a visit's map or PET lies in the folder of a cohort."""
+    root = cohort.root.resolve()
+    return root.is_dir() and any(path.resolve().is_relative_to(root) for path in (visit.mri, visit.pet))
 
 
 def _names(names: Sequence[str]) -> str:

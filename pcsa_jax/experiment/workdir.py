@@ -33,6 +33,11 @@ class Workdir:
         return self.root / "inputs.tsv"
 
     @property
+    def tested(self) -> Path:
+        """Which volumes of the test part the first evaluation has read, as ``inputs.tsv``."""
+        return self.root / "tested.tsv"
+
+    @property
     def metrics(self) -> Path:
         return self.root / "metrics.jsonl"
 

@@ -28,7 +28,7 @@ from pcsa_jax.machine.progress import console
 from pcsa_jax.presentation.numbers import count
 from pcsa_jax.presentation.origin import TRAINED_ON_PHANTOM
 from pcsa_jax.synthesis.inference import Inference
-from pcsa_jax.synthesis.reading_cards import is_modulated, pet_scale, scale_note
+from pcsa_jax.synthesis.reading_cards import is_modulated, pet_scale, scale_note, training_maps
 from pcsa_jax.synthesis.verification import (
     CARD_HASH,
     FORMAT,
@@ -63,6 +63,7 @@ def describe_generator(run: TrainedRun, *, cohort: str, is_phantom: bool | None)
             "cohort": cohort, "is_phantom": is_phantom, "row": config["row"], "step": run.step,
             "checkpoint": run.checkpoint, "validation": run.meta.get("scores", {}), "splits_sha256": run.splits_sha256,
             "is_modulated": bool((run.environment.get("cohort") or {}).get("is_modulated")), "config": config,
+            "maps": training_maps(run),
         },
         "environment": describe_environment(),
         "notice": TRAINED_ON_PHANTOM if is_phantom else "",

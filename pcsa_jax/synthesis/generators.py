@@ -9,7 +9,7 @@ import numpy as np
 from pcsa_jax.data.normalisation import PetScale
 from pcsa_jax.errors import UserError
 from pcsa_jax.synthesis.export import LoadedGenerator, load_generator
-from pcsa_jax.synthesis.reading_cards import is_modulated, pet_scale
+from pcsa_jax.synthesis.reading_cards import is_modulated, pet_scale, training_part
 
 
 class Synthetic(NamedTuple):
@@ -60,6 +60,15 @@ class Ensemble:
     def is_modulated(self) -> bool:
         """Whether they were trained on modulated grey-matter maps."""
         return is_modulated(self.members[0].card)
+
+    def part_of(self, content_hash: str) -> str:
+        """Which part of any member's training read a map: "train", else "validation", "none", or "unknown".
+
+        Args:
+          content_hash: :func:`~pcsa_jax.data.fingerprints.volume_hash` of the map; "" if nobody knows.
+        """
+        found = {training_part(member.card, content_hash) for member in self.members}
+        return next(part for part in ("train", "validation", "unknown", "none") if part in found)
 
     def __call__(self, mri: np.ndarray) -> Synthetic:
         """PET of normalised maps (n, x, y, z) on :attr:`grid`."""

@@ -18,14 +18,14 @@ from pcsa_jax.data.derivatives import (
     open_folder,
     write_outputs,
 )
-from pcsa_jax.data.files import content_hash
+from pcsa_jax.data.fingerprints import file_hash
 from pcsa_jax.data.given_files import Input
 from pcsa_jax.data.harmonisation import NOBODY_SAYS
-from pcsa_jax.data.layout import may_hold
 from pcsa_jax.data.phantom_mark import SIDECAR_KEY
 from pcsa_jax.data.placement import load_references
 from pcsa_jax.data.raw_scans import check_scan, prepare_scan
-from pcsa_jax.data.synthesis_inputs import Prepared, check_identities, prepare, write_skipped
+from pcsa_jax.data.subjects import listing
+from pcsa_jax.data.synthesis_inputs import Prepared, check_identities, check_place, find_doubles, prepare, write_skipped
 from pcsa_jax.data.threads import count_cores
 from pcsa_jax.errors import UserError
 from pcsa_jax.machine.interruption import Interruption, watch_signals
@@ -83,7 +83,7 @@ class Synthesis:
         overwrite: bool = False, skip_bad: bool = False,
     ):  # fmt: skip
         check_identities(inputs)
-        _check_place(inputs, out)
+        check_place(inputs, out)
         self._ensemble, self._inputs, self._out = ensemble, list(inputs), out
         self._panels, self._overwrite, self._skip_bad = panels, overwrite, skip_bad
         self._drawing = threading.Lock()  # Matplotlib is not made for several threads
@@ -120,7 +120,7 @@ class Synthesis:
             )  # fmt: skip
             # A file that cannot be read has no hash; reading it will say why.
             is_readable = source.path.is_file() and os.access(source.path, os.R_OK)
-            digest = content_hash(source.path) if is_readable else ""
+            digest = file_hash(source.path) if is_readable else ""
             recipe = {
                 "InputSHA256": digest, "InputFWHM": source.fwhm_mm, "GeneratorSHA256": sorted(self._ensemble.hashes),
             }  # fmt: skip
@@ -163,11 +163,26 @@ class Synthesis:
                 else:
                     prepared[row] = found
                 report(row + 1, len(tasks))
+        rows = list(prepared)
+        doubles = find_doubles([(tasks[row].source, prepared[row]) for row in rows])
+        bad += [(tasks[rows[place]].source, error) for place, error in doubles.items()]
         self._report_bad(bad)
+        prepared = {row: prepared[row] for place, row in enumerate(rows) if place not in doubles}
+        self._note_trained([(tasks[row].source, found) for row, found in prepared.items()])
         guessed = sum(any(NOBODY_SAYS in step for step in found.steps) for found in prepared.values())
         if guessed:
             console.print(f"Taken as not smoothed, as nobody says: {guessed} maps. If they were, say so: --fwhm-mm=MM")
         return prepared, scans
+
+    def _note_trained(self, inputs: Sequence[tuple[Input, Prepared]]) -> None:
+        """Says of whose maps the generators were trained on."""
+        names = [each.name for each, found in inputs if self._ensemble.part_of(found.content_hash) == "train"]
+        if names:
+            console.print(
+                f"{len(names)} of {len(inputs)} maps are training maps of the generator ({listing(names)}), voxel for "
+                "voxel: their PET is no test of it",
+                markup=False,
+            )
 
     def _report_bad(self, bad: Sequence[tuple[Input, UserError]]) -> None:
         """Lists every bad input; raises UserError unless they are to be left out."""
@@ -272,16 +287,3 @@ def _settle(waiting: list[Future], *, leave: int) -> int:
         waiting.pop(0).result()
         count += 1
     return count
-
-
-def _check_place(inputs: Sequence[Input], out: Path) -> None:
-    """Raises UserError if ``out`` is inside a data set that inputs come from, or inputs are inside ``out``."""
-    target = out.resolve()
-    for each in inputs:
-        if each.dataset is not None and not may_hold(each.dataset, target):
-            raise UserError(
-                f"--out {out}: expected a folder outside of the inputs' data set, found one inside {each.dataset}. "
-                f"Choose another, or {each.dataset / 'derivatives' / 'pcsa_jax'}."
-            )
-        if each.path.resolve().is_relative_to(target) or each.path.absolute().is_relative_to(out.absolute()):
-            raise UserError(f"--out {out}: expected a folder without inputs, found {each.path} in it. Choose another.")

@@ -95,6 +95,10 @@ def _check_training(path: Path, card: Mapping[str, Any]) -> None:
         value = training.get(name)
         if not isinstance(value, kind) or (kind is int and (isinstance(value, bool) or value < 0)):
             raise _damaged(path, f"a card whose training.{name} is {str(value)[:60]!r}")
+    maps = training.get("maps", {})
+    lists = list(maps.values()) if isinstance(maps, dict) else [None]
+    if not all(isinstance(own, list) and all(isinstance(digest, str) for digest in own) for own in lists):
+        raise _damaged(path, "a card whose training.maps are no hashes")
     if not isinstance(card.get("notice", ""), str):
         raise _damaged(path, "a card whose notice is no text")
 

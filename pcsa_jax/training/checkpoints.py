@@ -210,7 +210,7 @@ class Checkpoints:
         found: dict[int, float] = {}
         for step in self.steps():
             try:
-                meta = self._manager.restore(step, args=ocp.args.Composite(meta=ocp.args.JsonRestore()))["meta"]
+                meta = self._meta(step)
                 score = meta.get("score", meta.get("scores", {}).get(self._best)) if _is_whole(meta) else None
             except Exception:  # damaged in any way: it cannot be the best, and whoever restores it is told
                 continue
@@ -219,6 +219,17 @@ class Checkpoints:
         if not found:
             return max(self.steps(), default=None)
         return min(found, key=lambda step: (found[step], -step))
+
+    def latest_meta(self) -> dict[str, Any]:
+        """What was stored beside the newest state, as far as it is whole; no state is read. {} if there is none."""
+        for step in reversed(self.steps()):
+            with contextlib.suppress(Exception):  # damaged in any way: whoever restores it is told
+                if _is_whole(meta := self._meta(step)):
+                    return meta
+        return {}
+
+    def _meta(self, step: int) -> dict[str, Any]:
+        return self._manager.restore(step, args=ocp.args.Composite(meta=ocp.args.JsonRestore()))["meta"]
 
     def restore_latest(self) -> Restored | None:
         """The newest checkpoint that is whole; None if there is none at all.

@@ -7,6 +7,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from ml_collections import ConfigDict
 
+from pcsa_jax.data.contents import Known, parse_known, volumes_of
+from pcsa_jax.data.files import read_text
 from pcsa_jax.data.harmonisation import NOBODY_SAYS
 from pcsa_jax.data.inputs import check_together, describe_grids, describe_preparation, inputs_table
 from pcsa_jax.data.names import parse_name
@@ -22,6 +24,7 @@ from pcsa_jax.experiment.workdir import Workdir
 from pcsa_jax.machine.processes import on_main, together
 from pcsa_jax.machine.progress import console, progress
 from pcsa_jax.training.feed import InformedVolumes, Volumes
+from pcsa_jax.training.stamp import note_unknown
 
 
 class TrainingData(NamedTuple):
@@ -57,14 +60,22 @@ class TrainingData(NamedTuple):
         return self._replace(train=informed[0], validation=informed[1])
 
 
-def load_training_data(config: ConfigDict, workdir: Workdir, *, is_resume: bool) -> TrainingData:
+def load_training_data(
+    config: ConfigDict, workdir: Workdir, *, is_resume: bool, elsewhere: Known | None = None
+) -> TrainingData:
     """The training and validation volumes; those of the test subjects are not opened.
 
     Every process reads the volumes by itself; what has to be written first (the built-in cohort, the arrays of a large
     one) process 0 writes, while the others wait.
 
+    Args:
+      config: of the run.
+      workdir: its folder.
+      is_resume: the folder holds a run, whose volumes must be the same.
+      elsewhere: what other runs, which this one is to be compared with, have read of the cohort.
+
     Raises:
-      UserError: if the cohort cannot be read or is not the one that was split.
+      UserError: if the cohort cannot be read or is not the one that was split, or holds other volumes than were read.
     """
     data = config.data
     on_main(lambda: open_cohort(data).name)  # writes the built-in one
@@ -73,6 +84,9 @@ def load_training_data(config: ConfigDict, workdir: Workdir, *, is_resume: bool)
     train, validation = (
         [subject for subject in cohort.pairs if splits[subject.participant_id] == split] for split in SPLITS[:2]
     )
+    known = _known(workdir, is_resume=is_resume)
+    # The visits before any is read: a table that was edited must not open the files of a test subject.
+    together(lambda: known.check(volumes_of(train + validation), everybody=True))
     is_resident = array_bytes(config, len(train + validation)) <= data.resident_gib * 2**30
     if is_resident:
         pairs = [_read(data, *part) for part in zip(SPLITS[:2], (train, validation), strict=True)]
@@ -80,8 +94,11 @@ def load_training_data(config: ConfigDict, workdir: Workdir, *, is_resume: bool)
         together(lambda: check_together(sources, one_grid=data.one_grid))
         parts, inputs = [Volumes(part.mri, part.pet) for part in pairs], inputs_table(sources)
     else:
-        parts = _map(data, workdir, train, validation)
+        parts = _map(data, workdir, train, validation, known)
         inputs = (workdir.arrays / INPUTS).read_text(encoding="utf-8")
+    found = parse_known(inputs, workdir.arrays / INPUTS).contents
+    together(lambda: known.check(found, everybody=bool(found)))
+    together(lambda: elsewhere and elsewhere.check(found))
     is_phantom = cohort.is_phantom or any_marked(train + validation)
     if is_phantom and not cohort.is_phantom:
         console.print(f"PHANTOM, not people: simulated volumes in {cohort.root}, by their headers", markup=False)
@@ -139,12 +156,23 @@ def reading(data: ConfigDict) -> dict[str, Any]:
     return {name: data[name] for name in names}
 
 
-def _map(data: ConfigDict, workdir: Workdir, train: list[Subject], validation: list[Subject]) -> list[Volumes]:
+def _known(workdir: Workdir, *, is_resume: bool) -> Known:
+    """What the run has read before."""
+    table = on_main(lambda: read_text(workdir.inputs) if is_resume and workdir.inputs.is_file() else "")
+    known = together(lambda: parse_known(table, workdir.inputs))
+    if is_resume and not known.contents:
+        note_unknown(workdir)
+    return known
+
+
+def _map(
+    data: ConfigDict, workdir: Workdir, train: list[Subject], validation: list[Subject], known: Known
+) -> list[Volumes]:
     """Both parts as rows of one store in the run's folder, which is written if it does not hold them already."""
     subjects = train + validation
     console.print(f"More than data.resident_gib = {data.resident_gib:g} GiB: volumes are read from {workdir.arrays}")
     with progress("Writing arrays") as report:
-        on_main(lambda: write_store(workdir.arrays, subjects, **reading(data), progress=report))
+        on_main(lambda: write_store(workdir.arrays, subjects, **reading(data), known=known, progress=report))
     volumes = Volumes(*open_store(workdir.arrays))
     count = len(train)
     return [Volumes(*(v[:count] for v in volumes)), Volumes(*(v[count:] for v in volumes))]

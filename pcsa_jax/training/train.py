@@ -8,6 +8,7 @@ from typing import Any
 import jax
 from ml_collections import ConfigDict
 
+from pcsa_jax.data.contents import Known
 from pcsa_jax.data.files import write_json, write_text
 from pcsa_jax.data.predictors.prior import Prior
 from pcsa_jax.data.splits import write_splits
@@ -26,13 +27,19 @@ from pcsa_jax.training.loop import Loop, Outcome, Parts, Plan
 from pcsa_jax.training.prior import folds_of, known_of_training, prior_hash, read_prior, write_prior
 from pcsa_jax.training.programs import Programs, gan_programs
 from pcsa_jax.training.record import Record
+from pcsa_jax.training.stamp import check_latest, stamp_of
 
 
-def train(config: ConfigDict, workdir: Workdir) -> Outcome:
+def train(config: ConfigDict, workdir: Workdir, *, elsewhere: Known | None = None) -> Outcome:
     """Trains, or resumes the run in ``workdir``; with the same config a finished run is left as it is.
 
     The result does not depend on how often the training was stopped and resumed, and beyond rounding not on the devices
     and processes that share the work either. Every process calls this; process 0 writes.
+
+    Args:
+      config: of the run.
+      workdir: its folder.
+      elsewhere: what other runs of the same experiment have read of the cohort.
 
     Raises:
       UserError: for a mistake in the config, the cohort or the folder, or if a loss becomes NaN or infinite.
@@ -40,7 +47,9 @@ def train(config: ConfigDict, workdir: Workdir) -> Outcome:
     with contextlib.ExitStack() as held:
         held.enter_context(seldom_collected())
         is_resume, changes = on_main(lambda: enter(config, workdir, held))
-        data = load_training_data(config, workdir, is_resume=is_resume)
+        if is_resume:
+            on_main(lambda: check_latest(workdir))
+        data = load_training_data(config, workdir, is_resume=is_resume, elsewhere=elsewhere)
         plan = together(lambda: Plan.of(config, len(data.train.mri)))
         on_main(lambda: _write_data(workdir, data, is_resume=is_resume))
         prior = _open_prior(config, data, workdir, is_resume=is_resume)
@@ -50,7 +59,7 @@ def train(config: ConfigDict, workdir: Workdir) -> Outcome:
         programs = gan_programs(
             config.row, experiment, devices, micro_batches=config.micro_batches, flip=config.recipe.flip
         )
-        stamp = {"prior_sha256": prior_hash(prior)} if prior else {}
+        stamp = on_main(lambda: stamp_of(workdir)) | ({"prior_sha256": prior_hash(prior)} if prior else {})
         return carry_on(
             config, programs, plan, lambda: _inform(config, data, prior), devices, workdir,
             initial=experiment.initial_state(), stamp=stamp,

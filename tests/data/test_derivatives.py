@@ -6,7 +6,8 @@ import nibabel as nib
 import numpy as np
 import pytest
 
-from pcsa_jax.data.derivatives import check_folder, content_hash, is_finished, name_outputs, open_folder, write_outputs
+from pcsa_jax.data.derivatives import check_folder, is_finished, name_outputs, open_folder, write_outputs
+from pcsa_jax.data.fingerprints import file_hash
 from pcsa_jax.data.layout import sidecar
 from pcsa_jax.errors import UserError
 
@@ -53,7 +54,7 @@ def test_a_finished_output_is_known_again(written):
 def test_the_same_volume_gives_the_same_bytes(written, tmp_path):
     again = outputs_in(tmp_path / "again")
     write_outputs(again, images(), CARD)
-    assert content_hash(again.pet) == content_hash(written.pet)
+    assert file_hash(again.pet) == file_hash(written.pet)
 
 
 @pytest.mark.parametrize("missing", ["pet", "spread"])

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from pcsa_jax.data import files
+from pcsa_jax.data.fingerprints import file_hash
 from pcsa_jax.data.grid import Grid
 from pcsa_jax.errors import UserError
 
@@ -81,7 +82,7 @@ def test_a_volume_is_written_as_it_is_and_reproducibly(tmp_path):
     assert image.header.get_xyzt_units()[0] == "mm"
 
 
-@pytest.mark.parametrize("use", [files.read_text, files.content_hash, lambda path: files.write_text(path, "x")])
+@pytest.mark.parametrize("use", [files.read_text, file_hash, lambda path: files.write_text(path, "x")])
 def test_what_is_no_file_is_neither_read_nor_replaced(tmp_path, put_odd, use):
     found = put_odd(tmp_path / "table.tsv")
     with pytest.raises(UserError, match=f"table.tsv: expected a plain file, found {found}. Put the file in its place"):

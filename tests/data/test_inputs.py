@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from pcsa_jax.data.contents import contents_of, parse_known
 from pcsa_jax.data.grid import Grid
 from pcsa_jax.data.inputs import (
     COLUMNS,
@@ -25,25 +26,19 @@ def source(number=1, *, modality="mri", affine=None, shape=(16, 12, 20), steps=(
 
 
 def test_one_line_a_volume():
-    lines = inputs_table([source(), source(2, session="ses-1", modality="pet", steps=("one", "two"))]).splitlines()
+    second = source(2, session="ses-1", modality="pet", steps=("one", "two"))._replace(content_hash="ab" * 32)
+    lines = inputs_table([source(), second]).splitlines()
+    own = ("a b.nii", "16x12x20", "12x12x12", "RAS", "-90, -108, -84")
     assert [line.split("\t") for line in lines] == [
         list(COLUMNS),
-        ["sub-01", "n/a", "mri", "a b.nii", "16x12x20", "12x12x12", "RAS", "-90, -108, -84", "n/a", "0", "1.5", "3"],
-        [
-            "sub-02",
-            "ses-1",
-            "pet",
-            "a b.nii",
-            "16x12x20",
-            "12x12x12",
-            "RAS",
-            "-90, -108, -84",
-            "one; two",
-            "0",
-            "1.5",
-            "3",
-        ],
+        ["sub-01", "n/a", "mri", *own, "n/a", "0", "1.5", "3", "n/a"],
+        ["sub-02", "ses-1", "pet", *own, "one; two", "0", "1.5", "3", "ab" * 32],
     ]
+
+
+def test_the_table_is_read_back_by_content():
+    inputs = [source()._replace(content_hash="0" * 64), source(2, session="ses-1", modality="pet")]
+    assert parse_known(inputs_table(inputs), Path("x")).contents == contents_of(inputs)
 
 
 def test_the_sentence_counts():

@@ -2,12 +2,14 @@
 
 import dataclasses
 import gzip
+from types import SimpleNamespace
 
 import pandas as pd
 import pytest
 
 from pcsa_jax.commands import run_command
 from pcsa_jax.data.cohort import read_cohort
+from pcsa_jax.data.contents import Known
 from pcsa_jax.data.phantom.cohort import write_cohort
 from pcsa_jax.data.splits import read_splits
 from pcsa_jax.errors import UserError
@@ -125,17 +127,49 @@ def test_a_training_scan_is_found_under_any_id(refusal, manifest, cohort, phanto
     assert refusal(path, other_people=True).startswith(expected.partition("(")[0])
 
 
-def test_equal_ids_are_asked_about(refusal, evaluate, manifest, phantom_of, trained):
+def test_equal_ids_with_other_scans_are_other_people(evaluate, manifest, phantom_of, trained, capsys):
     others = read_cohort(phantom_of(seed=1)).pairs
     path = manifest({trained[0]: others[0], "sub-new": others[1]})
-    assert refusal(path) == (
-        f"cohort {path}: expected nobody whom the run was trained on, found other scans under 1 id of its training "
-        f"participants ({trained[0]}). Another visit of the same person is no test; if they are other people, pass "
-        "--other-people."
-    )
-    out = evaluate(path, other_people=True)
+    out = evaluate(path)
     assert ids_in(out) == {f"other:{trained[0]}", "other:sub-new"}
+    assert (
+        f"{path}: 1 id of training participants with other scans ({trained[0]}), taken for other people. If they are "
+        "other visits of the same people, take them out: that is no test." in " ".join(capsys.readouterr().err.split())
+    )
+    report = (out / "report.html").read_text()
+    assert "they are other people (their scans are others; other visits of the same people would be no test)" in report
+    evaluate(path, other_people=True)
+    assert "taken for other people" not in capsys.readouterr().err
     assert "they are other people (as --other-people says)" in (out / "report.html").read_text()
+
+
+def test_other_scans_in_the_run_s_own_cohort_are_its_people_s(cohort, trained, tmp_path):
+    """There an id is one person's: another visit is no test."""
+    own = read_cohort(cohort)
+    later = dataclasses.replace(own.pairs[0], participant_id=trained[1], session_id="ses-2")
+    found = outsiders(dataclasses.replace(own, root=tmp_path, subjects=(later,)), own, trained, other_people=False)
+    nothing = SimpleNamespace(inputs=())
+    with pytest.raises(UserError) as caught:
+        found.check(nothing, nothing, Known(tmp_path, {}))
+    assert str(caught.value) == (
+        f"cohort {tmp_path}: expected nobody whom the run was trained on, found other scans of its training "
+        f"participants in the run's own cohort ({trained[1]} ses-2). Another visit of the same person is no test; if "
+        "they are other people, pass --other-people."
+    )
+
+
+def test_one_pet_under_another_id_is_enough(refusal, manifest, cohort, phantom_of, trained):
+    mine = {who.participant_id: who for who in read_cohort(cohort).pairs}[trained[0]]
+    other = read_cohort(phantom_of(seed=1)).pairs[0]
+    path = manifest({"sub-new": dataclasses.replace(other, pet=mine.pet)})
+    assert f"1 of its training scans, voxel for voxel (sub-new, in training {trained[0]})" in refusal(path)
+
+
+def test_who_validates_is_known_under_another_id(refusal, manifest, cohort, tiny_run):
+    splits = read_splits(Workdir(tiny_run).splits)
+    who = next(one for one in read_cohort(cohort).pairs if splits[one.participant_id] == "validation")
+    path = manifest({"sub-new": who})
+    assert f"(sub-new, in training {who.participant_id})" in refusal(path)
 
 
 def test_who_was_not_trained_on_may_be_scored(evaluate, manifest, cohort, trained):

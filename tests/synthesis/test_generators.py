@@ -19,7 +19,7 @@ from pcsa_jax.synthesis.export import (
     load_generator,
 )
 from pcsa_jax.synthesis.generators import Ensemble, open_generators
-from pcsa_jax.synthesis.reading_cards import pet_scale, scale_note
+from pcsa_jax.synthesis.reading_cards import pet_scale, scale_note, training_part
 from pcsa_jax.synthesis.verification import CARD_HASH, card_hash
 from pcsa_jax.training.trained import open_run
 
@@ -179,3 +179,10 @@ def test_nothing_there(tmp_path):
         open_generators([tmp_path / "none"])
     with pytest.raises(UserError, match="expected a run with a config.json, found none"):
         open_generators([tmp_path])
+
+
+def test_a_card_without_maps_does_not_know_whom_training_read():
+    assert training_part({"training": {}}, "a" * 64) == training_part({"training": {"maps": {}}}, "a" * 64) == "unknown"
+    maps = {"training": {"maps": {"train": ["a" * 16], "validation": []}}}
+    assert (training_part(maps, "a" * 64), training_part(maps, "b" * 64)) == ("train", "none")
+    assert training_part(maps, "") == "unknown"  # a raw scan

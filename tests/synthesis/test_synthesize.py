@@ -18,10 +18,12 @@ from pcsa_jax.data.cohort import read_cohort
 from pcsa_jax.data.grid import Grid
 from pcsa_jax.data.own_grid import OwnGrid
 from pcsa_jax.data.pairs import load_pairs
+from pcsa_jax.data.splits import read_splits
 from pcsa_jax.data.synthesis_inputs import find_inputs, prepare_volume
 from pcsa_jax.data.volumes import read_volume
 from pcsa_jax.errors import UserError
 from pcsa_jax.evaluation.assessment import synthesise
+from pcsa_jax.experiment.workdir import Workdir
 from pcsa_jax.synthesis import synthesize as module
 from pcsa_jax.synthesis.export import export_generator
 from pcsa_jax.synthesis.generators import open_generators
@@ -148,6 +150,41 @@ def oblique():
     return (36, 37, 26), affine
 
 
+@pytest.mark.parametrize("from_file", [False, True])
+def test_the_sidecar_says_whether_training_has_read_the_map(
+    tiny_run, exported, copy_of_cohort, tmp_path, capsys, from_file
+):
+    """By the voxels, under whatever id and in whatever file."""
+    splits = read_splits(Workdir(tiny_run).splits)
+    chosen = {part: next(who for who in splits if splits[who] == part) for part in ("train", "validation", "test")}
+    maps = {who.participant_id: who.mri for who in read_cohort(copy_of_cohort).subjects}
+    (tmp_path / "in").mkdir()
+    for part, who in chosen.items():
+        nib.Nifti1Image(nib.load(maps[who]).get_fdata(), GRID.affine).to_filename(tmp_path / "in" / f"{part}.nii")
+    ensemble = open_generators([exported if from_file else tiny_run])
+    synthesize(ensemble, [tmp_path / "in"], tmp_path / "out", fwhm_mm=8)
+    found = {path.name.split("_")[0]: card_of(path) for path in outputs_of(tmp_path / "out")}
+    parts = {name.removeprefix("sub-"): card["SeenInTraining"] for name, card in found.items()}
+    assert parts == {"train": "train", "validation": "validation", "test": "none"}
+    assert len({card["InputVoxelsSHA256"] for card in found.values()}) == 3
+    said = " ".join(capsys.readouterr().err.split())
+    assert "1 of 3 maps are training maps of the generator (sub-train), voxel for voxel: their PET is no test" in said
+
+
+def test_one_map_under_two_ids_is_a_bad_input(ensemble, copy_of_cohort, overwrite, tmp_path, capsys):
+    first, second = (who.mri for who in read_cohort(copy_of_cohort).subjects[:2])
+    overwrite(second, first.read_bytes())
+    with pytest.raises(UserError, match="expected 14 that can be used, found 2 that cannot"):
+        synthesize(ensemble, [copy_of_cohort], tmp_path / "out")
+    said = capsys.readouterr().err
+    for name, path, other in (("sub-0001", first, second), ("sub-0002", second, first)):
+        theirs = f"expected voxels of its own, found those of {'sub-0002' if path is first else 'sub-0001'}"
+        assert f"{name}: {path}: {theirs}: {other.name}. Find out whose they are and put" in said
+    assert not outputs_of(tmp_path / "out")
+    found = synthesize(ensemble, [copy_of_cohort], tmp_path / "out", skip_bad=True)
+    assert (found.written, found.skipped) == (EVERYBODY - 2, 2)
+
+
 def test_an_oblique_anisotropic_map_gets_its_own_grid_and_header(ensemble, tmp_path):
     shape, affine = oblique()
     image = nib.Nifti1Image(grey_matter(shape, affine), affine)
@@ -233,9 +270,10 @@ def test_all_bad_inputs_are_listed_before_anything_is_made(ensemble, copy_of_coh
     assert synthesize(ensemble, [copy_of_cohort], out, skip_bad=True) == Outcome(EVERYBODY - 2, 0, 2, None)
     rows = (out / "skipped.tsv").read_text().splitlines()
     assert [row.partition("\t")[0] for row in rows] == ["participant_id", "sub-0004", "sub-0006"]
-    for subject in (subjects[3], subjects[5]):
-        shutil.copyfile(subjects[7].mri, tmp_path / "good")
-        overwrite(subject.mri, (tmp_path / "good").read_bytes())
+    good = nib.load(subjects[7].mri)
+    for subject, part in ((subjects[3], 0.99), (subjects[5], 0.98)):  # maps of their own
+        nib.Nifti1Image(part * good.get_fdata(dtype=np.float32), good.affine).to_filename(tmp_path / "good.nii.gz")
+        overwrite(subject.mri, (tmp_path / "good.nii.gz").read_bytes())
     assert synthesize(ensemble, [copy_of_cohort], out) == Outcome(2, EVERYBODY - 2, 0, None)
     assert not (out / "skipped.tsv").exists()
 

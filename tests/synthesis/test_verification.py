@@ -79,6 +79,8 @@ HOSTILE = {
     "range turned": ({"pet.range": [1, 0]}, "whose pet is no scale"),
     "sha256": ({"sha256": "../../x"}, "without the parameters' SHA-256"),
     "sha256 none": ({"sha256": None}, "without the parameters' SHA-256"),
+    "maps": ({"training.maps": ["x"]}, "training.maps are no hashes"),
+    "maps of numbers": ({"training.maps": {"train": [1]}}, "training.maps are no hashes"),
     "notice": ({"notice": 7}, "whose notice is no text"),
 }
 

@@ -12,6 +12,7 @@ import numpy as np
 
 from pcsa_jax import __version__
 from pcsa_jax.data import files, layout
+from pcsa_jax.data.fingerprints import file_hash
 from pcsa_jax.data.grid import SPACE
 from pcsa_jax.data.json_objects import read_object
 from pcsa_jax.data.preprocessing.raw_bids import RawVisit
@@ -71,7 +72,7 @@ def fingerprints(raw: Path, visit: RawVisit) -> dict[str, str]:
     for path in (visit.t1, visit.pet):
         if path is not None:
             try:
-                found[_uri(raw, path)] = files.content_hash(path)
+                found[_uri(raw, path)] = file_hash(path)
             except OSError as error:
                 why = "a link to a file that was not fetched" if path.is_symlink() else error.strerror
                 raise UserError(

@@ -31,6 +31,7 @@ from pcsa_jax.studies.classification.probabilities import COLUMNS, read_probabil
 from pcsa_jax.studies.classification.thresholds import Threshold, best_threshold, write_thresholds
 from pcsa_jax.studies.classification.training import TrainedArm, train_arm
 from pcsa_jax.studies.classification.visits import MRI_ONLY, PAIRS, Visits, find_parts, read_mri_only, read_pairs
+from pcsa_jax.training.remembered import check_remembered
 from pcsa_jax.training.trained import TrainedRun, open_run
 
 if TYPE_CHECKING:
@@ -73,7 +74,8 @@ def classify(config: ConfigDict, generator_run: Path, workdir: Path) -> "pd.Data
             return read_probabilities(workdir / PROBABILITIES)
         cohort, parts = _find_people(run, generator)
         train, validation = (read_pairs(run, part, parts[part]) for part in ("train", "validation"))
-        check_together([*train.inputs, *validation.inputs], one_grid=run.config.data.one_grid)
+        check_together(read := [*train.inputs, *validation.inputs], one_grid=run.config.data.one_grid)
+        check_remembered(run, generator, read)
         mean = MeanPET.fit(train.mri, train.pets[REAL])
         train, validation = train.with_mean(mean), validation.with_mean(mean)
         arms = _train(config, workdir, train, validation, resident_gib=run.config.data.resident_gib)
@@ -87,6 +89,7 @@ def classify(config: ConfigDict, generator_run: Path, workdir: Path) -> "pd.Data
             console.print(f"{cohort.root}: nobody with AD or CN and without a PET, so the part {MRI_ONLY} is missing")
         inputs = [source for visits in (train, *scored.values()) for source in visits.inputs]
         check_together(inputs, one_grid=run.config.data.one_grid)
+        check_remembered(run, generator, [source for visits in scored.values() for source in visits.inputs])
         table = _score(arms, thresholds, {part: visits.with_mean(mean) for part, visits in scored.items()})
         write_probabilities(workdir / PROBABILITIES, table)
         return read_probabilities(workdir / PROBABILITIES)

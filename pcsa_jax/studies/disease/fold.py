@@ -23,6 +23,7 @@ from pcsa_jax.studies.disease.lesions import lesion_rows, planted_changes
 from pcsa_jax.studies.disease.zmaps import cut_planes, region_rows, z_row
 from pcsa_jax.synthesis.inference import Inference
 from pcsa_jax.training.data import reading
+from pcsa_jax.training.remembered import check_remembered
 from pcsa_jax.training.trained import TrainedRun
 
 if TYPE_CHECKING:
@@ -68,7 +69,8 @@ def assess_fold(
             progress=lambda now, _, start=done: progress(start + now, total, "reading"),
         )  # fmt: skip
         done += len(own)
-    check_together([source for pairs in parts.values() for source in pairs.inputs], one_grid=data.one_grid)
+    check_together(read := [one for pairs in parts.values() for one in pairs.inputs], one_grid=data.one_grid)
+    check_remembered(run, workdir, read)
     generate = Inference.of_run(run)
     return assess_pairs(
         parts["train"], parts[split], generate, Grid(data.size), step=run.step,

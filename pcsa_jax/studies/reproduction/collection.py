@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from pcsa_jax.data.contents import contents_of
 from pcsa_jax.data.grid import Grid
 from pcsa_jax.data.pairs import load_pairs
 from pcsa_jax.data.splits import read_splits
@@ -17,6 +18,7 @@ from pcsa_jax.experiment.environment import read_environment
 from pcsa_jax.presentation.markdown import markdown_text
 from pcsa_jax.presentation.numbers import count
 from pcsa_jax.presentation.tables import read_table
+from pcsa_jax.studies.reproduction.known import known_of
 from pcsa_jax.studies.reproduction.page import Context
 from pcsa_jax.studies.reproduction.plan import Plan, Run
 from pcsa_jax.studies.reproduction.presentation import Panel
@@ -139,6 +141,7 @@ def show_subject(plan: Plan, rowset: RowSet, scores: "pd.DataFrame") -> Panel:
     )
     data = plan.runs[0].config.data
     pairs = load_pairs([subject], **reading(data))
+    known_of(plan.runs).check_volumes(contents_of(pairs.inputs))
     runs = {run.row: run for run in plan.runs if run.row in rows and (run.seed, run.fold) == (0, 0)}
     synthetic = {row: synthesise(open_run(runs[row].workdir.root), pairs)[0] for row in rows}
     return Panel(subject.participant_id, subject.diagnosis, pairs.mri[0], pairs.pet[0], synthetic, Grid(data.size))

@@ -12,6 +12,7 @@ from pcsa_jax.evaluation.assessment import assess_run
 from pcsa_jax.experiment.build import build
 from pcsa_jax.experiment.workdir import Workdir
 from pcsa_jax.machine.progress import console, format_duration
+from pcsa_jax.studies.reproduction.known import and_of, known_of
 from pcsa_jax.studies.reproduction.plan import Run
 from pcsa_jax.training.checkpoints import Checkpoints
 from pcsa_jax.training.train import train
@@ -59,11 +60,15 @@ def read_training(run: Run) -> Training | None:
 
 
 def train_runs(runs: Sequence[Run]) -> Progress:
-    """Trains what is not finished; files of a run's test subjects are not opened."""
+    """Trains what is not finished; files of a run's test subjects are not opened.
+
+    Raises:
+      UserError: if runs that are there were made with different volumes.
+    """
     done = {run.name: training for run in runs if (training := read_training(run))}
     failed: dict[str, str] = {}
     left = [run for run in runs if run.name not in done]
-    former_row = ""
+    former_row, known = "", known_of(runs)
     for place, run in enumerate(left):
         if run.row != former_row:
             # Another row has other networks: its programs are of no more use, and stay in memory otherwise.
@@ -73,10 +78,10 @@ def train_runs(runs: Sequence[Run]) -> Progress:
         about = f"; about {format_duration(time_left)} of training left" if time_left else ""
         console.print(f"Run {len(runs) - len(left) + place + 1} of {len(runs)}: {run.name}{about}")
         try:
-            outcome = train(run.config, run.workdir)
+            outcome = train(run.config, run.workdir, elsewhere=known)
             if outcome.signal_number is not None:
                 return Progress(done, failed, outcome.signal_number)
-            done[run.name] = _remember(run)
+            done[run.name], known = _remember(run), and_of(known, [run])
         except UserError as error:
             failed[run.name] = str(error)
             console.print(f"{run.name}: failed: {error}", markup=False)
@@ -127,11 +132,15 @@ def _remember(run: Run) -> Training:
 
 def evaluate_runs(runs: Sequence[Run], progress: Progress) -> Progress:
     """Evaluates every trained run on its test part, at the checkpoint that its validation part has chosen."""
+    known = known_of(runs)
 
     def evaluate(run: Run, training: Training) -> None:
+        nonlocal known
         out = run.workdir.evaluation("test")
         if evaluated_step(run.workdir) != training.best_step:
-            assess_run(open_run(run.workdir.root), run.workdir, split="test", out=out)
+            trained = open_run(run.workdir.root)
+            assess_run(trained, run.workdir, split="test", out=out, elsewhere=known)
+            known = and_of(known, [run])
 
     return each_trained("Evaluation", runs, progress, evaluate)
 

@@ -5,10 +5,12 @@ import os
 import shutil
 import signal
 
+import nibabel as nib
 import numpy as np
 import pytest
 
-from pcsa_jax.data import pairs
+from pcsa_jax.data import layout, pairs
+from pcsa_jax.data.contents import read_known
 from pcsa_jax.data.splits import read_splits
 from pcsa_jax.errors import UserError
 from pcsa_jax.experiment.workdir import Workdir
@@ -22,6 +24,7 @@ from pcsa_jax.studies.classification.visits import read_pairs
 from pcsa_jax.training.checkpoints import state_hash
 from pcsa_jax.training.metrics_log import MetricsLog
 from pcsa_jax.training.trained import open_run
+from tests.conftest import SIZE
 from tests.studies.classification.conftest import FOUR_FOLDS, train_generator
 
 STEPS = 6  # 2 epochs of 3 steps
@@ -205,6 +208,31 @@ def test_nobody_without_a_pet_is_no_mistake(small_config, tiny_words, copy_of_co
     assert set(found.part) == {"pairs"}
     message = f"{copy_of_cohort}: nobody with AD or CN and without a PET, so the part mri_only is missing"
     assert message in capsys.readouterr().err
+
+
+def test_other_voxels_than_the_generator_was_trained_on(small_config, tiny_words, copy_of_cohort, overwrite, tmp_path):
+    """Of its training before any arm is trained, of those who are scored when they are opened."""
+    from pcsa_jax.experiment.config import parse_config
+
+    config = parse_config(tiny_words(FOUR_FOLDS | {"data.root": copy_of_cohort}))
+    generator = train_generator(config, tmp_path / "generator")
+    who = sorted(people(generator, "validation"))[0]
+    path = layout.pet_path(copy_of_cohort, who, size=SIZE)
+    image = nib.load(path)
+    nib.Nifti1Image(0.9 * image.get_fdata(dtype=np.float32), image.affine).to_filename(tmp_path / "other.nii.gz")
+    overwrite(path, (tmp_path / "other.nii.gz").read_bytes())
+    with pytest.raises(UserError) as caught:
+        classify(small_config(), generator, tmp_path / "run")
+    assert str(caught.value) == (
+        f"{generator / 'inputs.tsv'}: expected the voxels and grids that were read before, found others in 1 of 18 "
+        f"volumes ({who} PET). Put the former files back, or start a new run in another --workdir."
+    )
+    assert not (tmp_path / "run" / "arms").exists()
+
+
+def test_a_classification_keeps_what_it_was_scored_on(finished, generator):
+    table = read_known(Workdir(generator).tested).contents
+    assert {key.participant_id for key in table} == people(generator, "test")
 
 
 def test_a_part_with_one_diagnosis_is_refused_before_anything_is_read(

@@ -145,10 +145,10 @@ def test_a_number_that_fails_leaves_the_row_out_and_is_named(cohort, tmp_path, m
     quick_reproduction.install(monkeypatch)
     train = runner.train
 
-    def failing(config, workdir):
+    def failing(config, workdir, **words):
         if config.data.train_subjects == 2 and config.data.fold == 1:
             raise UserError("no.")
-        return train(config, workdir)
+        return train(config, workdir, **words)
 
     monkeypatch.setattr(runner, "train", failing)
     assert reproduce(words(cohort, tmp_path / "out", target="data", config=CONFIG)) == 1

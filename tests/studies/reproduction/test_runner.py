@@ -2,10 +2,16 @@
 
 import signal
 
+import nibabel as nib
+import numpy as np
 import pytest
 
+from pcsa_jax.data import layout
+from pcsa_jax.data.contents import read_known
+from pcsa_jax.errors import UserError
 from pcsa_jax.experiment.build import build
 from pcsa_jax.studies.reproduction import runner
+from pcsa_jax.studies.reproduction.known import known_of
 from pcsa_jax.studies.reproduction.plan import Request, make_plan
 from pcsa_jax.studies.reproduction.runner import Progress, Training, estimate_seconds, evaluate_runs, train_runs
 from pcsa_jax.training.checkpoints import Checkpoints
@@ -25,9 +31,9 @@ def trained(monkeypatch):
     """Names of the rows and folds that were trained, in this order."""
     calls, train = [], runner.train
 
-    def noting(config, workdir):
+    def noting(config, workdir, **words):
         calls.append((config.row, config.data.fold))
-        return train(config, workdir)
+        return train(config, workdir, **words)
 
     monkeypatch.setattr(runner, "train", noting)
     return calls
@@ -83,10 +89,10 @@ def test_a_run_that_diverges_stops_no_other(plan, trained, monkeypatch, capsys):
 def test_a_row_that_fails_lets_the_next_row_run(plan, monkeypatch):
     train = runner.train
 
-    def failing(config, workdir):
+    def failing(config, workdir, **words):
         if config.row == "pcsa":
             raise runner.UserError("step 3: expected finite losses, found nan.")
-        return train(config, workdir)
+        return train(config, workdir, **words)
 
     monkeypatch.setattr(runner, "train", failing)
     done = train_runs((plan.runs[0], plan.runs[2]))
@@ -134,3 +140,37 @@ def test_a_measured_step_counts_where_no_run_of_the_row_is_finished(plan):
     done = {pcsa.name: Training(pcsa.num_steps, 2, 8.0, 10)}
     assert estimate_seconds([runs[1]], runs, done, {"pcsa": 3.0}) == pytest.approx(8.0)
     assert estimate_seconds([pca], runs, {}, {"pcsa": 3.0}) == pytest.approx(3 * pca.num_steps)
+
+
+def test_runs_on_different_volumes_do_not_meet(copy_of_cohort, overwrite, tmp_path, monkeypatch):
+    """Who is tested in one fold is trained on in the other: a volume that changes in between is told."""
+    quick_reproduction.install(monkeypatch)
+    words = (f"--config.data.root={copy_of_cohort}",)
+    runs = make_plan(Request("fig3", str(TWO_ROWS), words, 2, 1, tmp_path / "out")).runs[:2]
+    done = evaluate_runs(runs[:1], train_runs(runs[:1]))
+    who = min(known_of(runs[:1]).contents.keys() - read_known(runs[0].workdir.inputs).contents.keys()).participant_id
+    path = layout.mri_path(copy_of_cohort, who, size=runs[0].config.data.size)
+    image = nib.load(path)
+    nib.Nifti1Image(0.98 * image.get_fdata(dtype=np.float32), image.affine).to_filename(tmp_path / "other.nii.gz")
+    overwrite(path, (tmp_path / "other.nii.gz").read_bytes())
+    found = train_runs(runs)
+    assert found.done == done.done
+    assert found.failed == {
+        runs[1].name: f"{tmp_path / 'out' / 'runs' / 'pcsa' / 'seed0'}: expected the voxels and grids that were read "
+        f"before, found others in 1 of 12 volumes ({who} MRI). Put the former files back, or use another --out."
+    }
+    assert not runs[1].workdir.config.exists()
+
+
+def test_tables_that_contradict_each_other_are_told(plan, tmp_path):
+    for run, digest in zip(plan.runs[:2], "ab", strict=True):
+        table = f"participant_id\tsession_id\tmodality\tsha256\nsub-1\tn/a\tmri\t{digest * 64}\n"
+        run.workdir.root.mkdir(parents=True)
+        run.workdir.inputs.write_text(table)
+    root = plan.runs[0].workdir.root.parent
+    with pytest.raises(UserError) as caught:
+        known_of(plan.runs[:2])
+    assert str(caught.value) == (
+        f"{root / 'fold1' / 'inputs.tsv'}: expected the sub-1 MRI that other runs below {root} have read, found other "
+        f"voxels or another grid. Remove {root / 'fold1'} and start again, or use another --out."
+    )
