@@ -27,7 +27,22 @@ def test_one_line_a_volume():
     lines = inputs_table([source(), source(2, session="ses-1", modality="pet", steps=("one", "two"))]).splitlines()
     assert [line.split("\t") for line in lines] == [
         list(COLUMNS),
-        ["sub-01", "n/a", "mri", "a b.nii", "16x12x20", "12x12x12", "RAS", "-90, -108, -84", "n/a", "0", "1.5", "3"],
+        [
+            "sub-01",
+            "n/a",
+            "mri",
+            "a b.nii",
+            "16x12x20",
+            "12x12x12",
+            "RAS",
+            "-90, -108, -84",
+            "n/a",
+            "0",
+            "1.5",
+            "3",
+            "nan",
+            "nan",
+        ],
         [
             "sub-02",
             "ses-1",
@@ -41,6 +56,8 @@ def test_one_line_a_volume():
             "0",
             "1.5",
             "3",
+            "nan",
+            "nan",
         ],
     ]
 
