@@ -24,6 +24,7 @@ from pcsa_jax.experiment.workdir import Workdir
 from pcsa_jax.machine.progress import console, progress
 from pcsa_jax.synthesis.inference import Inference
 from pcsa_jax.training.data import reading
+from pcsa_jax.training.events_log import describe_events, read_events
 from pcsa_jax.training.trained import TrainedRun
 
 EXTERNAL = "external"
@@ -83,6 +84,7 @@ def assess_run(
         preparation=describe_preparation(inputs_table([*train.inputs, *test.inputs])),
         people=others.describe() if others else "",
         uptake=_describe_uptake(data),
+        events=describe_events(read_events(workdir.events)),
     )
     console.print(f"Scoring {len(test)} subjects and drawing the figures")
     return evaluate_predictions(
