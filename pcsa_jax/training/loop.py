@@ -97,9 +97,6 @@ class Loop:
         """
         start, config = int(state.step), self._config
         self._record.open_log(start)
-        for event in remarks:
-            self._tell(event)
-        self._watch = self._start_watch(start, meta.get("watch"))
         self._seconds_before, self._first_step = meta.get("train_seconds", 0.0), start + 1
         count, flip = len(self._data.train[0]), self._programs.flip
         order = batch_order(
@@ -108,6 +105,10 @@ class Loop:
         order = with_mirrored(order, count, probability=flip, seed=config.seed) if flip else order
         state = self._devices.replicate(state)
         with watch_signals() as self._interruption, progress(f"Training {self._programs.name}") as report:
+            # A signal is waited for from here on: the mean of a large cohort takes a while.
+            self._watch = self._start_watch(start, meta.get("watch"))
+            for event in remarks:
+                self._tell(event)
             self._started = self._clock = time.monotonic()
             self._logged, self._report = start, report
             report(start, self._plan.num_steps, "compiling")

@@ -22,8 +22,8 @@ ALMOST_ONE = 1 - 1e-6
 EVALUATIONS = 2
 """In a row without spread; at the end of a training one is enough."""
 
-LONG = 0.5
-"""Part of the planned steps over which a score may stay behind the mean PET's: a schedule gains most in its second."""
+LONG = 0.75
+"""Part of the planned steps over which a score may stay behind the mean PET's: a schedule gains most in the last."""
 
 PERFECT, BEHIND = "discriminator_is_perfect", "behind_the_mean_pet"
 ACCURACIES = ("discriminator/real_accuracy", "discriminator/fake_accuracy")

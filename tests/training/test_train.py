@@ -63,8 +63,11 @@ def uninterrupted(tiny_config, tmp_path_factory):
     return workdir
 
 
-def assert_same_run(config, workdir, expected):
-    """The same parameters to the bit, and the expected run's rows among those of ``workdir``, each step once."""
+def assert_same_run(config, workdir, expected, *, is_same_plan=True):
+    """The same parameters to the bit, and the expected run's rows among those of ``workdir``, each step once.
+
+    Runs of one length have the same events too.
+    """
     (_, found), (_, wanted) = final_state(config, workdir), final_state(config, expected)
     assert int(found.state.step) == STEPS
     assert state_hash(found.state) == state_hash(wanted.state)
@@ -75,8 +78,8 @@ def assert_same_run(config, workdir, expected):
         assert by_step[row["step"]] == without_clock(row)
     of = "validation/mae_brain"
     assert rows(workdir, of) == rows(expected, of)
-    found, wanted = ([(row["step"], row["event"]) for row in read_events(run.events)] for run in (workdir, expected))
-    assert found == wanted
+    if is_same_plan:
+        assert read_events(workdir.events) == read_events(expected.events) != []
     assert [row["step"] for row in rows(workdir, of)] == [6, 12]
 
 
@@ -166,13 +169,14 @@ def test_with_the_networks_a_stopped_run_is_the_uninterrupted_one_to_the_bit(
 def test_events_are_told_once_and_come_back_after_a_kill(tiny_config, workdir, uninterrupted, capsys):
     train(tiny_config({"num_epochs": 2}), workdir)
     told = capsys.readouterr().err
+    assert [row["step"] for row in read_events(workdir.events)] == [6]
     assert told.count("warning: step 6: expected a validation mae_brain below the mean PET's, 0.") == 1
     # A kill right after step 12's events: they are dropped with the steps, and come again.
     with workdir.events.open("a") as stream:
         stream.write('{"step": 8, "epoch": 2, "event": "x", "text": "y"}\n{"step": 12, "ep')
     assert train(tiny_config(), workdir) == Outcome(STEPS, None)
-    assert [row["event"] for row in read_events(workdir.events)] == ["behind_the_mean_pet"]
-    assert_same_run(tiny_config(), workdir, uninterrupted)
+    assert [(row["step"], row["event"]) for row in read_events(workdir.events)] == [(6, "behind_the_mean_pet")]
+    assert_same_run(tiny_config(), workdir, uninterrupted, is_same_plan=False)
 
 
 @pytest.mark.usefixtures("quick")
@@ -261,7 +265,7 @@ def test_a_finished_run_goes_on_for_more_epochs(tiny_config, workdir, uninterrup
     assert train(tiny_config(), workdir) == Outcome(STEPS, None)
     assert "Resuming with another num_epochs: 2 -> 4" in capsys.readouterr().err
     assert read_config(workdir.config).num_epochs == 4
-    assert_same_run(tiny_config(), workdir, uninterrupted)
+    assert_same_run(tiny_config(), workdir, uninterrupted, is_same_plan=False)
 
 
 @pytest.mark.usefixtures("quick")

@@ -57,16 +57,16 @@ def scored(found, scores, samples=PET):
     return [e for step, score in scores for e in found.see_validation(step, {"mae_brain": score}, samples)]
 
 
-def test_behind_the_mean_pet_for_half_of_the_training():
+def test_behind_the_mean_pet_for_most_of_the_training():
     events = scored(watch(), [(step, 0.06) for step in range(100, 1001, 100)])
-    assert kinds(events) == [(500, BEHIND)]
+    assert kinds(events) == [(800, BEHIND)]
     assert events[0].text == (
-        "expected a validation mae_brain below the mean PET's, 0.0500, found 0.0600, and none below it in 500 steps "
-        "(50 % of the training). Train longer, change generator_optimizer.learning_rate, or take the row best."
+        "expected a validation mae_brain below the mean PET's, 0.0500, found 0.0600, and none below it in 800 steps "
+        "(80 % of the training). Train longer, change generator_optimizer.learning_rate, or take the row best."
     )
 
 
-@pytest.mark.parametrize("scores", [[(300, 0.06), (600, 0.04), (1000, 0.045)], [(400, 0.09), (800, 0.05)]])
+@pytest.mark.parametrize("scores", [[(300, 0.06), (600, 0.04), (1000, 0.045)], [(740, 0.09), (800, 0.05)]])
 def test_a_slow_start_is_no_event(scores):
     assert scored(watch(), scores) == []
 
@@ -101,7 +101,7 @@ def test_what_a_checkpoint_remembers_goes_on_as_if_nothing_had_happened():
                 found = watch(num_steps=800, start=step, memory=json.loads(json.dumps(found.remember())))
         return events
 
-    assert kinds(run(0)) == [(200, BETWEEN), (400, PERFECT), (400, BEHIND)]
+    assert kinds(run(0)) == [(200, BETWEEN), (400, PERFECT), (600, BEHIND)]
     assert all(run(stop) == run(0) for stop in (1, 150, 200, 399, 400, 401, 700))
 
 
