@@ -210,6 +210,11 @@ def _check_scale(header: nib.Nifti1Header) -> Iterator[Finding]:
     elif not math.isfinite(intercept):
         yield Finding(f"expected a finite offset of the voxels, found scl_inter {intercept:g}", remedy)
         header["scl_inter"] = 0  # so that the voxels can be looked at: nibabel would stop here
+    elif (slope, intercept) != (1, 0) and math.isfinite(slope) and (dtype := _dtype(header)) and dtype.kind == "f":
+        yield Finding(
+            "floating-point voxels with a scale (scl_slope, scl_inter): tools write 1 and 0 there; applied, as NIfTI "
+            "has it", "", is_note=True,
+        )  # fmt: skip
 
 
 def _check_forms(header: nib.Nifti1Header) -> tuple[np.ndarray | None, tuple[Finding, ...]]:

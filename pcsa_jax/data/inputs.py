@@ -1,5 +1,6 @@
 """What became of each file that was read: its grid, what was done to it, and its normalisation (``inputs.tsv``)."""
 
+import math
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
@@ -11,6 +12,7 @@ import numpy as np
 from pcsa_jax.data.grid import by_grid
 from pcsa_jax.data.judgements import Content, find_copies
 from pcsa_jax.data.problems import visit_name
+from pcsa_jax.data.scales import Values, describe_odd
 from pcsa_jax.data.subjects import listing
 from pcsa_jax.data.volumes import refuse
 from pcsa_jax.errors import UserError
@@ -18,7 +20,7 @@ from pcsa_jax.text import table_rows, table_text
 
 COLUMNS = (
     "participant_id", "session_id", "modality", "file", "shape", "voxel_size_mm", "axes", "first_voxel_mm", "steps",
-    "low", "high", "clipped_voxels", "sha256",
+    "low", "high", "clipped_voxels", "lowest", "largest", "sha256",
 )  # fmt: skip
 HASH = COLUMNS[-1]
 NONE = "n/a"
@@ -43,6 +45,7 @@ class Input(NamedTuple):
       low, high: the intensities (file units) that became 0 and 1.
       clipped_voxels: voxels outside of them.
       content_hash: :func:`~pcsa_jax.data.fingerprints.volume_hash` of the volume as read; "" if it was not taken.
+      lowest, largest: value of the volume as read, in the file's unit; NaN if nobody has looked.
     """
 
     participant_id: str
@@ -56,6 +59,8 @@ class Input(NamedTuple):
     high: float
     clipped_voxels: int
     content_hash: str = ""
+    lowest: float = math.nan
+    largest: float = math.nan
 
     @property
     def name(self) -> str:
@@ -87,16 +92,14 @@ def inputs_table(inputs: Sequence[Input]) -> str:
         rows.append((
             found.participant_id, found.session_id or NONE, found.modality, str(found.file), shape,
             found.voxel_size_mm, found.axes, found.first_voxel_mm, steps, f"{found.low:.6g}", f"{found.high:.6g}",
-            str(found.clipped_voxels), found.content_hash or NONE,
+            str(found.clipped_voxels), f"{found.lowest:.6g}", f"{found.largest:.6g}", found.content_hash or NONE,
         ))  # fmt: skip
     return table_text(rows)
 
 
 def describe_preparation(table: str) -> str:
     """One sentence on how many volumes of ``inputs.tsv`` were not taken as they are."""
-    header, *lines = table_rows(table)
-    column = header.index("steps")
-    steps = [line[column] for line in lines]
+    steps = [row["steps"] for row in _rows(table)]
     counts = [
         (sum(word in own for own in steps), what)
         for word, what in (
@@ -114,15 +117,34 @@ def describe_preparation(table: str) -> str:
 
 def describe_grids(table: str) -> tuple[str, ...]:
     """For each modality of ``inputs.tsv`` whose files lie on several grids, one line that tells them."""
-    columns, *lines = table_rows(table)
-    if "axes" not in columns:  # written by an earlier version
-        return ()
     grids: dict[str, Counter[str]] = {}
-    for line in lines:
-        row = dict(zip(columns, line, strict=True))
+    for row in _rows(table):
+        if "axes" not in row:  # written by an earlier version
+            return ()
         grid = _describe_grid(row["shape"], row["voxel_size_mm"], row["axes"], row["first_voxel_mm"])
         grids.setdefault(row["modality"], Counter())[grid] += 1
     return tuple(several_grids(modality.upper(), own.most_common()) for modality, own in grids.items() if len(own) > 1)
+
+
+def describe_scales(table: str) -> tuple[str, ...]:
+    """For each modality of ``inputs.tsv``, one line for each way in which the scale of some volumes is odd."""
+    volumes: dict[str, list[Values]] = {}
+    for row in _rows(table):
+        if "largest" in row:  # an earlier version has not written it
+            name = visit_name(row["participant_id"], row["session_id"].replace("n/a", ""))
+            volumes.setdefault(row["modality"], []).append(Values(name, float(row["lowest"]), float(row["largest"])))
+    return tuple(line for modality, own in volumes.items() for line in describe_odd(modality.upper(), own))
+
+
+def describe_clipping(table: str) -> str:
+    """How many voxels of ``inputs.tsv`` lay outside the range that became 0 to 1, as the end of a sentence."""
+    counts = [int(row["clipped_voxels"]) for row in _rows(table)]
+    return f"clipped {sum(counts)} voxels of {sum(count > 0 for count in counts)} of {len(counts)} volumes to [0, 1]."
+
+
+def _rows(table: str) -> list[dict[str, str]]:
+    header, *lines = table_rows(table)
+    return [dict(zip(header, line, strict=True)) for line in lines]
 
 
 def several_grids(name: str, grids: Sequence[tuple[str, int]]) -> str:

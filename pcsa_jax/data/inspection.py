@@ -19,6 +19,7 @@ from pcsa_jax.data.judgements import TINY_NEGATIVE, Content, examine, find_copie
 from pcsa_jax.data.nan_outside import NAN_OUTSIDE
 from pcsa_jax.data.placement import load_references
 from pcsa_jax.data.problems import Problem
+from pcsa_jax.data.scales import Values, describe_odd
 
 MODALITIES = {"mri": "GM map", "pet": "FDG-PET", "predictable": "predictable PET"}
 """Field of a subject that holds a path -> what a user calls it."""
@@ -115,7 +116,7 @@ def inspect_cohort(
     for place, file in enumerate(files):
         found = (*file.findings, *foreign.get(place, ()), *copies.get(place, ()))
         problems += [_problem(file, finding) for finding in found if not finding.is_note]
-    notes = (*survey.notes, *_notes(files), *_several_grids(files), *_guesses(files))
+    notes = (*survey.notes, *_notes(files), *_odd_scales(files), *_several_grids(files), *_guesses(files))
     return Inspection(survey, tuple(files), tuple(problems), notes)
 
 
@@ -176,6 +177,15 @@ def _foreign_grids(files: Sequence[File]) -> dict[int, tuple[Finding, ...]]:
             remedy = "Make all of them in one way, split the cohort, or do not ask for one grid"
             found.update({place: (Finding(text, remedy),) for place in group})
     return found
+
+
+def _odd_scales(files: Sequence[File]) -> list[str]:
+    """One note for each modality and way in which the scale of some sound files is odd."""
+    notes = []
+    for modality, name in MODALITIES.items():
+        own = [file for file in files if file.modality == modality and file.is_sound and file.low is not None]
+        notes += describe_odd(name, [Values(file.subject.name, file.low, file.high) for file in own])
+    return notes
 
 
 def _several_grids(files: Sequence[File]) -> list[str]:

@@ -25,6 +25,7 @@ from pcsa_jax.experiment.workdir import Workdir
 from pcsa_jax.machine.progress import console, progress
 from pcsa_jax.synthesis.inference import Inference
 from pcsa_jax.training.data import reading
+from pcsa_jax.training.events_log import describe_events, read_events
 from pcsa_jax.training.remembered import check_remembered
 from pcsa_jax.training.trained import TrainedRun
 
@@ -63,12 +64,8 @@ def assess_run(
     data, environment = run.config.data, read_environment(workdir.environment)
     check_phantom(data, environment, workdir.root)
     cohort = open_cohort(data)
-    subjects = _subjects_by_part(cohort, workdir)
-    others = None
-    if external is not None:
-        trained = {subject.participant_id for subject in subjects["train"]}
-        others = outsiders(external, cohort, trained, other_people=other_people)
-        split, subjects[EXTERNAL] = EXTERNAL, list(others.pairs)
+    subjects, others = _people(cohort, workdir, external, other_people=other_people)
+    split = EXTERNAL if others else split
     train, test = _compare(run, workdir, *_read_parts(data, subjects["train"], subjects[split]), others, elsewhere)
     synthetic, unlearnt = synthesise(run, test), run.without_network()
     scored = external or cohort
@@ -87,6 +84,7 @@ def assess_run(
         preparation=describe_preparation(inputs_table([*train.inputs, *test.inputs])),
         people=others.describe() if others else "",
         uptake=_describe_uptake(data),
+        events=describe_events(read_events(workdir.events)),
     )
     console.print(f"Scoring {len(test)} subjects and drawing the figures")
     return evaluate_predictions(
@@ -99,6 +97,18 @@ def _subjects_by_part(cohort: Cohort, workdir: Workdir) -> dict[str, list[Subjec
     splits = read_splits(workdir.splits)
     check_splits(splits, list(cohort.diagnoses), source=workdir.splits)
     return {part: [s for s in cohort.pairs if splits[s.participant_id] == part] for part in SPLITS}
+
+
+def _people(
+    cohort: Cohort, workdir: Workdir, external: Cohort | None, *, other_people: bool
+) -> tuple[dict[str, list[Subject]], Outsiders | None]:
+    """Who is in each part, :data:`EXTERNAL` too if another cohort is scored, and what is known of those."""
+    subjects = _subjects_by_part(cohort, workdir)
+    if external is None:
+        return subjects, None
+    trained = {subject.participant_id for subject in subjects["train"]}
+    others = outsiders(external, cohort, trained, other_people=other_people)
+    return subjects | {EXTERNAL: list(others.pairs)}, others
 
 
 def _read_parts(data: ConfigDict, train: Sequence[Subject], test: Sequence[Subject]) -> tuple[Pairs, Pairs]:

@@ -31,7 +31,7 @@ FEWEST_TO_SMOOTH = 8
 LOG_ABOVE = 5.0
 """Largest over median loss from which on the axis is logarithmic: one peak would flatten all the rest."""
 
-NOT_LOSSES = ("accuracy", "norm", "learning_rate", "lr")
+NOT_LOSSES = ("accuracy", "norm", "output_mean", "learning_rate", "lr")
 """Endings of logged keys that are no loss terms."""
 
 

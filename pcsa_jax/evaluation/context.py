@@ -28,6 +28,7 @@ class ReportContext:
       people: one sentence on whose ids are marked, if some are ids of training participants too.
       uptake: one sentence on what the uptake values are.
       trained_on_phantom: True if the generator's own cohort was simulated, whatever is scored.
+      events: one line for each thing that the training has noticed of itself.
     """
 
     cohort: str
@@ -45,6 +46,7 @@ class ReportContext:
     people: str = ""
     uptake: str = "Uptake is on each volume's own 0–1 scale; it is not an SUVR."
     trained_on_phantom: bool = False
+    events: tuple[str, ...] = ()
 
     @property
     def mark(self) -> str:

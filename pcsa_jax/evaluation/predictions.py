@@ -14,6 +14,7 @@ from pcsa_jax.data.files import check_writable, finite_or_none, write_json
 from pcsa_jax.data.grid import Grid
 from pcsa_jax.data.predictors.registry import TRIVIAL_PREDICTORS
 from pcsa_jax.data.regions import brain_mask, region_masks
+from pcsa_jax.data.spread import judge_spread, spread_of
 from pcsa_jax.errors import UserError
 from pcsa_jax.evaluation.agreement import MEASURES, regional_correlation, summarise_regions
 from pcsa_jax.evaluation.ceilings import ceiling_volumes
@@ -28,6 +29,7 @@ from pcsa_jax.evaluation.summary import (
     predictor_labels,
     summarise,
 )
+from pcsa_jax.machine.progress import console
 from pcsa_jax.presentation.origin import phantom_mark
 from pcsa_jax.presentation.tables import write_table
 
@@ -79,10 +81,13 @@ def evaluate_predictions(
     """
     _check(train, test, synthetic)
     synthetic = np.clip(synthetic, 0, 1)
+    warnings = _look_at_spread(test, synthetic, grid)
+    for text in warnings:
+        console.print(f"warning: {text}")
     with _replacing_folder(Path(out)) as folder:
         own = {MODEL: synthetic} | ({} if anchor is None else {ANCHOR: anchor})
         rows, regions = _score_all(train, test, own, grid)
-        summary = _summary(rows, regions, context, seed)
+        summary = _summary(rows, regions, context, seed) | {"warnings": warnings}
         write_table(folder / "subjects.tsv", rows, ROW_COLUMNS)
         write_table(folder / "regions.tsv", regions[regions["predictor"] == "model"], REGION_COLUMNS)
         write_json(folder / "summary.json", summary)
@@ -115,6 +120,13 @@ def _check(train: "Pairs", test: "Pairs", synthetic: np.ndarray) -> None:
             f"synthetic PET: expected finite values, found NaN or infinity for {len(bad)} of {len(synthetic)} subjects "
             f"({', '.join(bad[:5])}). The training diverged; evaluate an earlier checkpoint."
         )
+
+
+def _look_at_spread(test: "Pairs", synthetic: np.ndarray, grid: Grid) -> list[str]:
+    """One sentence for each way in which the output hardly differs, within or between subjects."""
+    mask = brain_mask(grid)
+    lacking = judge_spread(spread_of(synthetic, mask), spread_of(test.pet, mask))
+    return [f"{text}. The scores are of no use; look at the training's curves." for text in lacking.values()]
 
 
 def _score_all(

@@ -232,6 +232,7 @@ def write_report(
         ceilings=[labels[name] for name in CEILINGS if name in summary["predictors"]],
         best_predictors=best_predictors,
         verdicts=verdicts(summary),
+        warnings=summary.get("warnings", []),
         spread=_spread(summary),
         has_intervals=not few_subjects(summary["n_subjects"]),
         has_small_diagnosis=any(few_subjects(group["n_subjects"]) for group in summary["by_diagnosis"].values()),

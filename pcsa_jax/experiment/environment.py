@@ -4,12 +4,20 @@ import importlib.metadata
 import os
 import platform
 import subprocess
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from pcsa_jax.data.json_objects import check_fields, read_object
 from pcsa_jax.data.phantom.roster import PHANTOM_VERSION
+from pcsa_jax.data.threads import count_cores
 from pcsa_jax.errors import UserError
+
+THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NPROC", "XLA_FLAGS")
+"""Variables that change the number of threads, and with it the order in which numbers are summed."""
+
+BIT_PACKAGES = ("jax", "jaxlib", "numpy")
+"""Packages whose version may change the last bits of a step or of a closed form."""
 
 PACKAGES = ("pcsa_jax", "jax", "jaxlib", "flax", "optax", "orbax-checkpoint", "numpy", "nibabel", "nilearn")
 
@@ -42,12 +50,36 @@ def describe_environment() -> dict[str, Any]:
         "python": platform.python_version(),
         "platform": platform.platform(),
         "cpu_count": os.cpu_count(),
+        "threads": describe_threads(),
         "backend": jax.default_backend(),
         "devices": [device.device_kind for device in jax.devices()],
         "packages": {name: _version(name) for name in PACKAGES},
         "git_commit": _git_commit(),
         "phantom_version": PHANTOM_VERSION,
     }
+
+
+def describe_threads() -> dict[str, Any]:
+    """How many threads compute: the cores that this process may use, and the variables that say otherwise."""
+    return {"usable_cores": count_cores()} | {name: os.environ[name] for name in THREADS if name in os.environ}
+
+
+def changed_environment(stored: Mapping[str, Any]) -> list[str]:
+    """What of that on which a run's bits depend is another than in its ``environment.json``, as "name: old -> new".
+
+    Nothing is said of what an older file does not hold.
+    """
+    import jax
+
+    now = {"backend": jax.default_backend(), **{name: _version(name) for name in BIT_PACKAGES}, **describe_threads()}
+    packages, threads = stored.get("packages"), stored.get("threads")
+    before = {"backend": stored.get("backend")}
+    before |= {name: packages.get(name) for name in BIT_PACKAGES} if isinstance(packages, Mapping) else {}
+    changed = [name for name, old in before.items() if old is not None and old != now[name]]
+    if isinstance(threads, Mapping):
+        before |= {name: threads.get(name) for name in ("usable_cores", *THREADS)}
+        changed += [name for name in ("usable_cores", *THREADS) if threads.get(name) != now.get(name)]
+    return [f"{name}: {before[name] or 'unset'} -> {now.get(name) or 'unset'}" for name in changed]
 
 
 def _version(name: str) -> str | None:

@@ -42,6 +42,10 @@ class Workdir:
         return self.root / "metrics.jsonl"
 
     @property
+    def events(self) -> Path:
+        return self.root / "events.jsonl"
+
+    @property
     def tensorboard(self) -> Path:
         return self.root / "tensorboard"
 

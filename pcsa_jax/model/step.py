@@ -146,7 +146,9 @@ class _Objective(NamedTuple):
             logits = self._discriminate(params, made.mri, made.pet)
             values["adversarial"] = self._mean(self.loss.adversarial.generator(logits), batch)
         total = sum(self.loss.weights[name] * value for name, value in values.items())
-        return total, {f"generator/{name}": value for name, value in values.items()} | {"generator/total": total}
+        # Not finite means that the generator itself has failed, whatever the losses that follow from it say.
+        values |= {"total": total, "output_mean": self._mean(jnp.abs(made.pet.astype(jnp.float32)), batch)}
+        return total, {f"generator/{name}": value for name, value in values.items()}
 
 
 def train_step(

@@ -10,7 +10,14 @@ from ml_collections import ConfigDict
 from pcsa_jax.data.contents import Known, parse_known, volumes_of
 from pcsa_jax.data.files import read_text
 from pcsa_jax.data.harmonisation import NOBODY_SAYS
-from pcsa_jax.data.inputs import check_together, describe_grids, describe_preparation, inputs_table
+from pcsa_jax.data.inputs import (
+    check_together,
+    describe_clipping,
+    describe_grids,
+    describe_preparation,
+    describe_scales,
+    inputs_table,
+)
 from pcsa_jax.data.names import parse_name
 from pcsa_jax.data.pairs import Pairs, load_pairs
 from pcsa_jax.data.phantom_mark import any_marked
@@ -40,6 +47,7 @@ class TrainingData(NamedTuple):
       is_modulated: whether the GM maps' names say that they are modulated.
       people: participant of each training row.
       folder: of arrays that do not fit into memory; None if they do.
+      num_skipped: visits of the cohort that nothing can be learnt from: without a PET, or neither AD nor CN.
     """
 
     train: Volumes | InformedVolumes
@@ -52,6 +60,12 @@ class TrainingData(NamedTuple):
     is_modulated: bool = False
     people: tuple[str, ...] = ()
     folder: Path | None = None
+    num_skipped: int = 0
+
+    def describe_left_out(self) -> str:
+        """One sentence on what was not taken as it is: visits that were skipped, voxels that were clipped."""
+        skipped = f"Skipped {self.num_skipped} visits without an FDG-PET or the diagnosis AD or CN"
+        return f"{skipped}; {describe_clipping(self.inputs)}"
 
     def inform(self, train: np.ndarray, validation: np.ndarray) -> "TrainingData":
         """The same with what is known of each PET without a network, ``(n, x, y, z, k)``."""
@@ -105,6 +119,8 @@ def load_training_data(
     console.print(describe_preparation(inputs), markup=False)
     for line in describe_grids(inputs):
         console.print(line, markup=False)
+    for line in describe_scales(inputs):
+        console.print(line, markup=False)
     if guessed := inputs.count(NOBODY_SAYS):
         console.print(
             f"Taken as not smoothed, as nobody says: {guessed} volumes. If they were, say so: SmoothingFWHM in a "
@@ -113,7 +129,10 @@ def load_training_data(
     people = tuple(subject.participant_id for subject in train)
     folder = None if is_resident else workdir.arrays
     is_modulated = any(parse_name(subject.mri).is_modulated for subject in train)
-    return TrainingData(*parts, is_resident, splits, inputs, cohort.name, is_phantom, is_modulated, people, folder)
+    num_skipped = len(cohort.subjects) - len(cohort.pairs)
+    return TrainingData(
+        *parts, is_resident, splits, inputs, cohort.name, is_phantom, is_modulated, people, folder, num_skipped
+    )
 
 
 def array_bytes(config: ConfigDict, num_subjects: int) -> int:

@@ -1,6 +1,5 @@
 """The training loop: steps, records, validation, checkpoints, clean stop; one loop for any number of devices."""
 
-import math
 import signal
 import time
 from collections.abc import Mapping, Sequence
@@ -18,8 +17,10 @@ from pcsa_jax.machine.processes import largest, on_main
 from pcsa_jax.machine.progress import console, format_duration, progress
 from pcsa_jax.training import feed
 from pcsa_jax.training.checkpoints import State
-from pcsa_jax.training.programs import Programs
+from pcsa_jax.training.divergence import find_culprit, network_of
+from pcsa_jax.training.programs import SAMPLES, Programs
 from pcsa_jax.training.record import Record
+from pcsa_jax.training.watch import Event, Watch
 
 LARGEST_WAIT = 0.02
 """Part of the time that may be spent waiting for data before the user is told."""
@@ -86,16 +87,17 @@ class Loop:
         self._pending: list[tuple[int, dict[str, jax.Array]]] = []
         self._waited = 0.0
 
-    def run(self, state: State, *, seconds_before: float) -> Outcome:
+    def run(self, state: State, *, meta: Mapping[str, Any], remarks: Sequence[Event] = ()) -> Outcome:
         """Trains from ``state``, host arrays, to the end of the plan or to a signal.
 
         Args:
           state: after the last completed step.
-          seconds_before: of training that led to it.
+          meta: what was stored beside it; empty before the first.
+          remarks: events to begin the record with.
         """
         start, config = int(state.step), self._config
         self._record.open_log(start)
-        self._seconds_before, self._first_step = seconds_before, start + 1
+        self._seconds_before, self._first_step = meta.get("train_seconds", 0.0), start + 1
         count, flip = len(self._data.train[0]), self._programs.flip
         order = batch_order(
             count, batch_size=config.batch_size, seed=config.seed, start=start, stop=self._plan.num_steps
@@ -103,11 +105,25 @@ class Loop:
         order = with_mirrored(order, count, probability=flip, seed=config.seed) if flip else order
         state = self._devices.replicate(state)
         with watch_signals() as self._interruption, progress(f"Training {self._programs.name}") as report:
+            # A signal is waited for from here on: the mean of a large cohort takes a while.
+            self._watch = self._start_watch(start, meta.get("watch"))
+            for event in remarks:
+                self._tell(event)
             self._started = self._clock = time.monotonic()
             self._logged, self._report = start, report
             report(start, self._plan.num_steps, "compiling")
             with feed.Feed(self._load, order) as self._feed:
                 return self._steps(state)
+
+    def _start_watch(self, start: int, memory: Mapping[str, Any] | None) -> Watch:
+        programs, yardstick = self._programs, None
+        if programs.yardstick is not None:
+            yardstick = programs.yardstick(self._data.train, self._data.validation)
+            console.print(f"To be better than: the mean PET's validation {programs.best} {yardstick.score:.4f}")
+        return Watch(
+            steps_per_epoch=self._plan.steps_per_epoch, num_steps=self._plan.num_steps,
+            batch_size=self._config.batch_size, best=programs.best, yardstick=yardstick, start=start, memory=memory,
+        )  # fmt: skip
 
     def _steps(self, state: State) -> Outcome:
         plan, config = self._plan, self._config
@@ -149,15 +165,18 @@ class Loop:
     def _meta(self, epoch: int, scores: Mapping[str, float]) -> dict[str, Any]:
         """What is stored beside the state."""
         seconds = self._seconds_before + time.monotonic() - self._started
-        return {"epoch": epoch, "scores": dict(scores), "train_seconds": seconds}
+        return {"epoch": epoch, "scores": dict(scores), "train_seconds": seconds, "watch": self._watch.remember()}
 
     def _log(self, epoch: int) -> None:
         """Fetches the scalars of the steps since the last call, checks them all and logs the last."""
         fetched = jax.device_get(self._pending)
         self._pending = []
         rows = [(step, {name: float(value) for name, value in row.items()}) for step, row in fetched]
-        for step, row in rows:
-            self._check_finite(step, row)
+        for index, (step, row) in enumerate(rows):
+            if find_culprit(row) is not None:
+                self._diverged(rows[: index + 1])
+            for event in self._watch.see_step(step, row):
+                self._tell(event)
         # Not a mean since the last row: a resumed run has lost the steps before, and its record would differ.
         step, row = rows[-1]
         now = time.monotonic()
@@ -171,18 +190,32 @@ class Loop:
         self._clock, self._logged, self._waited = now, step, self._feed.waited_s
         self._report(step, self._plan.num_steps, f"epoch {epoch + 1} loss {row[self._programs.loss]:.4f}")
 
-    def _check_finite(self, step: int, row: Mapping[str, float]) -> None:
-        bad = [name for name, value in row.items() if not math.isfinite(value)]
-        if bad:
-            on_main(lambda: self._refuse(step, bad[0], row[bad[0]]))
+    def _tell(self, event: Event) -> None:
+        self._note(event)
+        console.print(f"warning: step {event.step}: {event.text}")
 
-    def _refuse(self, step: int, name: str, value: float) -> None:
-        steps = self._record.steps()
-        saved = f"the checkpoint of step {steps[-1]} is whole" if steps else "no checkpoint was written yet"
-        raise UserError(
-            f"step {step}: expected finite losses, found {name} = {value}; {saved}. "
-            f"{self._programs.remedy}; resuming repeats these steps."
-        )
+    def _note(self, event: Event) -> None:
+        self._record.note(event, (event.step - 1) // self._plan.steps_per_epoch)
+
+    def _diverged(self, rows: Sequence[tuple[int, Mapping[str, float]]]) -> None:
+        """Ends the training at the last of ``rows``; the scalars of the step before it stay in the record."""
+        for step, row in rows[:-1][-1:]:
+            self._record.write(step, (step - 1) // self._plan.steps_per_epoch, row)
+        on_main(lambda: self._refuse(*rows[-1]))
+
+    def _refuse(self, step: int, row: Mapping[str, float]) -> None:
+        name = find_culprit(row)
+        net, steps = network_of(name), self._record.steps()
+        saved = "no checkpoint was written yet, so resuming repeats every step"
+        if steps:
+            saved = (
+                f"the checkpoint of step {steps[-1]} is whole (evaluate.py --checkpoint=latest looks at it), and "
+                "resuming repeats the steps after it"
+            )
+        found = f"expected finite losses, found {name} = {row[name]}, of the {net}"
+        text = f"{found}; {saved} (--config.log_every_steps=1 shows each). {self._programs.remedies[net]}."
+        self._note(Event(step, f"{net}_is_not_finite", text))
+        raise UserError(f"step {step}: {text}")
 
     def _evaluate(self, state: State, step: int, epoch: int) -> dict[str, float]:
         """Scores the validation part; logs and returns the means."""
@@ -192,19 +225,26 @@ class Loop:
             rows = np.arange(start, min(start + at_once, count))
             sums.append(self._programs.validate(state, self._load_validation(rows)))
         sums = jax.device_get(sums)
+        samples = [part.pop(SAMPLES) for part in sums if SAMPLES in part]
         scores = {name: float(np.sum([part[name] for part in sums], dtype=np.float64) / count) for name in sums[0]}
         self._record.write(step, epoch, {f"validation/{name}": value for name, value in scores.items()})
         shown = ", ".join(f"{name} {value:.4f}" for name, value in scores.items())
         console.print(f"epoch {epoch + 1}, step {step}: validation {shown}")
+        # A last batch is filled up with subjects that do not count.
+        made = np.concatenate(samples)[:count] if samples else None
+        for event in self._watch.see_validation(step, scores, made):
+            self._tell(event)
         self._clock = time.monotonic()
         return scores
 
     def _tell_wait(self) -> None:
-        """Says so if the devices have waited for data; the first step, which compiles, does not count."""
-        seconds = time.monotonic() - self._second_step
-        part = (self._feed.waited_s - self._waited_for_first) / seconds
+        """Says how long the devices have waited for data; the first step, which compiles, does not count."""
+        waited = self._feed.waited_s - self._waited_for_first
+        part = waited / (time.monotonic() - self._second_step)
+        text = f"Waiting for data took {waited:.1f} s, {100 * part:.0f} % of the time after the first step"
         if part > LARGEST_WAIT:
-            console.print(
-                f"Waiting for data took {100 * part:.0f} % of the time after the first step (expected at most "
-                f"{100 * LARGEST_WAIT:.0f} %). Put --workdir on a faster disk, or raise data.resident_gib."
+            text += (
+                f" (expected at most {100 * LARGEST_WAIT:.0f} %). Put --workdir on a faster disk, or raise "
+                "data.resident_gib."
             )
+        console.print(text)

@@ -11,7 +11,9 @@ import numpy as np
 from pcsa_jax.experiment.workdir import Workdir
 from pcsa_jax.machine.processes import from_main, is_main, on_main
 from pcsa_jax.training.checkpoints import Checkpoints, State
+from pcsa_jax.training.events_log import EventsLog
 from pcsa_jax.training.metrics_log import MetricsLog
+from pcsa_jax.training.watch import Event
 
 
 class Record:
@@ -30,6 +32,7 @@ class Record:
         self._files = contextlib.ExitStack()
         self._checkpoints: Checkpoints | None = None
         self._log: MetricsLog | None = None
+        self._events: EventsLog | None = None
 
     def __enter__(self) -> "Record":
         on_main(self._open_checkpoints)
@@ -52,13 +55,14 @@ class Record:
         return (state, {}) if meta is None else (from_main(state), meta)
 
     def open_log(self, resume_step: int) -> None:
-        """From here on rows can be written; those after ``resume_step`` are dropped.
+        """From here on rows and events can be written; those after ``resume_step`` are dropped.
 
         Raises:
           UserError: if the disk has no room for a checkpoint: told before the first step, not after an epoch.
         """
         on_main(lambda: self._checkpoints.make_sure_of_room(self._initial))
         if is_main():
+            self._events = EventsLog(self._workdir.events, resume_step=resume_step)
             log = MetricsLog(self._workdir.metrics, self._workdir.tensorboard, resume_step=resume_step)
             self._log = self._files.enter_context(log)
 
@@ -66,6 +70,11 @@ class Record:
         """Adds a row to the metrics."""
         if self._log is not None:
             self._log.write(step, epoch, values)
+
+    def note(self, event: Event, epoch: int) -> None:
+        """Adds an event to the run's."""
+        if self._events is not None:
+            self._events.write(event, epoch=epoch)
 
     def save(self, state: State, *, scores: Mapping[str, float], meta: Mapping[str, Any]) -> None:
         """Writes a checkpoint; the processes go on when it is safe on disk.

@@ -14,12 +14,13 @@ from pcsa_jax.data.predictors.prior import Prior
 from pcsa_jax.data.splits import write_splits
 from pcsa_jax.experiment.build import build
 from pcsa_jax.experiment.config import TRAINING, Schema, check_resumable, read_config, write_config
-from pcsa_jax.experiment.environment import describe_environment
+from pcsa_jax.experiment.environment import changed_environment, describe_environment, read_environment
 from pcsa_jax.experiment.workdir import Workdir
 from pcsa_jax.machine.devices import Devices
 from pcsa_jax.machine.garbage import seldom_collected
 from pcsa_jax.machine.processes import on_main, together
 from pcsa_jax.machine.progress import console
+from pcsa_jax.model.state import Nets
 from pcsa_jax.training.checkpoints import State
 from pcsa_jax.training.data import TrainingData, load_training_data
 from pcsa_jax.training.feed import Volumes
@@ -28,6 +29,7 @@ from pcsa_jax.training.prior import folds_of, known_of_training, prior_hash, rea
 from pcsa_jax.training.programs import Programs, gan_programs
 from pcsa_jax.training.record import Record
 from pcsa_jax.training.stamp import check_latest, stamp_of
+from pcsa_jax.training.watch import Event
 
 
 def train(config: ConfigDict, workdir: Workdir, *, elsewhere: Known | None = None) -> Outcome:
@@ -57,12 +59,13 @@ def train(config: ConfigDict, workdir: Workdir, *, elsewhere: Known | None = Non
         on_main(lambda: write_start(config, workdir, is_resume=is_resume, changes=changes, cohort=cohort))
         experiment, devices = build(config, num_steps=plan.num_steps), Devices.of(jax.devices())
         programs = gan_programs(
-            config.row, experiment, devices, micro_batches=config.micro_batches, flip=config.recipe.flip
-        )
+            config.row, experiment, devices, micro_batches=config.micro_batches, flip=config.recipe.flip,
+            gradient_clips={net: config[f"{net}_optimizer"].gradient_clip for net in Nets._fields},
+        )  # fmt: skip
         stamp = on_main(lambda: stamp_of(workdir)) | ({"prior_sha256": prior_hash(prior)} if prior else {})
         return carry_on(
             config, programs, plan, lambda: _inform(config, data, prior), devices, workdir,
-            initial=experiment.initial_state(), stamp=stamp,
+            initial=experiment.initial_state(), stamp=stamp, closing=data.describe_left_out(),
         )  # fmt: skip
 
 
@@ -147,11 +150,12 @@ def carry_on(
     *,
     initial: State,
     stamp: Mapping[str, Any] = MappingProxyType({}),
+    closing: str = "",
 ) -> Outcome:
     """Trains from the latest checkpoint, or from ``initial`` if there is none, to the end or to a signal.
 
     ``data`` makes what is read, which can take minutes, and is not called for a finished run. ``stamp`` is stored
-    beside every state.
+    beside every state. ``closing`` is said when the training is over.
     """
     with Record(workdir, initial, best=programs.best, stamp=stamp) as record:
         state, meta = record.restore()
@@ -164,7 +168,24 @@ def carry_on(
         if start:
             console.print(f"Resuming after step {start}")
         loop = Loop(config, programs, plan, parts, devices, record)
-        return loop.run(state, seconds_before=meta.get("train_seconds", 0.0))
+        outcome = loop.run(state, meta=meta, remarks=_remarks(workdir, start) if start else ())
+        if closing and outcome.signal_number is None:
+            console.print(closing)
+        return outcome
+
+
+def _remarks(workdir: Workdir, start: int) -> tuple[Event, ...]:
+    """An event of the first step after ``start`` if its bits may not be those of a run that was not stopped."""
+    if not workdir.environment.is_file():
+        return ()
+    changed = changed_environment(read_environment(workdir.environment))
+    if not changed:
+        return ()
+    text = (
+        f"resumed with another {'; '.join(changed)}: expected the same as at the start, or the last bits of the rest "
+        "are not those of a run that was not stopped. The result is as good; docs/training.md says what is promised."
+    )
+    return (Event(start + 1, "another_environment", text),)
 
 
 def _announce(config: ConfigDict, name: str, plan: Plan, data: Parts) -> None:

@@ -151,3 +151,17 @@ def test_random_edits_never_raise(edits, image_class, length):
 def test_random_bytes_are_told_to_be_no_header(raw):
     header = read_header(raw)
     assert header.nifti is None and header.num_bytes is None and len(header.findings) == 1
+
+
+@pytest.mark.parametrize(
+    ("dtype", "slope", "offset", "is_told"),
+    [
+        (np.float32, 0.5, 0, True), (np.float64, 1, 7, True), (np.float32, 1, 0, False), (np.float32, 0, 3, False),
+        (np.int16, 0.5, 3, False),
+    ],
+)  # fmt: skip
+def test_a_scale_of_floating_point_voxels_is_noted(dtype, slope, offset, is_told):
+    raw = bytearray(content(dtype))
+    struct.pack_into("<2f", raw, SCL_SLOPE, slope, offset)
+    found = [finding for finding in read_header(bytes(raw)).findings if "floating-point voxels" in finding.found]
+    assert len(found) == is_told and all(finding.is_note for finding in found)

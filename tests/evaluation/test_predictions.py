@@ -312,3 +312,36 @@ def test_every_figure_and_caption_says_whose_pet_it_is(train, test_pairs, tmp_pa
             assert re.search(rf"\b{name}\b", words, re.I), stem
     for each in shown:
         assert not re.search(rf"\b{other}\b", each.caption + each.alt, re.I)
+
+
+@pytest.mark.parametrize(
+    ("made", "told"),
+    [
+        (
+            lambda test: np.full_like(test.pet, 0.5),
+            ["nearly constant in the brain", "nearly the same volume to everyb"],
+        ),
+        (lambda test: np.broadcast_to(test.pet[:1], test.pet.shape), ["nearly the same volume to everybody"]),
+        (lambda test: test.predictable, []),
+    ],
+    ids=["constant", "the same", "good"],
+)
+def test_output_that_hardly_differs_is_told_everywhere(train, test_pairs, tmp_path, monkeypatch, capsys, made, told):
+    no_figures(monkeypatch)
+    events = ("Epoch 3, step 9: <something> was noticed.",)
+    summary = evaluate_predictions(
+        out=tmp_path / "out", train=train, test=test_pairs, synthetic=made(test_pairs), grid=GRID,
+        context=report_context(events=events),
+    )  # fmt: skip
+    html = (tmp_path / "out" / "report.html").read_text()
+    said = [line for line in capsys.readouterr().err.splitlines() if line.startswith("warning:")]
+    assert len(summary["warnings"]) == len(said) == html.count("<li>Here: ") == len(told)
+    for text, warning, line in zip(told, summary["warnings"], said, strict=True):
+        assert text in warning and line == f"warning: {warning}"
+    assert "<li>Epoch 3, step 9: &lt;something&gt; was noticed.</li>" in html
+
+
+def test_a_report_without_warnings_and_events_has_no_such_notice(evaluated):
+    out, summary, _ = evaluated
+    assert summary["warnings"] == []
+    assert "was noticed in its training" not in (out / "report.html").read_text(encoding="utf-8")

@@ -1,11 +1,18 @@
-"""A run's environment.json: what is no such record is one line, whatever it is."""
+"""A run's environment.json: what its bits depend on, told where it has changed; what is no such record is one line."""
 
 import json
 
 import pytest
 
+from pcsa_jax.data import threads
 from pcsa_jax.errors import UserError
-from pcsa_jax.experiment.environment import describe_environment, read_environment
+from pcsa_jax.experiment import environment
+from pcsa_jax.experiment.environment import (
+    changed_environment,
+    describe_environment,
+    describe_threads,
+    read_environment,
+)
 
 COHORT = {"name": "mine", "is_phantom": False, "is_modulated": True}
 
@@ -36,3 +43,34 @@ def test_what_is_none_is_one_line(tmp_path, text, found):
         read_environment(path)
     assert str(error.value).startswith(f"{path}: expected the run's versions and devices, found {found}")
     assert str(error.value).endswith("Restore the file.") and "\n" not in str(error.value)
+
+
+@pytest.fixture
+def stored(monkeypatch):
+    for name in environment.THREADS:
+        monkeypatch.delenv(name, raising=False)
+    return json.loads(json.dumps(describe_environment()))
+
+
+def test_the_threads_are_stored(stored, monkeypatch):
+    assert stored["threads"] == {"usable_cores": threads.count_cores()}
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    assert describe_threads()["OMP_NUM_THREADS"] == "1"
+
+
+def test_the_same_machine_is_no_change(stored):
+    assert changed_environment(stored) == []
+
+
+def test_every_change_is_told(stored, monkeypatch):
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    monkeypatch.setattr(environment, "count_cores", lambda: 64)
+    stored |= {"backend": "gpu", "packages": stored["packages"] | {"jax": "0.1"}}
+    told = changed_environment(stored)
+    assert [line.split(":")[0] for line in told] == ["backend", "jax", "usable_cores", "OMP_NUM_THREADS"]
+    assert told[0] == "backend: gpu -> cpu" and told[3] == "OMP_NUM_THREADS: unset -> 1"
+
+
+@pytest.mark.parametrize("older", [{}, {"packages": None, "threads": 3}, {"packages": {}, "backend": None}])
+def test_an_older_file_says_nothing(older):
+    assert changed_environment(older) == []

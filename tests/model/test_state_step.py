@@ -98,7 +98,7 @@ def test_the_scalars(stepped):
     assert set(scalars) == {
         "discriminator/loss", "discriminator/real_accuracy", "discriminator/fake_accuracy",
         "discriminator/gradient_norm", "generator/adversarial", "generator/l1", "generator/total",
-        "generator/gradient_norm",
+        "generator/gradient_norm", "generator/output_mean",
     }  # fmt: skip
     assert all(value.shape == () and np.isfinite(value) for value in scalars.values())
     assert int(after.step) == int(before.step) + 1 == 2
@@ -231,7 +231,7 @@ def test_without_adversarial_weight_d_stays_as_it_is(overfit, batch):
     assert_same_bits(after.params.discriminator, before.params.discriminator)
     assert_same_bits(after.opt_state.discriminator, before.opt_state.discriminator)
     assert differ(after.params.generator, before.params.generator)
-    assert set(scalars) == {"generator/l1", "generator/total", "generator/gradient_norm"}
+    assert set(scalars) == {f"generator/{name}" for name in ("l1", "total", "gradient_norm", "output_mean")}
 
 
 def test_the_former_state_is_given_up(overfit, batch):

@@ -23,7 +23,8 @@ def install(patch, *, nan_at=0):
 
     def validation_scores(generator, params, batch, mask, **_):
         score = jnp.abs(jax.tree.leaves(params)[0].mean() - batch.pet.mean(axis=(1, 2, 3, 4)))
-        return {"mae_brain": score, "psnr_brain_db": 10 * score, "ssim_brain": 1 - score}
+        scores = {"mae_brain": score, "psnr_brain_db": 10 * score, "ssim_brain": 1 - score}
+        return scores | {programs.SAMPLES: batch.pet[..., 0]}
 
     # Not those that are kept for the next training: these are made of other functions.
     for name in ("_step_program", "_validation_program"):

@@ -1,6 +1,8 @@
 """The training loop end to end: exact resume, clean stop, no test subject read, nothing written by a mistake."""
 
 import json
+import os
+import re
 import signal
 import subprocess
 import sys
@@ -18,6 +20,7 @@ from pcsa_jax.experiment.workdir import Workdir
 from pcsa_jax.training import plain_paths
 from pcsa_jax.training import train as training
 from pcsa_jax.training.checkpoints import Checkpoints, state_hash
+from pcsa_jax.training.events_log import read_events
 from pcsa_jax.training.train import Outcome, train
 from tests.conftest import ROOT, SIZE
 from tests.training import quick_training
@@ -60,8 +63,11 @@ def uninterrupted(tiny_config, tmp_path_factory):
     return workdir
 
 
-def assert_same_run(config, workdir, expected):
-    """The same parameters to the bit, and the expected run's rows among those of ``workdir``, each step once."""
+def assert_same_run(config, workdir, expected, *, is_same_plan=True):
+    """The same parameters to the bit, and the expected run's rows among those of ``workdir``, each step once.
+
+    Runs of one length have the same events too.
+    """
     (_, found), (_, wanted) = final_state(config, workdir), final_state(config, expected)
     assert int(found.state.step) == STEPS
     assert state_hash(found.state) == state_hash(wanted.state)
@@ -72,6 +78,8 @@ def assert_same_run(config, workdir, expected):
         assert by_step[row["step"]] == without_clock(row)
     of = "validation/mae_brain"
     assert rows(workdir, of) == rows(expected, of)
+    if is_same_plan:
+        assert read_events(workdir.events) == read_events(expected.events) != []
     assert [row["step"] for row in rows(workdir, of)] == [6, 12]
 
 
@@ -158,6 +166,77 @@ def test_with_the_networks_a_stopped_run_is_the_uninterrupted_one_to_the_bit(
 
 
 @pytest.mark.usefixtures("quick")
+def test_events_are_told_once_and_come_back_after_a_kill(tiny_config, workdir, uninterrupted, capsys):
+    train(tiny_config({"num_epochs": 2}), workdir)
+    told = capsys.readouterr().err
+    assert [row["step"] for row in read_events(workdir.events)] == [6]
+    assert told.count("warning: step 6: expected a validation mae_brain below the mean PET's, 0.") == 1
+    # A kill right after step 12's events: they are dropped with the steps, and come again.
+    with workdir.events.open("a") as stream:
+        stream.write('{"step": 8, "epoch": 2, "event": "x", "text": "y"}\n{"step": 12, "ep')
+    assert train(tiny_config(), workdir) == Outcome(STEPS, None)
+    assert [(row["step"], row["event"]) for row in read_events(workdir.events)] == [(6, "behind_the_mean_pet")]
+    assert_same_run(tiny_config(), workdir, uninterrupted, is_same_plan=False)
+
+
+@pytest.mark.usefixtures("quick")
+def test_the_end_says_what_was_waited_for_skipped_and_clipped(tiny_config, workdir, capsys):
+    train(tiny_config({"num_epochs": 1, "data.normalisation": "percentile"}), workdir)
+    said = capsys.readouterr().err
+    assert re.search(r"Waiting for data took \d+\.\d s, \d+ % of the time after the first step", said)
+    pets = [line.split("\t") for line in workdir.inputs.read_text().splitlines()[1:]]
+    clipped = [int(row[11]) for row in pets if int(row[11])]
+    assert clipped
+    assert said.rstrip().endswith(
+        "Skipped 2 visits without an FDG-PET or the diagnosis AD or CN; clipped "
+        f"{sum(clipped)} voxels of {len(clipped)} of 16 volumes to [0, 1]."
+    )
+
+
+@pytest.mark.usefixtures("quick")
+def test_a_resume_on_another_machine_is_told_and_kept(tiny_config, workdir, capsys):
+    train(tiny_config({"num_epochs": 2}), workdir)
+    stored = json.loads(workdir.environment.read_text())
+    stored["threads"]["usable_cores"] = 99
+    workdir.environment.write_text(json.dumps(stored))
+    capsys.readouterr()
+    train(tiny_config(), workdir)
+    (line,) = [line for line in capsys.readouterr().err.splitlines() if "resumed with another" in line]
+    assert line.startswith("warning: step 7: resumed with another usable_cores: 99 -> ")
+    assert "docs/training.md says what is promised." in line
+    assert (7, "another_environment") in [(row["step"], row["event"]) for row in read_events(workdir.events)]
+
+
+@pytest.mark.usefixtures("quick")
+def test_the_order_of_a_file_system_changes_nothing(tiny_config, workdir, uninterrupted, monkeypatch):
+    listdir, scandir, glob = os.listdir, os.scandir, []
+
+    class Backwards:
+        def __init__(self, path="."):
+            with scandir(path) as entries:
+                self._entries = iter(list(entries)[::-1])
+            glob.append(path)
+
+        def __enter__(self):
+            return self._entries
+
+        def __exit__(self, *_):
+            return None
+
+        def __iter__(self):
+            return self._entries
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "scandir", Backwards)
+        patch.setattr(os, "listdir", lambda path=".": glob.append(path) or listdir(path)[::-1])
+        assert train(tiny_config(), workdir) == Outcome(STEPS, None)
+    assert any("cohort" in str(path) for path in glob), "the cohort was listed backwards"
+    assert workdir.splits.read_bytes() == uninterrupted.splits.read_bytes()
+    assert workdir.inputs.read_bytes() == uninterrupted.inputs.read_bytes()
+    assert_same_run(tiny_config(), workdir, uninterrupted)
+
+
+@pytest.mark.usefixtures("quick")
 def test_another_seed_is_another_run(tiny_config, workdir, uninterrupted):
     config = tiny_config({"seed": 1})
     train(config, workdir)
@@ -186,7 +265,7 @@ def test_a_finished_run_goes_on_for_more_epochs(tiny_config, workdir, uninterrup
     assert train(tiny_config(), workdir) == Outcome(STEPS, None)
     assert "Resuming with another num_epochs: 2 -> 4" in capsys.readouterr().err
     assert read_config(workdir.config).num_epochs == 4
-    assert_same_run(tiny_config(), workdir, uninterrupted)
+    assert_same_run(tiny_config(), workdir, uninterrupted, is_same_plan=False)
 
 
 @pytest.mark.usefixtures("quick")
@@ -200,7 +279,15 @@ def test_a_damaged_last_checkpoint_is_made_again(tiny_config, workdir, uninterru
 
 
 @pytest.mark.parametrize(
-    ("nan_at", "saved"), [(5, "no checkpoint was written yet"), (9, "the checkpoint of step 6 is whole")]
+    ("nan_at", "saved"),
+    [
+        (5, "no checkpoint was written yet, so resuming repeats every step"),
+        (
+            9,
+            "the checkpoint of step 6 is whole (evaluate.py --checkpoint=latest looks at it), and resuming repeats the "
+            "steps after it",
+        ),
+    ],
 )
 def test_a_loss_that_is_not_finite_stops_the_run(tiny_config, workdir, monkeypatch, nan_at, saved):
     quick_training.install(monkeypatch, nan_at=nan_at)
@@ -208,10 +295,15 @@ def test_a_loss_that_is_not_finite_stops_the_run(tiny_config, workdir, monkeypat
         train(tiny_config(), workdir)
     # Steps 5 and 9 are not logged ones: their losses are looked at all the same.
     assert str(caught.value) == (
-        f"step {nan_at}: expected finite losses, found generator/total = nan; {saved}. Lower "
-        "generator_optimizer.learning_rate or set gradient_clip to 1; resuming repeats these steps."
+        f"step {nan_at}: expected finite losses, found generator/total = nan, of the generator; {saved} "
+        "(--config.log_every_steps=1 shows each). Go on with a lower generator_optimizer.learning_rate, or train anew "
+        "with generator_optimizer.gradient_clip = 1."
     )
-    assert max(row["step"] for row in rows(workdir)) < nan_at
+    # The step before can be looked at, and what happened stands in the record.
+    assert rows(workdir)[-1]["step"] == nan_at - 1
+    last = read_events(workdir.events)[-1]
+    assert (last["step"], last["event"]) == (nan_at, "generator_is_not_finite")
+    assert str(caught.value) == f"step {nan_at}: {last['text']}"
     steps = final_state(tiny_config(), workdir)[0]
     assert steps == [step for step in (6,) if step < nan_at]
 

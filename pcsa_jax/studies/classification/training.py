@@ -122,7 +122,7 @@ def classifier_programs(name: str, recipe: Recipe, devices: Devices) -> Programs
         multiple=len(devices),
         best=BEST,
         loss="classifier/cross_entropy",
-        remedy="Lower optimizer.learning_rate or set optimizer.gradient_clip to 1",
+        remedies={"classifier": "Train anew with a lower optimizer.learning_rate or optimizer.gradient_clip = 1"},
     )
 
 
