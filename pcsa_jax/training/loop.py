@@ -208,10 +208,7 @@ class Loop:
         net, steps = network_of(name), self._record.steps()
         saved = "no checkpoint was written yet, so resuming repeats every step"
         if steps:
-            saved = (
-                f"the checkpoint of step {steps[-1]} is whole (evaluate.py --checkpoint=latest looks at it), and "
-                "resuming repeats the steps after it"
-            )
+            saved = f"the checkpoint of step {steps[-1]} is whole, and resuming repeats the steps after it"
         found = f"expected finite losses, found {name} = {row[name]}, of the {net}"
         text = f"{found}; {saved} (--config.log_every_steps=1 shows each). {self._programs.remedies[net]}."
         self._note(Event(step, f"{net}_is_not_finite", text))

@@ -282,11 +282,7 @@ def test_a_damaged_last_checkpoint_is_made_again(tiny_config, workdir, uninterru
     ("nan_at", "saved"),
     [
         (5, "no checkpoint was written yet, so resuming repeats every step"),
-        (
-            9,
-            "the checkpoint of step 6 is whole (evaluate.py --checkpoint=latest looks at it), and resuming repeats the "
-            "steps after it",
-        ),
+        (9, "the checkpoint of step 6 is whole, and resuming repeats the steps after it"),
     ],
 )
 def test_a_loss_that_is_not_finite_stops_the_run(tiny_config, workdir, monkeypatch, nan_at, saved):

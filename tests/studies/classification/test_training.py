@@ -88,8 +88,9 @@ def test_a_loss_that_is_not_finite_names_the_classifier_s_fields(arm_config, tmp
     with pytest.raises(UserError) as caught:
         train_arm(arm_config("mri+real_pet", SHORT), Workdir(tmp_path / "run"), train, made_up(3, 2), resident_gib=1.0)
     assert str(caught.value) == (
-        "step 1: expected finite losses, found classifier/cross_entropy = nan; no checkpoint was written yet. Lower "
-        "optimizer.learning_rate or set optimizer.gradient_clip to 1; resuming repeats these steps."
+        "step 1: expected finite losses, found classifier/cross_entropy = nan, of the classifier; no checkpoint was "
+        "written yet, so resuming repeats every step (--config.log_every_steps=1 shows each). Train anew with a lower "
+        "optimizer.learning_rate or optimizer.gradient_clip = 1."
     )
 
 
