@@ -76,3 +76,12 @@ def test_a_volume_is_written_as_it_is_and_reproducibly(tmp_path):
         assert code == 4
         np.testing.assert_allclose(found, affine, atol=1e-4)
     assert image.header.get_xyzt_units()[0] == "mm"
+
+
+def test_what_a_killed_write_has_left_is_nobody_else_s(tmp_path):
+    with pytest.raises(RuntimeError), files.replacing(tmp_path / "table.tsv") as temporary:
+        left = temporary.name  # the name that a process has no time to remove when it is killed
+        raise RuntimeError
+    for name in (left, ".lock", "thesis.tex", ".notes.tmp", "a.12345678.tmp"):
+        (tmp_path / name).touch()
+    assert files.names_of_others(tmp_path, {".lock"}) == [".notes.tmp", "a.12345678.tmp", "thesis.tex"]
