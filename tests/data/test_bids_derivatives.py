@@ -142,6 +142,13 @@ def test_a_smoothness_that_is_none(derivatives, given):
     assert problem.found == f"expected SmoothingFWHM in mm, one number >= 0, found {given!r}"
 
 
+def test_a_smoothness_that_is_not_a_number_is_told(derivatives):
+    root = derivatives(gm())
+    (root / gm(ending=".json")).write_text('{"SmoothingFWHM": NaN}')
+    (problem,) = survey(root).problems
+    assert "NaN" in problem.found or "nan" in problem.found
+
+
 def test_a_damaged_sidecar_is_a_problem(derivatives):
     root = derivatives(gm())
     (root / gm(ending=".json")).write_text("{half")

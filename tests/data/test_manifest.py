@@ -149,3 +149,19 @@ def test_a_gm_map_may_serve_a_person_s_visits_and_nobody_else(table):
         survey(table(lines)).notes
     )
     assert "expected one owner" in problem_of(table("sub-01\t\tAD\ta.nii\ta.nii\t\t\n"))
+
+
+LONG = "9" * 300
+
+
+@pytest.mark.parametrize(
+    ("line", "told"),
+    [
+        (f"sub-01\t\tAD\ta.nii\t{'b/' * 3000}c.nii\t\t\n", "line 2: expected a path, found 'b/b/"),
+        (f"sub-01\t\tAD\t{LONG}.nii\tb.nii.gz\t\t\n", "line 2: expected a path, found '999"),
+        (f"sub-{LONG}\t\tAD\ta.nii\tb.nii.gz\t\t\n", "expected a participant_id like sub-0001 (letters and digits)"),
+        (f"sub-01\tses-{LONG}\tAD\ta.nii\tb.nii.gz\t\t\n", "expected a session_id like ses-M00 (letters and digits)"),
+    ],
+)
+def test_names_that_no_disk_takes(table, line, told):
+    assert told in problem_of(table(line))

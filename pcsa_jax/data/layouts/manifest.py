@@ -24,6 +24,9 @@ NEAR = {
 }  # fmt: skip
 """What people call these columns, in small letters."""
 
+MOST_NAME_BYTES, MOST_PATH_BYTES = 250, 3000
+"""Longer names and paths no system takes, or not those of the files beside the volume."""
+
 
 def claim(path: Path) -> str:
     """What tells that ``path`` is in this layout, or ""."""
@@ -150,8 +153,9 @@ def _path(table: Table, row: Row, column: str, visit: tuple[str, str], findings:
     given = row.values.get(column, "")
     if not given:
         return None
-    if "\0" in given:
-        findings.add(table.path, f"line {row.line}: expected a path, found {given!r}", "Correct it", visit=visit)
+    lengths = [len(os.fsencode(part)) for part in given.split("/")]
+    if "\0" in given or max(lengths) > MOST_NAME_BYTES or sum(lengths) > MOST_PATH_BYTES:
+        findings.add(table.path, f"line {row.line}: expected a path, found {given[:300]!r}", "Correct it", visit=visit)
         return None
     if not os.path.isabs(given) and os.path.normpath(given).split(os.sep)[0] == os.pardir:
         found = f"line {row.line}: expected a path below {table.path.parent}, found {given!r}, which leads out of it"

@@ -37,7 +37,8 @@ class Sidecars:
         origin: dict[str, Path] = {}
         for path in self._applicable(volume):
             for key, value in self._object(path).items():
-                if key in TOLD and found.get(key, value) != value and self._rank(path) == self._rank(origin[key]):
+                is_other = key in TOLD and key in found and found[key] != value
+                if is_other and self._rank(path) == self._rank(origin[key]):
                     self._tell_conflict(key, origin[key], path)
                 found[key], origin[key] = value, path
         return found
