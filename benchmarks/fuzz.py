@@ -69,7 +69,8 @@ def judge(case: Case, folder: Path, expected: str) -> tuple[str, str]:
         found = case.target.read(folder, case.path)
     except UserError as error:
         told = str(error)
-        return (outcomes.TRACEBACK if "\n" in told or not told else outcomes.REFUSED), told[:300]
+        outcome = outcomes.TRACEBACK if "\n" in told or not told else outcomes.REFUSED
+        return outcome, " ".join(told.split())[:300]
     except Exception as error:
         frame = next(
             (each for each in reversed(traceback.extract_tb(error.__traceback__)) if "/pcsa_jax/" in each.filename),

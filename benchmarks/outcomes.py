@@ -1,7 +1,6 @@
 """How a start after a crash, or a reader given a damaged file, may end; and how the counts are shown and kept."""
 
 import collections
-import json
 import shlex
 import shutil
 from collections.abc import Iterable, Mapping, Sequence
@@ -76,6 +75,6 @@ def tabulate(rows: Mapping[str, Mapping[str, int]]) -> str:
 
 
 def write(path: Path, command: str, rows: Mapping[str, Mapping[str, int]], finds: Sequence[Find], **more: Any) -> None:
-    """Keeps counts and finds as JSON."""
-    content = {"command": command, "machine": describe_machine(), **more, "counts": rows}
-    write_json(path, json.loads(json.dumps({**content, "finds": [find._asdict() for find in finds]})))
+    """Keeps counts and finds as JSON; where the files of the finds lie is this machine's affair."""
+    told = [find._replace(file="/".join(Path(find.file).parts[-2:]))._asdict() for find in finds]
+    write_json(path, {"command": command, "machine": describe_machine(), **more, "counts": rows, "finds": told})

@@ -52,7 +52,7 @@ def test_no_reader_has_a_find(sound, tmp_path, reader):
         (b"same", outcomes.AS_WAS, ""),
         (b"other", outcomes.ACCEPTED, "another content of a.txt"),
         (b"refuse", outcomes.REFUSED, "a.txt: expected"),
-        (b"two lines", outcomes.TRACEBACK, "a\nb"),
+        (b"two lines", outcomes.TRACEBACK, "a b"),
         (b"break", outcomes.TRACEBACK, "ZeroDivisionError in test_fuzz.py, read: "),
     ],
 )
