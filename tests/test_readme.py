@@ -11,7 +11,7 @@ import pytest
 
 import benchmarks.__main__ as benchmarks_main
 import pcsa_jax
-from benchmarks import deep_grey, ensembles, ingredients, page, real_anatomy, tuning
+from benchmarks import crash, deep_grey, ensembles, fuzz, ingredients, page, real_anatomy, tuning
 from benchmarks.gpu import command as gpu
 from pcsa_jax.commands import COMMANDS, run_command
 from pcsa_jax.experiment.config import TRAINING, parse_config
@@ -63,7 +63,9 @@ def test_every_command_line_is_understood(command, words, monkeypatch):
 @pytest.mark.parametrize("words", list(benchmark_lines()), ids=" ".join)
 def test_every_benchmark_line_is_understood(words):
     own = {
+        "crash": crash,
         "deep_grey": deep_grey,
+        "fuzz": fuzz,
         "gpu": gpu,
         "ensembles": ensembles,
         "ingredients": ingredients,

@@ -12,7 +12,7 @@ from typing import Any
 import nibabel as nib
 
 from pcsa_jax import __version__
-from pcsa_jax.data.files import replacing, write_json, write_text
+from pcsa_jax.data.files import names_of_others, replacing, write_json, write_text
 from pcsa_jax.data.fingerprints import file_hash
 from pcsa_jax.data.json_objects import read_object
 from pcsa_jax.data.layout import sidecar, subject_folder, subject_stem
@@ -204,7 +204,7 @@ def check_folder(root: Path) -> dict[str, Any]:
     """
     if root.exists() and not root.is_dir():
         raise UserError(f"--out {root}: expected a folder, found a file. Choose another.")
-    if not root.exists() or not any(root.iterdir()):
+    if not root.exists() or not names_of_others(root):
         return {}
     try:
         description = read_object(root / "dataset_description.json", expected="a description")

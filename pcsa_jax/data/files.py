@@ -8,9 +8,10 @@ import gzip
 import json
 import math
 import os
+import re
 import stat
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import IO, Any
 
@@ -93,6 +94,19 @@ def reserve(stream: IO[bytes], num_bytes: int) -> None:
       OSError: if the disk has no room for them.
     """
     os.posix_fallocate(stream.fileno(), 0, max(1, num_bytes))
+
+
+_LEFTOVER = re.compile(r"\..+\.[a-z0-9_]{8}\.tmp")
+"""Name of what :func:`replacing` and ``tempfile`` leave where the process is killed before it is renamed."""
+
+
+def names_of_others(folder: Path, own: Collection[str] = ()) -> list[str]:
+    """Names in a folder, sorted, but for ``own`` and what a killed process of ours has left half done.
+
+    Raises:
+      OSError: if the folder cannot be listed.
+    """
+    return sorted(path.name for path in folder.iterdir() if path.name not in own and not _LEFTOVER.fullmatch(path.name))
 
 
 def read_text(path: Path) -> str:

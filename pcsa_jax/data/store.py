@@ -89,10 +89,22 @@ def write_store(
 
 
 def open_store(folder: Path) -> tuple[np.ndarray, np.ndarray]:
-    """MRI and PET of a store, float32 (n, x, y, z) in [0, 1], mapped from its files: a row is read when it is used."""
+    """MRI and PET of a store, float32 (n, x, y, z) in [0, 1], mapped from its files: a row is read when it is used.
+
+    Raises:
+      UserError: if a file is missing or none of ours.
+    """
     for name in MODALITIES:
         check_plain(folder / f"{name}.npy")
-    mri, pet = (np.load(folder / f"{name}.npy", mmap_mode="r", allow_pickle=False) for name in MODALITIES)
+    try:
+        mri, pet = (np.load(folder / f"{name}.npy", mmap_mode="r", allow_pickle=False) for name in MODALITIES)
+        if any(array.dtype != np.float32 or array.ndim != 4 for array in (mri, pet)) or mri.shape != pet.shape:
+            raise ValueError(f"{mri.dtype} {mri.shape} and {pet.dtype} {pet.shape}")
+    except Exception as error:  # NumPy parses a file's header as Python: damage may raise anything that a parser does
+        raise UserError(
+            f"{folder}: expected the run's volumes as two arrays, found {' '.join(str(error).split())[:200]}. Remove "
+            "the folder; the same command writes it again."
+        ) from error
     return mri, pet
 
 

@@ -18,8 +18,9 @@ OTHER_DIAGNOSES = ("MCI", "EMCI", "LMCI", "SMC")
 DIAGNOSES_FROM = ("any", "visit")
 """Which row of the tables gives a visit its diagnosis: its own or else the participant's; its own alone."""
 
-PARTICIPANT_ID = re.compile(r"sub-[A-Za-z0-9]+")
-SESSION_ID = re.compile(r"ses-[A-Za-z0-9]+")
+# Labels become parts of file names, of which no disk takes more than 255 characters.
+PARTICIPANT_ID = re.compile(r"sub-[A-Za-z0-9]{1,100}")
+SESSION_ID = re.compile(r"ses-[A-Za-z0-9]{1,100}")
 
 
 @dataclasses.dataclass(frozen=True)

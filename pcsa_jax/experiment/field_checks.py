@@ -1,10 +1,18 @@
 """What a config field may hold: (what is expected, in words; the test)."""
 
 import math
+import sys
 from collections.abc import Callable, Mapping
 from typing import Any
 
 Check = tuple[str, Callable[[Any], bool]]
+
+MOST_WHOLE, MOST_SEED = 2**31 - 1, 2**63 - 1
+"""What steps and sizes are counted in has 32 bits, what seeds random numbers 64."""
+
+
+MOST_LAYERS = 100
+"""Of one kind in a network: a config that somebody else has written may not keep a reader busy for ever."""
 
 
 def number(low: float, high: float = math.inf, *, open_low: bool = False) -> Check:
@@ -15,9 +23,8 @@ def number(low: float, high: float = math.inf, *, open_low: bool = False) -> Che
         lambda value: (
             isinstance(value, int | float)
             and not isinstance(value, bool)
-            and math.isfinite(value)
             and (value > low if open_low else value >= low)
-            and value <= high
+            and value <= min(high, sys.float_info.max)  # a whole number may be larger than any float
         ),
     )
 
@@ -31,11 +38,11 @@ def millimetres_or(unknown: float) -> Check:
     )
 
 
-def whole(low: int) -> Check:
+def whole(low: int, most: int = MOST_WHOLE) -> Check:
     """A whole number of at least ``low``."""
     return (
-        f"a whole number >= {low}",
-        lambda value: isinstance(value, int) and not isinstance(value, bool) and value >= low,
+        f"a whole number >= {low} and <= {most}",
+        lambda value: isinstance(value, int) and not isinstance(value, bool) and low <= value <= most,
     )
 
 
@@ -70,14 +77,15 @@ def is_stages(value: Any) -> bool:
         return (
             isinstance(branch, tuple)
             and len(branch) == 2
-            and all(isinstance(item, int) and item >= 1 for item in branch)
+            and all(whole(1)[1](item) for item in branch)
             and branch[0] % 2 == 1
         )
 
     return (
         isinstance(value, tuple)
         and len(value) == 2
-        and all(isinstance(stage, tuple) and stage and all(is_branch(branch) for branch in stage) for stage in value)
+        and all(isinstance(stage, tuple) and 1 <= len(stage) <= MOST_LAYERS for stage in value)
+        and all(is_branch(branch) for stage in value for branch in stage)
     )
 
 
@@ -88,12 +96,13 @@ NAME: Check = ("a name", lambda value: isinstance(value, str) and bool(value))
 FRACTION: Check = ("a number > 0 and < 1", lambda value: isinstance(value, float) and 0 < value < 1)
 STAGES: Check = ("two tuples of (odd kernel size, channels) pairs", is_stages)
 ODD: Check = ("an odd whole number >= 1", lambda value: whole(1)[1](value) and value % 2 == 1)
+SEED: Check = whole(0, MOST_SEED)
 SIZE: Check = ("a multiple of 16, at least 16", lambda value: whole(16)[1](value) and value % 16 == 0)
 
 
 def count(most: int) -> Check:
     """A whole number from 0 to ``most``."""
-    return f"a whole number from 0 to {most}", lambda value: whole(0)[1](value) and value <= most
+    return f"a whole number from 0 to {most}", whole(0, most)[1]
 
 
 def levels(most: int) -> Check:

@@ -69,7 +69,7 @@ def _common() -> dict[str, Check]:
     return {
         "row": a.NAME,
         "system": a.choice(*SYSTEMS),
-        "seed": a.whole(0),
+        "seed": a.SEED,
         "precision": a.choice("float32", "bfloat16"),
         "batch_size": a.whole(1),
         "micro_batches": a.whole(1),
@@ -85,7 +85,7 @@ def _common() -> dict[str, Check]:
         "data.size": a.SIZE,
         "data.fold": a.whole(0),
         "data.num_folds": a.whole(2),
-        "data.split_seed": a.whole(0),
+        "data.split_seed": a.SEED,
         "data.validation_fraction": a.FRACTION,
         "data.train_subjects": a.whole(0),
         "data.one_grid": a.FLAG,

@@ -60,7 +60,7 @@ SYSTEMS: dict[str, System] = {
         {
             "stages": a.STAGES,
             "bottleneck_features": a.whole(1),
-            "residual_blocks": a.whole(0),
+            "residual_blocks": a.count(a.MOST_LAYERS),
             "channel_attention": a.choice("softmax_sigmoid", "softmax", "sigmoid", "none"),
             "reduction": a.whole(1),
             "attention_sizes": a.wholes(1),
@@ -82,7 +82,8 @@ SYSTEMS: dict[str, System] = {
     "hgan": System(
         "HGAN",
         ("cycle.CycleGenerator", "cycle.CycleDiscriminator"),
-        {"features": a.whole(1), "strided": a.count(4), "blocks": a.whole(0), "kernel_size": a.ODD} | _GROUPS,
+        {"features": a.whole(1), "strided": a.count(4), "blocks": a.count(a.MOST_LAYERS), "kernel_size": a.ODD}
+        | _GROUPS,
         {name: check for name, check in _PATCHES.items() if name != "conditional"},
         "both_ways",
     ),

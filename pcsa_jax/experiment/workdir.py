@@ -6,7 +6,7 @@ import fcntl
 from collections.abc import Iterator
 from pathlib import Path
 
-from pcsa_jax.data.files import check_plain
+from pcsa_jax.data.files import check_plain, names_of_others
 from pcsa_jax.errors import UserError
 
 
@@ -77,14 +77,14 @@ class Workdir:
             # A start that was cut off leaves these behind; the config is written last and makes it a run.
             own = {".lock", f".{self.arrays.name}.tmp"}
             own |= {path.name for path in (self.splits, self.inputs, self.environment, self.arrays, self.prior)}
-            others = [path.name for path in self.root.iterdir() if path.name not in own]
+            others = names_of_others(self.root, own)
         except OSError as error:
             raise UserError(
                 f"--workdir {self.root}: expected a folder that can be written, found {error.strerror}. Choose another."
             ) from error
         if others:
             raise UserError(
-                f"--workdir {self.root}: expected an empty folder or a run, found other files ({sorted(others)[0]}, "
+                f"--workdir {self.root}: expected an empty folder or a run, found other files ({others[0]}, "
                 f"{len(others)} in all). Choose another."
             )
         return False

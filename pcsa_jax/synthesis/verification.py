@@ -35,6 +35,9 @@ TRAINING_FIELDS = {
 }  # fmt: skip
 """What a card says of the training, with the type of each."""
 
+TEXTS = ("notice", "intended_use", "input", "output")
+"""What a card says to a person, if it says it."""
+
 
 def card_hash(card: Mapping[str, Any]) -> str:
     """SHA-256 over all of a card but this hash, as JSON with sorted keys and no blanks (ASCII)."""
@@ -99,8 +102,14 @@ def _check_training(path: Path, card: Mapping[str, Any]) -> None:
     lists = list(maps.values()) if isinstance(maps, dict) else [None]
     if not all(isinstance(own, list) and all(isinstance(digest, str) for digest in own) for own in lists):
         raise _damaged(path, "a card whose training.maps are no hashes")
-    if not isinstance(card.get("notice", ""), str):
-        raise _damaged(path, "a card whose notice is no text")
+    scores = training["validation"].values()
+    if not all(score is None or type(score) in (int, float) for score in scores):
+        raise _damaged(path, "a card whose training.validation is no numbers")
+    if not isinstance(training.get("is_modulated", False), bool):
+        raise _damaged(path, f"a card whose training.is_modulated is {str(training['is_modulated'])[:60]!r}")
+    for name in TEXTS:
+        if not isinstance(card.get(name, ""), str):
+            raise _damaged(path, f"a card whose {name} is no text")
 
 
 def _check_against_config(path: Path, card: Mapping[str, Any]) -> None:
@@ -143,6 +152,8 @@ def describe_network(config: ConfigDict) -> dict[str, Any]:
 def _is_scale(pet: Any) -> bool:
     """Whether an entry says what 0 and 1 stand for, and in which unit."""
     if not isinstance(pet, dict) or not all(isinstance(pet.get(name), str) for name in ("unit", "meaning")):
+        return False
+    if not isinstance(pet.get("reference_region"), str | None):
         return False
     ends = pet.get("range")
     are_numbers = isinstance(ends, list) and len(ends) == 2 and all(type(end) in (int, float) for end in ends)

@@ -11,6 +11,7 @@ from ml_collections import ConfigDict
 
 from pcsa_jax.data.batches import batch_order, epoch_batches, with_mirrored
 from pcsa_jax.errors import UserError
+from pcsa_jax.experiment.field_checks import MOST_WHOLE
 from pcsa_jax.machine.devices import Devices
 from pcsa_jax.machine.interruption import watch_signals
 from pcsa_jax.machine.processes import largest, on_main
@@ -63,7 +64,13 @@ class Plan(NamedTuple):
     @classmethod
     def of(cls, config: ConfigDict, num_subjects: int) -> "Plan":
         per_epoch = len(epoch_batches(num_subjects, batch_size=config.batch_size, seed=config.seed, epoch=0))
-        return cls(per_epoch, per_epoch * config.num_epochs)
+        num_steps = per_epoch * config.num_epochs
+        if num_steps > MOST_WHOLE:
+            raise UserError(
+                f"config.num_epochs: expected at most {MOST_WHOLE} steps in all, found {config.num_epochs} epochs of "
+                f"{per_epoch}. Give fewer."
+            )
+        return cls(per_epoch, num_steps)
 
 
 class Loop:

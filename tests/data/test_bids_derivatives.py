@@ -160,6 +160,13 @@ def test_a_sidecar_beyond_the_limits_is_a_problem(derivatives, text, found):
     assert problem.found.startswith(f"expected a JSON object, found {found}") and problem.remedy == "Mend the file"
 
 
+def test_a_smoothness_that_is_not_a_number_is_told(derivatives):
+    root = derivatives(gm())
+    (root / gm(ending=".json")).write_text('{"SmoothingFWHM": NaN}')
+    (problem,) = survey(root).problems
+    assert "NaN" in problem.found or "nan" in problem.found
+
+
 def test_a_damaged_sidecar_is_a_problem(derivatives):
     root = derivatives(gm())
     (root / gm(ending=".json")).write_text("{half")

@@ -133,6 +133,13 @@ def _description(links):
     return f'{{"GeneratedBy": [{{"Name": "pcsa_jax synthesize"}}], "DatasetLinks": {links}}}'
 
 
+def test_a_start_that_was_killed_while_it_wrote_its_first_file_is_no_obstacle(tmp_path):
+    (tmp_path / ".dataset_description.json.q4h6q5qh.tmp").touch()
+    assert check_folder(tmp_path) == {}
+    open_folder(tmp_path, [])
+    assert check_folder(tmp_path)["DatasetType"] == "derivative"
+
+
 @pytest.mark.parametrize(
     ("content", "message"),
     [

@@ -114,3 +114,12 @@ def test_room_is_taken_before_a_file_is_mapped(tmp_path):
     with (tmp_path / "array").open("w+b") as stream:
         files.reserve(stream, 2**20)
         assert os.fstat(stream.fileno()).st_blocks * 512 >= 2**20
+
+
+def test_what_a_killed_write_has_left_is_nobody_else_s(tmp_path):
+    with pytest.raises(RuntimeError), files.replacing(tmp_path / "table.tsv") as temporary:
+        left = temporary.name  # the name that a process has no time to remove when it is killed
+        raise RuntimeError
+    for name in (left, ".lock", "thesis.tex", ".notes.tmp", "a.12345678.tmp"):
+        (tmp_path / name).touch()
+    assert files.names_of_others(tmp_path, {".lock"}) == [".notes.tmp", "a.12345678.tmp", "thesis.tex"]

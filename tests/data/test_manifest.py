@@ -248,3 +248,19 @@ def test_a_path_that_the_system_refuses_is_a_problem_of_its_line(table):
     said = problem_of(table(f"sub-01\t\tAD\t{given}\t\t\t\nsub-02\t\tAD\ta.nii\tb.nii.gz\t\t\n"))
     shown = "a" * 80
     assert f"line 2: expected a path that can be followed, found '{shown}... (5004 characters)' (File name too" in said
+
+
+LONG = "9" * 300
+
+
+@pytest.mark.parametrize(
+    ("line", "told"),
+    [
+        (f"sub-01\t\tAD\ta.nii\t{'b/' * 3000}c.nii\t\t\n", "line 2: expected a path that can be followed, found 'b/b/"),
+        (f"sub-01\t\tAD\t{LONG}.nii\tb.nii.gz\t\t\n", "line 2: expected a path that can be followed, found '999"),
+        (f"sub-{LONG}\t\tAD\ta.nii\tb.nii.gz\t\t\n", "expected a participant_id like sub-0001 (letters and digits)"),
+        (f"sub-01\tses-{LONG}\tAD\ta.nii\tb.nii.gz\t\t\n", "expected a session_id like ses-M00 (letters and digits)"),
+    ],
+)
+def test_names_that_no_disk_takes(table, line, told):
+    assert told in problem_of(table(line))

@@ -249,3 +249,9 @@ def test_the_column_that_says_something_is_read(visits):
 def test_what_stands_for_nothing_is_to_be_written_as_n_a(visits, given):
     (problem,) = survey(visits("", participants=f"participant_id\tdiagnosis\nsub-01\t{given}\n")).problems
     assert problem.remedy == "Write n/a"
+
+
+def test_a_participant_whose_name_no_disk_takes(visits):
+    root = visits("ses-1", participants=f"participant_id\tdiagnosis\nsub-01\tAD\nsub-{'9' * 300}\tAD\n")
+    told = "\n".join(map(str, survey(root).problems))
+    assert "expected a participant_id like sub-0001 (letters and digits), found 'sub-999" in told

@@ -8,6 +8,7 @@ from pcsa_jax.data.predictors.registry import PREDICTORS, TRIVIAL_PREDICTORS
 
 NAMES = ("ridge", "linear", "mean_pet")
 ALL = tuple(PREDICTORS)
+UNFIT = "expected arrays that fit each other, found others"
 
 
 def volumes(n, seed=0):
@@ -70,6 +71,29 @@ def test_arrays_that_are_not_its_own():
     del local["local_ridge.ridge.loadings"]
     with pytest.raises(ValueError, match=r"^expected the array local_ridge\.ridge\.loadings, found none$"):
         Prior.from_arrays(("local_ridge",), local)
+
+
+@pytest.mark.parametrize(
+    ("name", "change", "told"),
+    [
+        ("linear.slope", lambda a: a.astype(np.float16), r"expected linear\.slope in float32, found float16"),
+        ("linear.slope", lambda a: a.astype(np.complex64), r"expected linear\.slope in float32, found complex64"),
+        ("linear.slope", lambda a: a[:, :2].copy(), "expected volumes of one grid, found .*3, 2, 5"),
+        ("ridge.components", lambda a: a[:, :2].copy(), UNFIT),
+        ("ridge.centre", lambda a: a[None], UNFIT),
+        ("local_ridge.weights", lambda a: a[..., :2].copy(), UNFIT),
+        ("deviations.spread", lambda a: np.ones((2, 9), np.float32), UNFIT),
+    ],
+)  # fmt: skip
+def test_arrays_that_do_not_fit_each_other(name, change, told):
+    arrays = Prior.fit(ALL, *volumes(4), deviations=True).arrays()
+    with pytest.raises(ValueError, match=told):
+        Prior.from_arrays(ALL, arrays | {name: change(arrays[name])}, deviations=True)
+
+
+def test_no_volume_among_them():
+    with pytest.raises(ValueError, match=r"expected volumes of one grid, found \[\]"):
+        Prior.from_arrays(("mean_pet",), {"mean_pet.mean": np.zeros(3, np.float32)})
 
 
 def test_a_subjects_channels_do_not_depend_on_who_else_is_asked_for():

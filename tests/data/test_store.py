@@ -74,3 +74,25 @@ def test_a_full_disk_is_told(subjects, tmp_path, monkeypatch):
         "choose another --workdir, or raise data.resident_gib if the cohort fits into memory."
     )
     assert not list(tmp_path.glob("*arrays*"))
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda raw: b"", lambda raw: raw[:60], lambda raw: raw[:-4], lambda raw: raw.replace(b"<f4", b"<f8"),
+        lambda raw: raw.replace(b"'shape'", b"'shade'"), lambda raw: raw.replace(b"{'descr'", b"{{descr'"),
+        lambda raw: raw.replace(b"(2, ", b"(9, "), lambda raw: raw.replace(b"(2, ", b"(-2,"),
+        lambda raw: b"\x93NUMPY\x09\x00" + raw[8:],
+    ],
+)  # fmt: skip
+def test_damaged_arrays_are_told_in_one_line(tmp_path, change):
+    for name in ("mri", "pet"):
+        np.save(tmp_path / f"{name}.npy", np.zeros((2, 3, 4, 5), np.float32))
+    assert [array.shape for array in open_store(tmp_path)] == [(2, 3, 4, 5)] * 2
+    path = tmp_path / "pet.npy"
+    path.write_bytes(change(path.read_bytes()))
+    with pytest.raises(UserError) as caught:
+        open_store(tmp_path)
+    told = str(caught.value)
+    assert told.startswith(f"{tmp_path}: expected the run's volumes as two arrays, found ") and "\n" not in told
+    assert told.endswith(". Remove the folder; the same command writes it again.")

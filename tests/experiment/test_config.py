@@ -224,7 +224,16 @@ def test_a_value_of_the_wrong_type(word, message):
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["--config.batch_size=0"], "config.batch_size: expected a whole number >= 1, found 0."),
+        (["--config.batch_size=0"], "config.batch_size: expected a whole number >= 1 and <= 2147483647, found 0."),
+        ([f"--config.seed={10**30}"], f"config.seed: expected a whole number >= 0 and <= {2**63 - 1}, found {10**30}."),
+        (
+            [f"--config.num_epochs={2**31}"],
+            "config.num_epochs: expected a whole number >= 1 and <= 2147483647, found 2147483648.",
+        ),
+        (
+            ["--config.generator.residual_blocks=1000000000"],
+            "config.generator.residual_blocks: expected a whole number from 0 to 100, found 1000000000.",
+        ),
         (["--config.generator_optimizer.learning_rate=nan"], "expected a finite number > 0 and <= 1, found nan."),
         (["--config.data.size=40"], "config.data.size: expected a multiple of 16, at least 16, found 40."),
         (
@@ -352,3 +361,16 @@ def test_what_makes_it_another_run(config, name, value):
         f"runs/one: holds a run with {name} = {old!r}, found {value!r}. Use the same config to resume it, or another "
         "--workdir."
     )
+
+
+@pytest.mark.parametrize("name", ["data.resident_gib", "loss.l1", "generator_optimizer.gradient_clip"])
+def test_a_whole_number_beyond_every_float_is_refused(name, tmp_path):
+    values = json.loads(json.dumps(parse_config(["--config=pcsa"]).to_dict()))
+    *groups, field = name.split(".")
+    node = values
+    for group in groups:
+        node = node[group]
+    node[field] = 10**400
+    (tmp_path / "config.json").write_text(json.dumps(values))
+    with pytest.raises(UserError, match=f"config.{name}: expected a finite number >= 0, found 1000"):
+        read_config(tmp_path / "config.json")

@@ -38,6 +38,12 @@ def test_the_lock_of_a_run_that_never_began_is_no_obstacle(tmp_path):
     assert Workdir(tmp_path).open() is False
 
 
+def test_a_start_that_was_killed_while_it_wrote_its_first_files_is_no_obstacle(tmp_path):
+    for name in (".environment.json.q4h6q5qh.tmp", ".config.json.a_b1c2d3.tmp", "splits.tsv"):
+        (tmp_path / name).touch()
+    assert Workdir(tmp_path).open() is False
+
+
 def test_someone_else_s_folder_is_refused(tmp_path):
     for name in ("thesis.tex", "data"):
         (tmp_path / name).touch()

@@ -297,6 +297,12 @@ def test_a_derivatives_folder_is_a_place_to_write(quick, raw):
     assert len(read_cohort(raw / "derivatives/pcsa").subjects) == 1
 
 
+def test_a_start_that_was_killed_while_it_wrote_its_first_file_is_no_obstacle(quick, raw, tmp_path):
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / ".dataset_description.json.q4h6q5qh.tmp").touch()
+    assert preprocess(raw, tmp_path / "out", participants=["01"]).num_done == 1
+
+
 def test_folders_of_others_are_not_written_to(quick, raw, tmp_path):
     (tmp_path / "out").mkdir()
     (tmp_path / "out/thesis.txt").write_text("mine")

@@ -1,7 +1,10 @@
 """An exported file is what it says, or it is refused in one line: changed bits, hostile cards, foreign tensors."""
 
 import copy
+import io
 import json
+import os
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -82,6 +85,12 @@ HOSTILE = {
     "maps": ({"training.maps": ["x"]}, "training.maps are no hashes"),
     "maps of numbers": ({"training.maps": {"train": [1]}}, "training.maps are no hashes"),
     "notice": ({"notice": 7}, "whose notice is no text"),
+    "intended use": ({"intended_use": ["diagnosis"]}, "whose intended_use is no text"),
+    "reference region": ({"pet.reference_region": 3}, "whose pet is no scale"),
+    "modulated": ({"training.is_modulated": "no"}, "training.is_modulated is 'no'"),
+    "validation": ({"training.validation": {"mae_brain": "good"}}, "training.validation is no numbers"),
+    "a seed of no computer": ({"training.config.seed": 10**30}, "config.seed: expected a whole number"),
+    "a network without end": ({"training.config.generator.residual_blocks": 10**9}, "residual_blocks: expected"),
 }
 
 
@@ -100,19 +109,107 @@ def test_a_hostile_card_is_refused_in_one_line(exported, card, tmp_path, kind):
     assert expected in refusal(write(tmp_path / "x.safetensors", load_file(exported), changed))
 
 
-def test_hostile_tensors_are_refused(exported, card, tmp_path):
-    kernel = "bottleneck.kernel"
-    sound = load_file(exported)
-    cases = {
-        "lacks the tensor": {name: array for name, array in sound.items() if name != kernel},
-        "has the tensor 'extra'": sound | {"extra": np.zeros(3, np.float32)},
-        "float32": sound | {kernel: sound[kernel].astype(np.float64)},
-        "in place of float32": sound | {kernel: sound[kernel][..., :1].copy()},
-        "NaN or infinite": sound | {kernel: np.full_like(sound[kernel], np.nan)},
-    }
-    for expected, tensors in cases.items():
-        path = write(tmp_path / "x.safetensors", tensors, card | {"sha256": content_hash(tensors)})
-        assert expected in refusal(path)
+KERNEL = "bottleneck.kernel"
+
+
+def with_kernel(change):
+    """A file whose tensor is changed and whose card carries the checksum of that."""
+
+    def make(path: Path, sound, card) -> None:
+        tensors = change(sound)
+        write(path, tensors, card | {"sha256": content_hash(tensors)})
+
+    return make
+
+
+def with_bytes(change):
+    """A file of other bytes: ``change`` is given the sound file's header (a dict) and the tensors' bytes."""
+
+    def make(path: Path, sound, card) -> None:
+        raw = write(path, sound, card).read_bytes()
+        end = 8 + int.from_bytes(raw[:8], "little")
+        changed = change(json.loads(raw[8:end]), raw[end:])
+        path.write_bytes(changed)
+
+    return make
+
+
+def packed(header: dict | bytes, data: bytes) -> bytes:
+    text = header if isinstance(header, bytes) else json.dumps(header).encode()
+    return len(text).to_bytes(8, "little") + text + data
+
+
+def with_entry(**changes):
+    """A file whose header says other things of one tensor."""
+    return with_bytes(lambda header, data: packed(header | {KERNEL: header[KERNEL] | changes}, data))
+
+
+def twice(header: dict, data: bytes) -> bytes:
+    other = json.dumps(next(entry for name, entry in header.items() if name not in (KERNEL, "__metadata__")))
+    return packed(f"{json.dumps(header)[:-1]}, {json.dumps(KERNEL)}: {other}}}".encode(), data)
+
+
+def pickled(header: dict, data: bytes) -> bytes:
+    stream = io.BytesIO()
+    np.save(stream, np.array([Path], dtype=object), allow_pickle=True)
+    return stream.getvalue()
+
+
+def other_name(sound):
+    return {("other" if name == KERNEL else name): array for name, array in sound.items()}
+
+
+DAMAGED = "a damaged file ("
+HOSTILE_FILES = {
+    "nothing there": (lambda path, *_: None, "found nothing"),
+    "a folder": (lambda path, *_: path.mkdir(), "a run with a config.json, found none"),
+    "a link to itself": (lambda path, *_: path.symlink_to(path), "found nothing"),
+    "a dangling link": (lambda path, *_: path.symlink_to("gone"), "found nothing"),
+    "zero bytes": (with_bytes(lambda header, data: b""), DAMAGED),
+    "cut in the header": (with_bytes(lambda header, data: packed(header, data)[:100]), DAMAGED),
+    "cut in the tensors": (with_bytes(lambda header, data: packed(header, data[:-1])), DAMAGED),
+    "a tail": (with_bytes(lambda header, data: packed(header, data + b"x")), DAMAGED),
+    "a header of 2^63 bytes": (with_bytes(lambda header, data: b"\xff" * 7 + b"\x7f" + data), DAMAGED),
+    "a header longer than the file": (
+        with_bytes(lambda header, data: (len(data) + 10**6).to_bytes(8, "little") + packed(header, data)[8:]), DAMAGED),
+    "a header that is no JSON": (with_bytes(lambda header, data: packed(b"{half", data)), DAMAGED),
+    "a deep header": (with_bytes(lambda header, data: packed(b'{"a":' * 10**5, data)), DAMAGED),
+    "a header in another encoding": (with_bytes(lambda header, data: packed(b'{"\xff": 1}', data)), DAMAGED),
+    "a name twice": (with_bytes(twice), DAMAGED),
+    "no metadata": (with_bytes(lambda header, data: packed(
+        {name: entry for name, entry in header.items() if name != "__metadata__"}, data)), "found None"),
+    "metadata of numbers": (
+        with_bytes(lambda header, data: packed(header | {"__metadata__": {"a": 1}}, data)), DAMAGED),
+    "a huge shape": (with_entry(shape=[2**40, 2**40]), DAMAGED),
+    "a shape below 0": (with_entry(shape=[-1, 4]), DAMAGED),
+    "offsets beyond the file": (with_entry(data_offsets=[0, 2**50]), DAMAGED),
+    "offsets that overlap": (with_entry(data_offsets=[0, 4]), DAMAGED),
+    "an unknown type": (with_entry(dtype="OBJECT"), DAMAGED),
+    "a pickle": (with_bytes(pickled), DAMAGED),
+    "lacks": (with_kernel(lambda sound: {name: sound[name] for name in sound if name != KERNEL}), "lacks the tensor"),
+    "extra": (with_kernel(lambda sound: sound | {"extra": np.zeros(3, np.float32)}), "has the tensor 'extra'"),
+    "another name": (with_kernel(other_name), f"lacks the tensor '{KERNEL}'"),
+    "none": (with_kernel(lambda sound: {}), "lacks the tensor"),
+    "float16": (with_kernel(lambda sound: sound | {KERNEL: sound[KERNEL].astype(np.float16)}), "of float16"),
+    "float64": (with_kernel(lambda sound: sound | {KERNEL: sound[KERNEL].astype(np.float64)}), "of float64"),
+    "shape": (with_kernel(lambda sound: sound | {KERNEL: sound[KERNEL][..., :1].copy()}), "in place of float32"),
+    "predictors of nobody": (
+        with_kernel(lambda sound: sound | {"prior.x": np.zeros(3, np.float32)}), "no predictors, as its card has none"),
+    "NaN": (with_kernel(lambda sound: sound | {KERNEL: np.full_like(sound[KERNEL], np.nan)}), "NaN or infinite"),
+    "infinite": (with_kernel(lambda sound: sound | {KERNEL: np.full_like(sound[KERNEL], -np.inf)}), "NaN or infinite"),
+    "other values": (lambda path, sound, card: write(path, sound | {KERNEL: sound[KERNEL] + 1}, card), "SHA-256"),
+    "another format": (lambda path, sound, card: write(path, sound, card | {"format": "pcsa_jax generator 4"}),
+                       "expected format 'pcsa_jax generator 3', found 'pcsa_jax generator 4'"),
+}  # fmt: skip
+"""Name -> what makes the file, and a part of what is told."""
+
+
+@pytest.mark.parametrize("kind", HOSTILE_FILES)
+def test_a_hostile_file_is_refused_in_one_line(exported, card, tmp_path, kind):
+    make, expected = HOSTILE_FILES[kind]
+    make(tmp_path / "x.safetensors", load_file(exported), card)
+    assert expected in refusal(tmp_path / "x.safetensors")
+    assert sorted(os.listdir(tmp_path)) in (["x.safetensors"], [])
 
 
 def test_the_card_of_a_run_and_of_its_export_name_the_same_parameters(exported, card, tiny_run):

@@ -3,6 +3,7 @@
 import jax.numpy as jnp
 import pytest
 
+from pcsa_jax.errors import UserError
 from pcsa_jax.experiment.workdir import Workdir
 from pcsa_jax.training import loop
 from pcsa_jax.training.feed import Feed
@@ -51,3 +52,12 @@ def test_waiting_for_data_is_logged_and_told(tiny_config, tmp_path, monkeypatch,
     said = capsys.readouterr().err
     assert ("of the time after the first step (expected at most 1 %). Put --workdir on a faster disk" in said) == told
     assert ('"data_wait_fraction": 0.0}' in Workdir(tmp_path / "run").metrics.read_text()) != told
+
+
+def test_more_steps_than_can_be_counted_are_refused(tiny_config):
+    assert loop.Plan.of(tiny_config({"num_epochs": 2**31 - 1}), num_subjects=2).num_steps == 2**31 - 1
+    with pytest.raises(UserError) as caught:
+        loop.Plan.of(tiny_config({"num_epochs": 2**30}), num_subjects=6)
+    assert str(caught.value) == (
+        "config.num_epochs: expected at most 2147483647 steps in all, found 1073741824 epochs of 3. Give fewer."
+    )

@@ -112,7 +112,7 @@ class Prior(NamedTuple):
         """The prior that :meth:`arrays` came from.
 
         Raises:
-          ValueError: if an array is missing or is none of its parts'.
+          ValueError: if an array is missing, is none of its parts', or does not fit the others.
         """
         kinds = {name: PREDICTORS[name].kind for name in names} | ({DEVIATIONS: Deviations} if deviations else {})
         left = dict(arrays)
@@ -120,7 +120,23 @@ class Prior(NamedTuple):
         if left:
             raise ValueError(f"expected arrays of {', '.join(kinds)}, found {sorted(left)[0]}")
         found = parts.pop(DEVIATIONS, None)
-        return cls(parts, found)
+        prior = cls(parts, found)
+        prior._check_fit()
+        return prior
+
+    def _check_fit(self) -> None:
+        """Raises ValueError unless all arrays have the types and the grid of a prior, and a map can be predicted."""
+        arrays = self.arrays()
+        if odd := next((name for name, array in arrays.items() if array.dtype not in (np.float32, np.bool_)), None):
+            raise ValueError(f"expected {odd} in float32, found {arrays[odd].dtype}")
+        shapes = sorted({array.shape for array in arrays.values() if array.ndim == 3})
+        if len(shapes) != 1:
+            raise ValueError(f"expected volumes of one grid, found {shapes}")
+        try:
+            with np.errstate(all="ignore"):
+                self.predict(np.zeros((1, *shapes[0]), np.float32))
+        except (ValueError, IndexError, TypeError) as error:
+            raise ValueError(f"expected arrays that fit each other, found others ({error})") from error
 
 
 def arrays_of(part: Any, prefix: str) -> dict[str, np.ndarray]:

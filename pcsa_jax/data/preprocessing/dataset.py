@@ -72,7 +72,7 @@ def check_places(raw: Path, out: Path) -> None:
         )
     if real.exists() and not real.is_dir():
         raise UserError(f"OUT_DIR {out}: expected a folder, found a file. Give another.")
-    if real.is_dir() and any(path.name not in (LOCK, SCRATCH) for path in real.iterdir()) and not _is_ours(real):
+    if real.is_dir() and files.names_of_others(real, {LOCK, SCRATCH}) and not _is_ours(real):
         raise UserError(
             f"OUT_DIR {out}: expected a new or empty folder, or one that preprocess has written, found other files. "
             "Give another."

@@ -13,7 +13,7 @@ from pcsa_jax.training.checkpoints import state_hash
 from pcsa_jax.training.trained import TrainedRun
 
 _FIELDS: dict[str, Check] = {
-    "seed": a.whole(0),
+    "seed": a.SEED,
     "precision": a.choice("float32", "bfloat16"),
     "batch_size": a.whole(1),
     "num_epochs": a.whole(1),

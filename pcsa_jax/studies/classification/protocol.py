@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 from ml_collections import ConfigDict
 
+from pcsa_jax.data.files import names_of_others
 from pcsa_jax.data.inputs import check_together
 from pcsa_jax.data.predictors.linear import MeanPET
 from pcsa_jax.data.splits import check_splits, read_splits
@@ -101,7 +102,7 @@ def _enter(config: ConfigDict, workdir: Path, held: contextlib.ExitStack) -> Non
     if not path.is_file():
         try:
             workdir.mkdir(parents=True, exist_ok=True)
-            others = sorted(found.name for found in workdir.iterdir() if found.name != ".lock")
+            others = names_of_others(workdir, {".lock"})
         except OSError as error:
             raise UserError(
                 f"--workdir {workdir}: expected a folder that can be written, found {error.strerror}. Choose another."

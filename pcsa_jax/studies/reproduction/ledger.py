@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from pcsa_jax.data.files import write_json
+from pcsa_jax.data.files import names_of_others, write_json
 from pcsa_jax.data.json_objects import read_object
 from pcsa_jax.errors import UserError
 from pcsa_jax.experiment.config import flatten, resolved
@@ -51,7 +51,7 @@ def check_record(plan: Plan) -> None:
     out = plan.request.out
     path = _record_path(out)
     if not path.is_file():
-        if out.exists() and (not out.is_dir() or any(out.iterdir())):
+        if out.exists() and (not out.is_dir() or names_of_others(out)):
             raise UserError(
                 f"--out {out}: expected a new folder or a former reproduction, found other files. Choose another."
             )

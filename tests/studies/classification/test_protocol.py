@@ -1,5 +1,6 @@
 """The classification end to end: who is read when, what is written, what is resumed, what is refused."""
 
+import contextlib
 import json
 import os
 import shutil
@@ -274,3 +275,10 @@ def test_a_folder_that_is_no_run_and_one_that_holds_something_else(small_config,
         caught.value
     )
     assert content(generator) == before
+
+
+def test_a_start_that_was_killed_while_it_wrote_its_config_is_no_obstacle(small_config, tmp_path):
+    (tmp_path / f".{protocol.CONFIG}.q4h6q5qh.tmp").touch()
+    with contextlib.ExitStack() as held:
+        protocol._enter(small_config(), tmp_path, held)
+    assert (tmp_path / protocol.CONFIG).is_file()
