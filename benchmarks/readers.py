@@ -164,11 +164,16 @@ def _export(folder: Path, path: Path) -> str:
 
 
 def _run(folder: Path, path: Path) -> str:
+    from pcsa_jax.errors import UserError
+    from pcsa_jax.machine.progress import console
     from pcsa_jax.training.checkpoints import state_hash
     from pcsa_jax.training.prior import prior_hash
     from pcsa_jax.training.trained import open_run
 
-    found = open_run(folder / "run")
+    with console.capture() as said:
+        found = open_run(folder / "run")
+    if "warning: " in said.get():  # another checkpoint, and the user is told why
+        raise UserError(said.get().strip().splitlines()[0])
     prior = found.prior and prior_hash(found.prior)
     return f"{found.step} {state_hash(found.params)} {prior} {found.splits_sha256} {found.config.to_json()}"
 

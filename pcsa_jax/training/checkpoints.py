@@ -205,14 +205,17 @@ class Checkpoints:
     def best_step(self) -> int | None:
         """The step with the best validation score, by what the checkpoints themselves say, as far as it is whole.
 
-        The latest if none has a score; None if there is none.
+        The latest if none has a score; None if there is none. One that is not whole is named and passed over.
         """
         found: dict[int, float] = {}
         for step in self.steps():
             try:
-                meta = self._meta(step)
-                score = meta.get("score", meta.get("scores", {}).get(self._best)) if _is_whole(meta) else None
-            except Exception:  # damaged in any way: it cannot be the best, and whoever restores it is told
+                if not _is_whole(meta := self._meta(step)):
+                    raise ValueError("its scores and meta do not match their SHA-256")
+                score = meta.get("score", meta.get("scores", {}).get(self._best))
+            except Exception as error:  # damaged in any way: nobody can say whether it was the best
+                place = self._folder / str(step)
+                console.print(f"warning: {place}: no candidate for the best checkpoint: {self._reason(error)}")
                 continue
             if isinstance(score, int | float) and math.isfinite(score):
                 found[step] = float(score)

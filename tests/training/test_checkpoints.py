@@ -217,13 +217,17 @@ def edit_meta(root, step, change):
         lambda meta: {name.replace("meta_sha256", "meta_sha257"): value for name, value in meta.items()},
     ],
 )
-def test_a_changed_meta_is_no_best_and_is_told(tmp_path, change):
+def test_a_changed_meta_is_no_best_and_is_told(tmp_path, change, capsys):
     with open_checkpoints(tmp_path) as checkpoints:
         save(checkpoints, 3, 0.5)
         save(checkpoints, 6, 0.7)
     edit_meta(tmp_path, 6, change)
     with open_checkpoints(tmp_path) as checkpoints:
         assert checkpoints.best_step() == 3
+        assert capsys.readouterr().err == (
+            f"warning: {tmp_path / 'checkpoints' / '6'}: no candidate for the best checkpoint: its scores and meta do "
+            "not match their SHA-256\n"
+        )
         with pytest.raises(UserError, match="its scores and meta do not match their SHA-256"):
             checkpoints.restore(6)
 
