@@ -256,11 +256,13 @@ LONG = "9" * 300
 @pytest.mark.parametrize(
     ("line", "told"),
     [
+        ("sub-01\t\tAD\t/\tb.nii.gz\t\t\n", "line 2: expected a path, found '/'"),
+        ("sub-01\t\tAD\t.\tb.nii.gz\t\t\n", "line 2: expected a path, found '.'"),
         (f"sub-01\t\tAD\ta.nii\t{'b/' * 3000}c.nii\t\t\n", "line 2: expected a path that can be followed, found 'b/b/"),
         (f"sub-01\t\tAD\t{LONG}.nii\tb.nii.gz\t\t\n", "line 2: expected a path that can be followed, found '999"),
         (f"sub-{LONG}\t\tAD\ta.nii\tb.nii.gz\t\t\n", "expected a participant_id like sub-0001 (letters and digits)"),
         (f"sub-01\tses-{LONG}\tAD\ta.nii\tb.nii.gz\t\t\n", "expected a session_id like ses-M00 (letters and digits)"),
     ],
 )
-def test_names_that_no_disk_takes(table, line, told):
+def test_names_that_no_file_has(table, line, told):
     assert told in problem_of(table(line))

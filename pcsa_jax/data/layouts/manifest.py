@@ -196,7 +196,7 @@ def _path(table: Table, row: Row, column: str, visit: tuple[str, str], findings:
     given = row.values.get(column, "")
     if not given:
         return None
-    if "\0" in given:
+    if "\0" in given or not Path(given).name:  # "/" and "." name no file
         findings.add(table.path, f"line {row.line}: expected a path, found {given!r}", "Correct it", visit=visit)
         return None
     if not os.path.isabs(given) and os.path.normpath(given).split(os.sep)[0] == os.pardir:
