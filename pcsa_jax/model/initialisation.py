@@ -23,12 +23,12 @@ def initial_params(module: nn.Module, seed: int, *inputs: jax.ShapeDtypeStruct) 
     Args:
       module: a linen module whose random parameters are all called ``kernel``.
       seed: non-negative.
-      *inputs: shapes of the module's arguments.
+      *inputs: the module's arguments, or what has their shapes and types.
 
     Raises:
       ValueError: for a parameter that is neither a kernel nor known to start at 0 or 1.
     """
-    shapes = _parameter_shapes(module, *inputs)
+    shapes = _parameter_shapes(module, *(jax.ShapeDtypeStruct(given.shape, given.dtype) for given in inputs))
     leaves = jax.tree.map_with_path(lambda path, leaf: _initial_leaf(jax.tree_util.keystr(path), leaf, seed), shapes)
     return jax.device_put(leaves)
 

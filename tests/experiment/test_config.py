@@ -372,5 +372,5 @@ def test_a_whole_number_beyond_every_float_is_refused(name, tmp_path):
         node = node[group]
     node[field] = 10**400
     (tmp_path / "config.json").write_text(json.dumps(values))
-    with pytest.raises(UserError, match=f"config.{name}: expected a finite number >= 0, found 1000"):
+    with pytest.raises(UserError, match="expected a config in JSON, found a number of 401 digits"):
         read_config(tmp_path / "config.json")

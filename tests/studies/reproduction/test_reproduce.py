@@ -145,10 +145,10 @@ def test_a_signal_stops_it_before_anybody_is_tested_and_the_same_command_goes_on
 def test_a_row_that_fails_is_left_out_and_named(cohort, tmp_path, monkeypatch, capsys):
     out, train = tmp_path / "out", runner.train
 
-    def failing(config, workdir):
+    def failing(config, workdir, **known):
         if config.row == "pca" and config.data.fold == 1:
             quick_training.install(monkeypatch, nan_at=3)
-        return train(config, workdir)
+        return train(config, workdir, **known)
 
     monkeypatch.setattr(runner, "train", failing)
     assert reproduce(words(cohort, out)) == 1
@@ -164,7 +164,7 @@ def test_a_row_that_fails_is_left_out_and_named(cohort, tmp_path, monkeypatch, c
 
 @pytest.mark.usefixtures("quick")
 def test_nothing_complete_is_an_error_in_one_line(cohort, tmp_path, monkeypatch, capsys):
-    def failing(config, workdir):
+    def failing(config, workdir, **_):
         raise runner.UserError("no.")
 
     monkeypatch.setattr(runner, "train", failing)
