@@ -139,6 +139,8 @@ def describe_scales(table: str) -> tuple[str, ...]:
 def describe_clipping(table: str) -> str:
     """How many voxels of ``inputs.tsv`` lay outside the range that became 0 to 1, as the end of a sentence."""
     counts = [int(row["clipped_voxels"]) for row in _rows(table)]
+    if not any(counts):
+        return "clipped nothing."
     return f"clipped {sum(counts)} voxels of {sum(count > 0 for count in counts)} of {len(counts)} volumes to [0, 1]."
 
 

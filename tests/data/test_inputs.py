@@ -12,6 +12,7 @@ from pcsa_jax.data.inputs import (
     Input,
     check_one_grid,
     check_together,
+    describe_clipping,
     describe_grids,
     describe_preparation,
     inputs_table,
@@ -121,3 +122,9 @@ def test_a_file_may_be_called_anything():
     assert table.count("\n") == 1 + len(names) and "\t=" not in table and "\t-x" not in table
     assert describe_preparation(table) == f"All {len(names)} volumes were taken as they are on disk."
     assert describe_grids(table) == ()
+
+
+def test_clipping_is_counted_or_said_to_be_none():
+    some = [source()._replace(clipped_voxels=0), source(2)]
+    assert describe_clipping(inputs_table(some)) == "clipped 3 voxels of 1 of 2 volumes to [0, 1]."
+    assert describe_clipping(inputs_table(some[:1])) == "clipped nothing."
