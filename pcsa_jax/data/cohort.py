@@ -73,11 +73,12 @@ def survey(path: Path, reading: Reading = AS_IT_IS) -> Survey:
     is_required = layout is bids_derivatives and bids_derivatives.is_described(path) and not reading.maps_only
     name, is_phantom = describe_root(root, findings, is_required=is_required)
     subjects, without_mri = layout.read(path, reading, findings)
+    subjects, folders = quality_table.heed(root, subjects, findings, accept=reading.accept_suspicious)
     findings.notes.extend(findings.describe_unread())
     findings.notes.extend([] if reading.maps_only else describe_left_out(subjects))
     subjects = _with_given_fwhm(path, subjects, reading.fwhm_mm, findings)
     if reading.accept_suspicious and not reading.maps_only:
-        findings.notes.extend(quality_table.describe_no_effect(root, findings))
+        findings.notes.extend(quality_table.describe_no_effect(root, folders, findings))
     if not is_phantom and (note := note_phantom(subjects)):
         # The folder does not say so: a manifest, or files that were copied out of theirs.
         is_phantom = True

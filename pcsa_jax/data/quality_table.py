@@ -5,11 +5,13 @@ Preprocessing writes it, every reader of the cohort heeds it. Cohorts of other s
 
 import functools
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 from pcsa_jax.data import files
+from pcsa_jax.data.layouts.sidecars import dataset_of
+from pcsa_jax.data.names import parse_name
 from pcsa_jax.data.problems import visit_name
 from pcsa_jax.data.subjects import Findings, Subject, counted, listing
 from pcsa_jax.data.tables import read_table
@@ -188,20 +190,29 @@ def _is_same(former: str, now: str) -> bool:
         return former == now
 
 
-def heed(folder: Path, subjects: Iterable[Subject], findings: Findings, *, accept: bool) -> list[Subject]:
-    """``subjects`` without those that a person left out; a problem for each suspicious one that nobody has decided on.
+def heed(
+    root: Path, subjects: Iterable[Subject], findings: Findings, *, accept: bool
+) -> tuple[list[Subject], list[Path]]:
+    """The visits without those that a person left out; a problem for each suspicious one that nobody has decided on.
+
+    A map is known by the data set that it lies in and by its own name there, whatever cohort it has come into: a
+    manifest calls people as it likes.
 
     Args:
-      folder: that of the cohort.
+      root: folder of the cohort.
       subjects: its visits.
       findings: gets problems and notes.
       accept: take suspicious visits as well, unless they were left out by name.
+
+    Returns:
+      The visits to take, and the folders whose tables say something of any.
     """
-    table = read_quality(folder, findings)
+    places = [(subject, dataset_of(subject.mri) or root) for subject in subjects]
+    tables = {folder: read_quality(folder, findings) for folder in dict.fromkeys((root, *(own for _, own in places)))}
     kept, accepted, left_out = [], [], []
-    for subject in subjects:
-        session_id = subject.session_id if subject.mri_session_id is None else subject.mri_session_id
-        found = table.get((subject.participant_id, session_id))
+    for subject, folder in places:
+        name = parse_name(subject.mri)
+        found = tables[folder].get((name.participant_id, name.session_id))
         if found is not None and found.is_accepted is False:
             left_out.append(subject.name)
             continue
@@ -219,16 +230,17 @@ def heed(folder: Path, subjects: Iterable[Subject], findings: Findings, *, accep
         findings.notes.append(f"{visits} of suspicious preprocessing, taken as accepted ({listing(accepted)})")
     if left_out:
         findings.notes.append(f"Left out: {counted(len(left_out), 'visit')} by {FILE} ({listing(left_out)})")
-    return kept
+    return kept, [folder for folder, table in tables.items() if table]
 
 
-def describe_no_effect(folder: Path, findings: Findings) -> list[str]:
+def describe_no_effect(root: Path, folders: Sequence[Path], findings: Findings) -> list[str]:
     """One note if ``accept_suspicious`` was given and no visit was taken because of it.
+
+    ``root`` and ``folders``: of :func:`heed`.
 
     A note and no problem: a table whose visits have been decided on since must not stop what a config asks for again.
     """
     if findings.accepted:
         return []
-    path = folder / FILE
-    why = f"no visit of {FILE} is suspicious and undecided" if path.is_file() else f"there is no {path}"
+    why = f"no visit of {FILE} is suspicious and undecided" if folders else f"there is no {root / FILE}"
     return [f"data.accept_suspicious (check: --accept-suspicious) has no effect here: {why}"]

@@ -1,5 +1,7 @@
 """The table of a preprocessed cohort's numbers: written, read, decided on, heeded."""
 
+from pathlib import Path
+
 import pytest
 
 from pcsa_jax.data.problems import Problem
@@ -26,7 +28,9 @@ BAD = Quality("sub-02", "", {"gm_correlation": "0.8", "brain_ml": "640.125", "pe
 
 
 def subject(name, session_id="", **more):
-    return Subject(name, session_id, "CN", mri=None, pet=None, **more)
+    session_of_map = more.get("mri_session_id", session_id)
+    stem = "_".join(filter(None, (name, session_of_map, "label-GM_probseg.nii.gz")))
+    return Subject(name, session_id, "CN", mri=Path("cohort") / stem, pet=None, **more)
 
 
 def read(folder):
@@ -103,7 +107,8 @@ def test_the_readers_heed_it(tmp_path):
     ]  # fmt: skip
     for accept in (False, True):
         findings = Findings()
-        kept = heed(tmp_path, subjects, findings, accept=accept)
+        kept, folders = heed(tmp_path, subjects, findings, accept=accept)
+        assert folders == [tmp_path]
         assert [each.participant_id for each in kept] == ["sub-01", "sub-02", "sub-03", "sub-05"]
         found = f"expected preprocessing within its limits, found {BAD.describe()}"
         problem = Problem("sub-02", "ses-B", tmp_path / FILE, found, REMEDY)
@@ -140,3 +145,22 @@ def test_a_table_that_cannot_be_read_is_told_to_synthesis_too(tmp_path):
     (tmp_path / FILE).write_text("participant_id\tsuspicious\taccepted\nsub-01\tn/a\tmaybe\n")
     with pytest.raises(UserError, match="line 2: expected yes, no or n/a under accepted, found 'maybe'. Correct it."):
         check_map(tmp_path, ("sub-01", ""), "x")
+
+
+def test_a_map_is_judged_where_it_lies_whatever_it_is_called_elsewhere(tmp_path):
+    """A manifest may take maps of a preprocessed data set under other ids, from any folder."""
+    made = tmp_path / "made"
+    made.mkdir()
+    (made / "dataset_description.json").write_text("{}")
+    left_out = GOOD._replace(participant_id="sub-04", is_accepted=False)
+    write_quality(made, [GOOD, BAD, left_out], MEASURES)
+    subjects = [
+        Subject(f"sub-P{number}", "", "CN", mri=made / f"{name}_label-GM_probseg.nii.gz", pet=None)
+        for number, name in enumerate(("sub-01_ses-A", "sub-02", "sub-04_ses-A"))
+    ]
+    elsewhere, findings = tmp_path / "table", Findings()
+    kept, folders = heed(elsewhere, subjects, findings, accept=False)
+    assert [each.participant_id for each in kept] == ["sub-P0", "sub-P1"] and folders == [made]
+    (problem,) = findings.problems
+    assert problem.visit == "sub-P1" and problem.file == made / FILE and problem.remedy == REMEDY
+    assert findings.notes == ["Left out: 1 visit by quality.tsv (sub-P2)"]

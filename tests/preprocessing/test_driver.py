@@ -433,6 +433,20 @@ def test_a_decision_that_cannot_be_read_is_told_before_any_work(quick, raw, tmp_
     assert not (out / "sub-02").exists()
 
 
+def test_a_manifest_of_preprocessed_maps_is_stopped_by_a_suspicious_one_too(quick, raw, tmp_path):
+    out, table = tmp_path / "out", tmp_path / "mine.tsv"
+    preprocess(raw, out, work=fake.suspicious_work)
+    maps = sorted(out.rglob("*label-GM_probseg.nii.gz"))
+    rows = [f"person{number}\t\tCN\t{path}\tn/a" for number, path in enumerate(maps)]
+    table.write_text("participant_id\tsession_id\tdiagnosis\tmri\tpet\n" + "\n".join(rows) + "\n")
+    with pytest.raises(
+        UserError, match="sub-person0: .*quality.tsv: expected preprocessing within its limits, found t1"
+    ):
+        read_cohort(table)
+    cohort = read_cohort(table, Reading(accept_suspicious=True))
+    assert any("1 visit of suspicious preprocessing, taken as accepted (sub-person0: " in note for note in cohort.notes)
+
+
 def test_a_suspicious_visit_stops_what_reads_the_cohort(quick, raw, tmp_path):
     out = tmp_path / "out"
     preprocess(raw, out, work=fake.suspicious_work)

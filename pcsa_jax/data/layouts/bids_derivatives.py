@@ -21,7 +21,6 @@ from pcsa_jax.data.names import (
     why_no_grey_matter_map,
 )
 from pcsa_jax.data.people import read_people
-from pcsa_jax.data.quality_table import heed
 from pcsa_jax.data.subjects import SESSION_ID, Findings, Reading, Subject
 from pcsa_jax.data.variants import Candidate, Visit, rank_of_prefix
 
@@ -74,7 +73,6 @@ def read(path: Path, reading: Reading, findings: Findings) -> tuple[list[Subject
         people, mri, pet, findings, reading, predictable=_predictable,
         fwhm_mm=lambda volume, visit: smoothing_fwhm_mm(volume, sidecars, findings, visit=visit),
     )  # fmt: skip
-    subjects = heed(path, subjects, findings, accept=reading.accept_suspicious)
     missing = without_mri(listed, mri, findings)
     if not subjects and (below := _cohorts_below(path)):
         findings.problems[:] = []  # of files that are not meant
