@@ -57,7 +57,11 @@ def table_text(rows: Iterable[Sequence[str]]) -> str:
     return "".join("\t".join(map(cell, row)) + "\n" for row in rows)
 
 
+def lines_of(text: str) -> list[str]:
+    """The lines of a text with any line ends; ``splitlines`` would cut at the page breaks of a text as well."""
+    return text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
+
+
 def table_rows(text: str) -> list[list[str]]:
     """The rows of which :func:`table_text` made ``text``; any line ends are taken, blank lines are none."""
-    lines = text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
-    return [[from_cell(field) for field in line.split("\t")] for line in lines if line.strip()]
+    return [[from_cell(field) for field in line.split("\t")] for line in lines_of(text) if line.strip()]

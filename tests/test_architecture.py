@@ -1,6 +1,7 @@
 """The order of the packages, and the sizes and names that the code keeps to; docs/architecture.md draws it."""
 
 import ast
+import functools
 from pathlib import Path
 
 import pytest
@@ -38,6 +39,7 @@ FILES = {"os", "pathlib", "io", "shutil", "tempfile", "logging", "nibabel", "sys
 NAMELESS = {"utils", "util", "common", "helpers", "helper", "base", "misc"}
 
 
+@functools.cache
 def tree(path: Path) -> ast.Module:
     return ast.parse(path.read_text(encoding="utf-8"))
 

@@ -10,6 +10,7 @@ from typing import NamedTuple
 from pcsa_jax.data.files import odd_kind
 from pcsa_jax.data.foreign_formats import judge_pointer
 from pcsa_jax.data.subjects import PARTICIPANT_ID, SESSION_ID, Findings, counted, listing
+from pcsa_jax.text import lines_of
 
 NOT_AVAILABLE = ("", "n/a", "N/A", "NA", "nan", "NaN")
 """What stands for a missing value; BIDS wants n/a."""
@@ -66,7 +67,7 @@ def read_table(path: Path, findings: Findings) -> Table | None:
     except OSError as error:
         findings.add(path, f"expected a readable table, found {error.strerror}", "Restore the file")
         return None
-    lines = text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
+    lines = lines_of(text)
     columns = tuple(_unquoted(name) for name in lines[0].split("\t"))
     twice = sorted({name for name in columns if name and columns.count(name) > 1})
     if twice:

@@ -182,6 +182,12 @@ def test_participants_with_bom_carriage_returns_and_bare_ids(tmp_path):
     assert table.without_diagnosis(["sub-01", "sub-03"]) == ["sub-03"]
 
 
+def test_a_long_value_and_a_page_break_are_one_value(tmp_path):
+    long = "x" * 200_000 + "\f" + "y"
+    (tmp_path / "participants.tsv").write_text(f"participant_id\tnotes\nsub-01\t{long}\n")
+    assert read_participants(tmp_path).rows["sub-01"]["notes"] == long
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [

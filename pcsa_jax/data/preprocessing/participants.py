@@ -1,13 +1,12 @@
 """The participants' table of a raw BIDS data set, passed through to the derivatives made from it."""
 
-import csv
-import io
 from collections.abc import Collection
 from pathlib import Path
 
 from pcsa_jax.data.files import read_text, write_text
 from pcsa_jax.data.subjects import PARTICIPANT_ID
 from pcsa_jax.errors import UserError
+from pcsa_jax.text import lines_of
 
 MISSING = "n/a"
 """What BIDS writes where a value is not known."""
@@ -57,8 +56,9 @@ def read_participants(root: Path) -> ParticipantTable:
     path = Path(root) / "participants.tsv"
     if not path.is_file():
         return ParticipantTable(["participant_id", "diagnosis"], {})
-    lines = list(csv.reader(io.StringIO(read_text(path)), delimiter="\t", quoting=csv.QUOTE_NONE))
-    columns = [name.strip() for name in lines[0]] if lines else []
+    # Not the csv module, which gives up on a field of 131,072 characters.
+    lines = [line.split("\t") for line in lines_of(read_text(path))]
+    columns = [name.strip() for name in lines[0]]
     if "participant_id" not in columns:
         raise UserError(f"{path}: expected a column participant_id (tab-separated), found {columns}. Add it.")
     if len(set(columns)) < len(columns):

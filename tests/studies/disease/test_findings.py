@@ -1,5 +1,7 @@
 """A finished fold is stored whole and comes back the same."""
 
+import zipfile
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -55,6 +57,11 @@ def test_damaged_files(tmp_path):
     archive.write_bytes(whole[: len(whole) // 2])
     with pytest.raises(UserError, match="volumes.npz: expected an archive of arrays, found .* assessed again"):
         FoldFindings.read_findings(tmp_path)
+    for header in (b"{'descr': (", b"{'descr': '<f4', 'shape': (" + b"9" * 5000, b"\0" * 50):
+        with zipfile.ZipFile(archive, "w") as stream:  # a sound archive of an array whose header is none
+            stream.writestr("size.npy", b"\x93NUMPY\x01\0" + len(header).to_bytes(2, "little") + header)
+        with pytest.raises(UserError, match="volumes.npz: expected an archive of arrays, found .* assessed again"):
+            FoldFindings.read_findings(tmp_path)
     archive.write_bytes(whole)
     table.write_text(table.read_text().replace("\tdice", "\tdicing"))
     with pytest.raises(
