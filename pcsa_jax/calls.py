@@ -4,7 +4,6 @@ Each does what the command of its name does, progress on stderr included, and ra
 end with one line. Nothing heavy is imported before a call.
 """
 
-import functools
 from collections.abc import Mapping, Sequence
 from os import PathLike
 from pathlib import Path
@@ -206,7 +205,7 @@ def synthesize(
     from pcsa_jax.synthesis.generators import open_generators
     from pcsa_jax.synthesis.synthesize import Synthesis
 
-    note = functools.partial(console.print, markup=False)
+    note = console.print
     found = find_inputs([user_path(path) for path in inputs], fwhm_mm=fwhm_mm, are_raw=are_raw, note=note)
     keep_compiled_programs()
     ensemble = open_generators([user_path(path) for path in generators])

@@ -4,6 +4,7 @@ What is read is looked at first: a pipe would be waited for, a device may have n
 """
 
 import contextlib
+import errno
 import gzip
 import json
 import math
@@ -42,6 +43,12 @@ def replacing(path: Path) -> Iterator[Path]:
         os.replace(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+NO_FALLOCATE = (None, errno.EOPNOTSUPP, errno.ENOTSUP, errno.ENOSYS, errno.EINVAL)
+"""What is said where blocks cannot be taken ahead; None: Python has no call for it."""
+
+BLOCK_BYTES = 2**20
 
 
 def odd_kind(path: Path) -> str:
@@ -93,7 +100,24 @@ def reserve(stream: IO[bytes], num_bytes: int) -> None:
     Raises:
       OSError: if the disk has no room for them.
     """
-    os.posix_fallocate(stream.fileno(), 0, max(1, num_bytes))
+    try:
+        os.posix_fallocate(stream.fileno(), 0, max(1, num_bytes))
+    except (AttributeError, OSError) as error:  # macOS has no such call, and some disks do not know it
+        if getattr(error, "errno", None) not in NO_FALLOCATE:
+            raise
+        _fill(stream, num_bytes)
+
+
+def _fill(stream: IO[bytes], num_bytes: int) -> None:
+    """The same by writing what is there again and zeros behind it, which takes the time of writing them."""
+    for start in range(0, num_bytes, BLOCK_BYTES):
+        size = min(BLOCK_BYTES, num_bytes - start)
+        stream.seek(start)
+        found = stream.read(size)
+        stream.seek(start)
+        stream.write(found.ljust(size, b"\0"))
+    stream.flush()
+    stream.seek(0)
 
 
 _LEFTOVER = re.compile(r"\..+\.[a-z0-9_]{8}\.tmp")

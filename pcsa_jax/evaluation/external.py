@@ -72,8 +72,7 @@ class Outsiders:
             console.print(
                 f"{self.cohort.root}: {counted(len(self.shared), 'id')} of training participants with other scans "
                 f"({listing(self.shared)}), taken for other people. If they are other visits of the same people, take "
-                "them out: that is no test.",
-                markup=False,
+                "them out: that is no test."
             )
 
     def mark(self, read: Pairs) -> Pairs:

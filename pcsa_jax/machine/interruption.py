@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator, Sequence
 from types import FrameType
 from typing import Any
 
-WATCHED = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+from pcsa_jax.children import ENDING
 
 SAME_S = 0.2
 """Signals that follow each other faster are one wish: GNU ``timeout`` and schedulers send theirs twice."""
@@ -39,7 +39,7 @@ class Interruption:
 
 @contextlib.contextmanager
 def stopping() -> Iterator[None]:
-    """Inside, the first of :data:`WATCHED` raises :class:`Stopped`; those that are ignored (``nohup``) stay so."""
+    """Inside, the first signal that asks to end raises :class:`Stopped`; those that are ignored (``nohup``) stay so."""
     raised: list[int] = []
 
     def stop(number: int, frame: FrameType | None) -> None:
@@ -62,7 +62,7 @@ def stopping() -> Iterator[None]:
             former(unraisable)
 
     former, former_retry = sys.unraisablehook, signal.getsignal(RETRY)
-    with _handled(stop, [number for number in WATCHED if signal.getsignal(number) != signal.SIG_IGN]):
+    with _handled(stop, [number for number in ENDING if signal.getsignal(number) != signal.SIG_IGN]):
         sys.unraisablehook = lost
         try:
             yield
@@ -104,7 +104,7 @@ def watch_signals() -> Iterator[Interruption]:
             console.quiet = True
 
     is_hup_ignored = signal.getsignal(signal.SIGHUP) == signal.SIG_IGN
-    with _handled(note, WATCHED[:2] if is_hup_ignored else WATCHED):
+    with _handled(note, ENDING[:2] if is_hup_ignored else ENDING):
         yield interruption
 
 
@@ -161,7 +161,7 @@ def _heard_in_native_code() -> Iterator[None]:
         is_first = _end_at_second()
         while heard := os.read(reading, 64):
             for number in heard:
-                if number in WATCHED:
+                if number in ENDING:
                     is_first(number)
 
     thread = threading.Thread(target=listen, daemon=True)

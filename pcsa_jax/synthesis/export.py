@@ -227,7 +227,7 @@ def _read_file(path: Path) -> LoadedGenerator:
         raise UserError(f"{path}: expected parameters with SHA-256 {card['sha256']}, found others. Export again.")
     check_parameters(path, card, {name: array for name, array in tensors.items() if not name.startswith(PRIOR)})
     if card["format"] != FORMAT:
-        console.print(f"{path}: an older format, whose card no checksum covers; export again", markup=False)
+        console.print(f"{path}: an older format, whose card no checksum covers; export again")
     return LoadedGenerator(card, _nested(tensors), _read_prior(path, card, tensors))
 
 

@@ -180,8 +180,7 @@ class Synthesis:
         if names:
             console.print(
                 f"{len(names)} of {len(inputs)} maps are training maps of the generator ({listing(names)}), voxel for "
-                "voxel: their PET is no test of it",
-                markup=False,
+                "voxel: their PET is no test of it"
             )
 
     def _report_bad(self, bad: Sequence[tuple[Input, UserError]]) -> None:
@@ -189,7 +188,7 @@ class Synthesis:
         if len(bad) == 1 and not self._skip_bad:
             raise bad[0][1]
         for _, error in bad:
-            console.print(f"  {error}", markup=False)
+            console.print(f"  {error}")
         if bad and (not self._skip_bad or len(bad) == len(self._inputs)):
             raise UserError(
                 f"inputs: expected {len(self._inputs)} that can be used, found {len(bad)} that cannot, listed above. "

@@ -115,12 +115,12 @@ def load_training_data(
     together(lambda: elsewhere and elsewhere.check(found))
     is_phantom = cohort.is_phantom or any_marked(train + validation)
     if is_phantom and not cohort.is_phantom:
-        console.print(f"PHANTOM, not people: simulated volumes in {cohort.root}, by their headers", markup=False)
-    console.print(describe_preparation(inputs), markup=False)
+        console.print(f"PHANTOM, not people: simulated volumes in {cohort.root}, by their headers")
+    console.print(describe_preparation(inputs))
     for line in describe_grids(inputs):
-        console.print(line, markup=False)
+        console.print(line)
     for line in describe_scales(inputs):
-        console.print(line, markup=False)
+        console.print(line)
     if guessed := inputs.count(NOBODY_SAYS):
         console.print(
             f"Taken as not smoothed, as nobody says: {guessed} volumes. If they were, say so: SmoothingFWHM in a "
@@ -149,9 +149,9 @@ def array_bytes(config: ConfigDict, num_subjects: int) -> int:
 def _splits(config: ConfigDict, workdir: Workdir, cohort: Cohort, is_resume: bool) -> dict[str, str]:
     diagnoses = cohort.diagnoses
     if config.data.root:
-        console.print(f"{cohort.root}: read as {cohort.layout} ({cohort.reason})", markup=False)
+        console.print(f"{cohort.root}: read as {cohort.layout} ({cohort.reason})")
     for note in cohort.notes:
-        console.print(note, markup=False)
+        console.print(note)
     if is_resume:
         check_phantom(config.data, read_environment(workdir.environment), workdir.root)
         splits = read_splits(workdir.splits)

@@ -46,6 +46,5 @@ def check_remembered(
         except OSError as error:
             console.print(
                 f"{workdir.tested}: could not be written ({error.strerror}); another evaluation of this run cannot "
-                "tell whether its volumes are the same",
-                markup=False,
+                "tell whether its volumes are the same"
             )

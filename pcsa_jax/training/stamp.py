@@ -48,6 +48,4 @@ def check_latest(workdir: Workdir) -> None:
 
 def note_unknown(workdir: Workdir) -> None:
     """Says that nobody can tell whether the volumes of an older run are still the same."""
-    console.print(
-        f"{workdir.inputs}: of a version that kept no hashes; volumes that changed since cannot be told", markup=False
-    )
+    console.print(f"{workdir.inputs}: of a version that kept no hashes; volumes that changed since cannot be told")

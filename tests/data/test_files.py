@@ -116,6 +116,33 @@ def test_room_is_taken_before_a_file_is_mapped(tmp_path):
         assert os.fstat(stream.fileno()).st_blocks * 512 >= 2**20
 
 
+@pytest.mark.parametrize("number", [None, errno.EOPNOTSUPP, errno.EINVAL])
+def test_where_blocks_cannot_be_taken_ahead_they_are_written(tmp_path, monkeypatch, number):
+    def refuse(*_):
+        raise OSError(number, "not here")
+
+    if number is None:
+        monkeypatch.delattr(files.os, "posix_fallocate")  # macOS
+    else:
+        monkeypatch.setattr(files.os, "posix_fallocate", refuse)
+    size = 3 * 2**20 + 5
+    with (tmp_path / "array").open("w+b") as stream:
+        stream.write(b"header")
+        files.reserve(stream, size)
+        assert stream.read(8) == b"header\0\0" and os.fstat(stream.fileno()).st_size == size
+        assert os.fstat(stream.fileno()).st_blocks * 512 >= size
+
+
+def test_a_disk_without_room_is_not_written_to(tmp_path, monkeypatch):
+    def refuse(*_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(files.os, "posix_fallocate", refuse)
+    with (tmp_path / "array").open("w+b") as stream, pytest.raises(OSError, match="No space left"):
+        files.reserve(stream, 2**20)
+    assert (tmp_path / "array").stat().st_size == 0
+
+
 def test_what_a_killed_write_has_left_is_nobody_else_s(tmp_path):
     with pytest.raises(RuntimeError), files.replacing(tmp_path / "table.tsv") as temporary:
         left = temporary.name  # the name that a process has no time to remove when it is killed

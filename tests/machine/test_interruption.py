@@ -8,11 +8,12 @@ import time
 
 import pytest
 
-from pcsa_jax.machine.interruption import SAME_S, WATCHED, Stopped, stopping, watch_signals
+from pcsa_jax.children import ENDING
+from pcsa_jax.machine.interruption import SAME_S, Stopped, stopping, watch_signals
 from tests.conftest import ROOT
 
 
-@pytest.mark.parametrize("number", WATCHED)
+@pytest.mark.parametrize("number", ENDING)
 def test_the_first_signal_is_raised_and_handlers_come_back(number):
     former = signal.getsignal(number)
     with pytest.raises(Stopped) as caught, stopping():

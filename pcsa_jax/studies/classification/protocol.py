@@ -65,9 +65,7 @@ def classify(config: ConfigDict, generator_run: Path, workdir: Path) -> "pd.Data
     config = with_generator(config, run)
     name, is_phantom = describe_training(run.config.data, run.environment)
     if is_phantom:
-        console.print(
-            f"PHANTOM: generator and classifiers are trained and tested on {name}, not on people", markup=False
-        )
+        console.print(f"PHANTOM: generator and classifiers are trained and tested on {name}, not on people")
     with contextlib.ExitStack() as held:
         _enter(config, workdir, held)
         if (workdir / PROBABILITIES).is_file():

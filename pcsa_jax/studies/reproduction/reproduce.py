@@ -69,7 +69,7 @@ def _conclude(done: Progress, problems: list[str]) -> int:
     if done.failed:
         console.print(f"{len(done.failed)} runs failed; the same command tries them again:")
         for name, reason in done.failed.items():
-            console.print(f"  {name}: {reason}", markup=False)
+            console.print(f"  {name}: {reason}")
     if problems:
         raise UserError(" ".join(problems))
     return 1 if done.failed else 0

@@ -84,7 +84,7 @@ def train_runs(runs: Sequence[Run]) -> Progress:
             done[run.name], known = _remember(run), and_of(known, [run])
         except UserError as error:
             failed[run.name] = str(error)
-            console.print(f"{run.name}: failed: {error}", markup=False)
+            console.print(f"{run.name}: failed: {error}")
     return Progress(done, failed)
 
 
@@ -156,7 +156,7 @@ def each_trained(what: str, runs: Sequence[Run], progress: Progress, work: Calla
         except UserError as error:
             del done[run.name]
             failed[run.name] = str(error)
-            console.print(f"{run.name}: failed: {error}", markup=False)
+            console.print(f"{run.name}: failed: {error}")
     return progress._replace(done=done, failed=failed)
 
 

@@ -30,7 +30,7 @@ def present_target(plan: Plan, target: str, done: Progress) -> Progress:
     """
     complete, missing = complete_rows(plan, rows_of(target, plan.known_rows), done)
     if missing:
-        console.print(f"{target}: left out, as runs are missing: {'; '.join(missing)}", markup=False)
+        console.print(f"{target}: left out, as runs are missing: {'; '.join(missing)}")
     if not complete:
         raise UserError(f"{target}: expected at least one row with all of its runs, found none. See the failed runs.")
     if TARGETS[target].title:
@@ -41,7 +41,7 @@ def present_target(plan: Plan, target: str, done: Progress) -> Progress:
         done, page = _present_disease(plan, done)
     else:
         done, page = _present_classification(plan, done)
-    console.print(f"{phantom_mark(is_phantom=plan.cohort.is_phantom)}{target}: {page}", markup=False)
+    console.print(f"{phantom_mark(is_phantom=plan.cohort.is_phantom)}{target}: {page}")
     return done
 
 
