@@ -146,8 +146,11 @@ class _Objective(NamedTuple):
             logits = self._discriminate(params, made.mri, made.pet)
             values["adversarial"] = self._mean(self.loss.adversarial.generator(logits), batch)
         total = sum(self.loss.weights[name] * value for name, value in values.items())
-        # Not finite means that the generator itself has failed, whatever the losses that follow from it say.
-        values |= {"total": total, "output_mean": self._mean(jnp.abs(made.pet.astype(jnp.float32)), batch)}
+        values["total"] = total
+        if not self.loss.terms:
+            # Nothing else looks at the output itself: is it the generator that has failed, or its judge? Where a term
+            # compares it with the PET this would be one more reader, and the program another in its last bits.
+            values["output_mean"] = self._mean(jnp.abs(made.pet.astype(jnp.float32)), batch)
         return total, {f"generator/{name}": value for name, value in values.items()}
 
 
