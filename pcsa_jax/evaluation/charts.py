@@ -162,7 +162,7 @@ def _finish_curves(axes: "Axes", last: int) -> None:
         place = {"loc": "upper center", "bbox_to_anchor": (0.5, -0.17), "ncols": 2 if num_entries > 2 else 1}
         axes.legend(fontsize=8, frameon=False, **place)
     if not axes.lines:
-        axes.text(0.5, 0.5, "not logged", transform=axes.transAxes, ha="center", color=MUTED)
+        axes.text(0.5, 0.5, "none in this training", transform=axes.transAxes, ha="center", color=MUTED)
 
 
 def _draw_predictors(axes: "Axes", rows: "pd.DataFrame", key: str, predictors: Mapping[str, Any]) -> None:
