@@ -25,6 +25,8 @@ class FakePairs:
     pet: np.ndarray
     predictable: np.ndarray | None = None
     predictable_own: np.ndarray | None = None
+    ages: tuple[float | None, ...] = ()
+    sexes: tuple[str | None, ...] = ()
 
 
 def fake_pairs(n, *, first=1, predictable=True):
