@@ -150,7 +150,7 @@ def _check_alike(runs: Sequence[TrainedRun], workdirs: Sequence[Workdir], hashes
     first, seen = runs[0].config.data, {}
     for run, workdir, digest in zip(runs, workdirs, hashes, strict=True):
         if digest in seen:
-            raise UserError(f"{workdir.root}: expected different generators, found that of {seen[digest]}. Give it once.")
+            raise UserError(f"{workdir.root}: expected another generator, found that of {seen[digest]}. Give it once.")
         seen[digest] = workdir.root
         if not run.splits:
             raise UserError(f"{workdir.splits}: expected the run's splits, found no file. Restore it.")

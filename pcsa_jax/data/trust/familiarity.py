@@ -97,7 +97,8 @@ def explain(finding: Finding) -> str:
     """One finding in words."""
     unit = MEASURES[finding.name].unit if finding.name in MEASURES else ""
     low = f"{finding.low:.3g} to" if finding.low else "up to"
-    return f"{LABELS[finding.name]} {finding.value:.3g}{' ' * bool(unit)}{unit} (95 % in training: {low} {finding.high:.3g})"
+    value = f"{finding.value:.3g} {unit}".rstrip()
+    return f"{LABELS[finding.name]} {value} (95 % in training: {low} {finding.high:.3g})"
 
 
 @dataclasses.dataclass(frozen=True, eq=False)

@@ -78,12 +78,12 @@ MEASURES: dict[str, MapMeasure] = {
         for axis, name in enumerate("xyz")
     },
     "empty": MapMeasure(
-        "field of view: empty where grey matter is expected", "", lambda s: float((s.volume[s.mean > RIM] == 0).mean()),
-        0.01,
+        "field of view: empty where grey matter is expected", "",
+        lambda s: float((s.volume[s.mean > RIM] == 0).mean()), 0.01,
     ),
     "outside": MapMeasure(
-        "grey matter where none is expected", "", lambda s: float(s.volume[s.mean < OUTSIDE].sum(dtype=float) / s.total),
-        0.003,
+        "grey matter where none is expected", "",
+        lambda s: float(s.volume[s.mean < OUTSIDE].sum(dtype=float) / s.total), 0.003,
     ),
     "smoothness": MapMeasure("smoothness", "mm", _smoothness, 0.02, is_ratio=True),
     "tissue": MapMeasure(

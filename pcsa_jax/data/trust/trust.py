@@ -7,8 +7,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from pcsa_jax.data.predictors.prior import Prior, arrays_of, made_of
-from pcsa_jax.data.trust.familiarity import Familiarity
 from pcsa_jax.data.trust.familiarity import MIN_PEOPLE as FAMILIAR_PEOPLE
+from pcsa_jax.data.trust.familiarity import Familiarity
 from pcsa_jax.data.trust.intervals import LEVELS, Intervals
 from pcsa_jax.data.trust.uptake_norm import UptakeNorm
 
