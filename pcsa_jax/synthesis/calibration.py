@@ -86,7 +86,7 @@ def fit_trust(runs: Sequence[TrainedRun], pairs: Pairs) -> Trust:
     errors = held_out_errors(runs, pairs, grid)
     intervals = None if errors is None else Intervals.fit(*errors)
     about = {
-        "training_people": len(train), "calibration_people": 0 if errors is None else len(errors.volumes),
+        "training_people": len(train), "calibration_people": len(_held_out(runs, pairs)[0]),
         "norm": None if norm is None else norm.describe(), "norm_missing": norm_missing,
     }  # fmt: skip
     return Trust(familiarity, intervals, norm, trivial, about)
@@ -97,10 +97,7 @@ def held_out_errors(runs: Sequence[TrainedRun], pairs: Pairs, grid: Grid) -> Err
 
     The prediction for a person is the mean over those generators alone: out of fold.
     """
-    first = {who: row for row, who in reversed(list(enumerate(pairs.participant_ids)))}
-    held_out = np.array([[run.splits[who] not in LEARNT_FROM for who in first] for run in runs])
-    rows = np.array(list(first.values()))[held_out.any(axis=0)]
-    held_out = held_out[:, held_out.any(axis=0)]
+    rows, held_out = _held_out(runs, pairs)
     if level_for(len(rows)) is None:
         return None
     total = np.zeros((len(rows), *grid.shape), np.float32)
@@ -122,6 +119,16 @@ def held_out_errors(runs: Sequence[TrainedRun], pairs: Pairs, grid: Grid) -> Err
         spreads = np.sqrt(np.maximum(squares - count * mean**2, 0) / (count - 1)).astype(np.float32)
     real = pairs.pet[rows]
     return Errors(real - mean, regional_numbers(real, grid) - regional_numbers(mean, grid), spreads)
+
+
+def _held_out(runs: Sequence[TrainedRun], pairs: Pairs) -> tuple[np.ndarray, np.ndarray]:
+    """Row of the first visit of everybody that some of the runs have not learnt from, and which runs (runs, people)."""
+    first: dict[str, int] = {}
+    for row, who in enumerate(pairs.participant_ids):
+        first.setdefault(who, row)
+    held_out = np.array([[run.splits[who] not in LEARNT_FROM for who in first] for run in runs])
+    used = held_out.any(axis=0)
+    return np.array(list(first.values()))[used], held_out[:, used]
 
 
 def _read(runs: Sequence[TrainedRun], workdirs: Sequence[Workdir]) -> Pairs:

@@ -41,6 +41,9 @@ LABELS = DISTANCES | {name: measure.label for name, measure in MEASURES.items()}
 
 IS_RATIO = np.array([True] * len(DISTANCES) + [measure.is_ratio for measure in MEASURES.values()])
 LEAST = np.array([0.05, 0.05, 0.05] + [measure.least for measure in MEASURES.values()])
+NO_NUMBER = 1e6
+"""In place of what an empty map does not have: far from every map that has it."""
+
 NEVER_BELOW_0 = (*DISTANCES, "empty", "outside")
 ONE_SIDED = np.arange(len(LABELS)) < len(DISTANCES)
 
@@ -197,7 +200,9 @@ def _numbers(volume: np.ndarray, subspace: Subspace, noise: np.ndarray, grid: Gr
     edge = max(1, round(PATCH_MM / grid.voxel_size_mm))
     local = np.abs(ndimage.uniform_filter(rest / noise, edge, mode="constant")).max()
     distances = [within, float(np.sqrt(np.mean(rest**2))), float(local)]
-    numbers = np.array([*distances, *measure_map(volume, subspace.mean, grid)])
+    with np.errstate(invalid="ignore", divide="ignore"):  # an empty map has no centre
+        numbers = np.array([*distances, *measure_map(volume, subspace.mean, grid)])
+    numbers = np.nan_to_num(numbers, nan=NO_NUMBER, posinf=NO_NUMBER)
     return np.where(IS_RATIO, np.log(np.maximum(numbers, 1e-9)), numbers)
 
 

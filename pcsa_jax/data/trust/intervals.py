@@ -112,7 +112,9 @@ class Intervals:
 
     def describe(self) -> str:
         """What the interval is and is not, one sentence."""
-        start = f"{100 * self.level:.0f} % of {self.num_people} people whom the generator has not learnt from lie within it"
+        start = (
+            f"{100 * self.level:.0f} % of {self.num_people} people whom the generator has not learnt from lie within it"
+        )
         if self.num_people < ENOUGH_FOR_GUARANTEE:
             return (
                 f"{start}, at each voxel by itself; with fewer than {ENOUGH_FOR_GUARANTEE} of them that is an estimate "

@@ -63,7 +63,7 @@ def _solve(maps: np.ndarray, products: np.ndarray, mean: np.ndarray, chosen: np.
     values, vectors = np.linalg.eigh(centred)
     values, vectors = values[::-1][:number], vectors[:, ::-1][:, :number]
     # Maps that do not differ in as many ways as are asked for: directions of rounding error would say anything.
-    is_real = values > max(values[0], 0) * 1e-6
+    is_real = values > max(values[0], 0) * 1e-5
     values, vectors = values[is_real], vectors[:, is_real]
     weights = np.zeros((len(maps), len(values)), np.float32)
     weights[chosen] = vectors / np.sqrt(values)
