@@ -13,10 +13,11 @@ from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
 from pcsa_jax.data.files import finite_or_none, replacing
-from pcsa_jax.data.given_map import GivenMap, prepare_given
+from pcsa_jax.data.given_map import GivenMap, is_of_phantom, prepare_given
 from pcsa_jax.data.grid import Grid
 from pcsa_jax.data.normalisation import NORMALISATIONS, intensity_range
 from pcsa_jax.data.predictors.prior import Prior
+from pcsa_jax.data.synthetic_mark import SyntheticMark, mark_image
 from pcsa_jax.errors import UserError
 from pcsa_jax.experiment.build import PRECISIONS, build_generator
 from pcsa_jax.experiment.cohort import describe_training
@@ -161,7 +162,9 @@ class LoadedGenerator:
             given, self.grid, self.card["normalisation"]["mri"], fwhm_mm=fwhm_mm, is_modulated=is_modulated(self.card)
         )
         low, high = pet_scale(self.card).range
-        return prepared.own_grid.give_back(self.in_unit(prepared.mri[None])[0], self.grid, low=low, high=high)
+        image = prepared.own_grid.give_back(self.in_unit(prepared.mri[None])[0], self.grid, low=low, high=high)
+        mark = SyntheticMark((self.card["sha256"],), self.card["training"]["is_phantom"], is_of_phantom(given))
+        return mark_image(image, mark)
 
     def _of_array(self, mri: np.ndarray) -> np.ndarray:
         try:
