@@ -69,7 +69,7 @@ def describe_generator(run: TrainedRun, *, cohort: str, is_phantom: bool | None)
         "environment": describe_environment(),
         "notice": TRAINED_ON_PHANTOM if is_phantom else "",
         "intended_use": "research on images like the training cohort's; not for diagnosis",
-        "sha256": content_hash(_tensors(run)),
+        "sha256": generator_hash(run),
     }  # fmt: skip
     # As it is read again: what is hashed is what stands in the file.
     card = json.loads(json.dumps(finite_or_none(card)))
@@ -276,6 +276,11 @@ def _read_prior(path: Path, card: Mapping[str, Any], tensors: Mapping[str, np.nd
             "Export again."
         )
     return prior
+
+
+def generator_hash(run: TrainedRun) -> str:
+    """SHA-256 of the run's generator: its card's, and its export's."""
+    return content_hash(_tensors(run))
 
 
 def _tensors(run: TrainedRun) -> dict[str, np.ndarray]:
