@@ -45,7 +45,7 @@ SIGNATURE = b'{"Synthetic": true, "GeneratedBy": "pcsa_jax '
 FIELDS = {348: ((148, 80), (328, 16)), 540: ((240, 80), (508, 16))}
 """``sizeof_hdr`` -> first byte and length of ``descrip`` and of ``intent_name`` in NIfTI-1 and NIfTI-2."""
 
-REMEDY = "Put the measured volume in its place: nothing is learnt from, or scored against, a guess"
+REMEDY = "Put the scan's own volume in its place: nothing is learnt from, or scored against, a guess"
 
 
 class SyntheticMark(NamedTuple):
