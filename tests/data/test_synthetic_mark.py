@@ -147,8 +147,8 @@ def test_no_reader_of_a_cohort_takes_it(copy_of_cohort, modality):
     with pytest.raises(UserError) as error:
         load_pairs([subject], size=SIZE, normalisation="minmax")
     assert str(error.value) == (
-        f"{subject.name}: {modality.upper()}: {FOUND.format('header')}: {path}. Put the scan's own volume in its place: "
-        "nothing is learnt from, or scored against, a guess."
+        f"{subject.name}: {modality.upper()}: {FOUND.format('header')}: {path}. Put the scan's own volume in its "
+        "place: nothing is learnt from, or scored against, a guess."
     )
 
 
