@@ -72,7 +72,7 @@ def _subject_panels(
         path = panels.subject_panel(
             folder / f"subject_{rank}.png", mri=test.mri[row], synthetic=synthetic[row], pet=test.pet[row],
             mask=mask, grid=grid, title=f"{context.mark}{name} ({diagnosis}), {place}\nin the brain: {scores}",
-            limit=limit, is_phantom=context.is_phantom,
+            limit=limit, is_phantom=context.is_phantom, line=context.line,
         )  # fmt: skip
         caption = (
             f"{rank.capitalize()} subject{by}: {name}, {diagnosis}. Neurological "
@@ -104,7 +104,7 @@ def _groups(
 ) -> Iterator[Illustration]:
     path = panels.group_means(
         folder / "groups.png", real=test.pet, synthetic=synthetic, diagnoses=test.diagnoses, mask=brain_mask(grid),
-        grid=grid, title=f"{context.mark}mean FDG-PET by diagnosis", is_phantom=context.is_phantom,
+        grid=grid, title=f"{context.mark}mean FDG-PET by diagnosis", is_phantom=context.is_phantom, line=context.line,
     )  # fmt: skip
     if path:
         caption = (

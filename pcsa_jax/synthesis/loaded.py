@@ -9,11 +9,12 @@ import nibabel as nib
 import numpy as np
 from safetensors import SafetensorError, safe_open
 
-from pcsa_jax.data.given_map import GivenMap, prepare_given
+from pcsa_jax.data.given_map import GivenMap, is_of_phantom, prepare_given
 from pcsa_jax.data.grid import Grid
 from pcsa_jax.data.normalisation import intensity_range
 from pcsa_jax.data.predictors.prior import Prior
 from pcsa_jax.data.synthesis_inputs import Prepared
+from pcsa_jax.data.synthetic_mark import SyntheticMark, mark_image
 from pcsa_jax.data.trust.familiarity import MIN_PEOPLE, Assessment
 from pcsa_jax.data.trust.trust import Trust
 from pcsa_jax.errors import UserError
@@ -131,7 +132,9 @@ class LoadedGenerator:
     def _of_given(self, given: GivenMap, fwhm_mm: float | None) -> nib.Nifti1Image:
         prepared = self._prepare(given, fwhm_mm)
         low, high = pet_scale(self.card).range
-        return prepared.own_grid.give_back(self.in_unit(prepared.mri[None])[0], self.grid, low=low, high=high)
+        image = prepared.own_grid.give_back(self.in_unit(prepared.mri[None])[0], self.grid, low=low, high=high)
+        mark = SyntheticMark((self.card["sha256"],), self.card["training"]["is_phantom"], is_of_phantom(given))
+        return mark_image(image, mark)
 
     def _prepare(self, given: GivenMap, fwhm_mm: float | None) -> Prepared:
         return prepare_given(

@@ -9,7 +9,7 @@ from pcsa_jax.data.grid import Grid
 from pcsa_jax.data.norms import LOW_Z
 from pcsa_jax.data.regions import brain_mask
 from pcsa_jax.presentation import figures
-from pcsa_jax.presentation.origin import name_origin
+from pcsa_jax.presentation.origin import name_origin, synthetic_line
 from pcsa_jax.presentation.zmap_page import LARGEST_Z, outline_strong
 from pcsa_jax.studies.disease.zmaps import volume_of_planes
 
@@ -47,4 +47,5 @@ def zmaps_figure(path: Path, shown: Sequence[Shown], grid: Grid, title: str, *, 
     label = f"z against the CN training subjects; outlined: |z| ≥ {abs(LOW_Z):g}"
     figures.add_colour_bar(figure, image, grid_of_axes, label, limit=LARGEST_Z, aspect=48)
     figures.add_title(figure, title)
+    figures.mark_synthetic(figure, synthetic_line(is_phantom=is_phantom, trained_on_phantom=is_phantom))
     return figures.save(figure, path)
