@@ -121,8 +121,8 @@ class Intervals:
                 "and no guarantee"
             )
         return (
-            f"{start}, at each voxel by itself; so will at least {100 * self.level:.0f} % of people who are drawn like them "
-            "(split conformal), and nobody knows of people of another kind"
+            f"{start}, at each voxel by itself; so will at least {100 * self.level:.0f} % of people who are drawn like "
+            "them (split conformal), and nobody knows of people of another kind"
         )
 
 
