@@ -160,7 +160,7 @@ def _export(folder: Path, path: Path) -> str:
     import jax
     import numpy as np
 
-    from pcsa_jax.synthesis.export import load_generator
+    from pcsa_jax.synthesis.loaded import load_generator
 
     found = load_generator(path)
     arrays = [np.asarray(leaf).tobytes() for leaf in jax.tree.leaves(found.infer._params)]

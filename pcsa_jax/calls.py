@@ -15,8 +15,9 @@ from pcsa_jax.machine.home import user_path
 
 if TYPE_CHECKING:
     from pcsa_jax.data.inspection import Inspection
+    from pcsa_jax.data.trust.trust import Trust
     from pcsa_jax.synthesis import synthesize as synthesis
-    from pcsa_jax.synthesis.export import LoadedGenerator
+    from pcsa_jax.synthesis.loaded import LoadedGenerator
     from pcsa_jax.training.loop import Outcome
 
 AnyPath = str | PathLike[str]
@@ -115,7 +116,36 @@ def train(
     from pcsa_jax.training import train as training
 
     keep_compiled_programs()
-    return training.train(resolved, Workdir(user_path(workdir)))
+    folder = Workdir(user_path(workdir))
+    outcome = training.train(resolved, folder)
+    if outcome.signal_number is None:
+        from pcsa_jax.synthesis.calibration import calibrate_finished
+
+        calibrate_finished(folder.root)
+    return outcome
+
+
+def calibrate(runs: Sequence[AnyPath], *, out: AnyPath | None = None, checkpoint: str = "best") -> "Trust":
+    """Fits what single images are judged by: familiarity of a map, intervals and norm of its PET.
+
+    Every finished training does it for itself; older runs, and several runs together, need the call.
+
+    Args:
+      runs: folder of a run, or of folds or seeds of one cohort that are used together.
+      out: file to write; ``RUN/trust.safetensors`` of a single run if not given.
+      checkpoint: ``best`` on validation data or ``latest``.
+
+    Returns:
+      What was fitted, or was there already; its ``missing()`` says what could not be.
+
+    Raises:
+      UserError: if a run cannot be opened, they do not fit together, or the cohort is not what they have read.
+    """
+    from pcsa_jax.machine.compilation import keep_compiled_programs
+    from pcsa_jax.synthesis.calibration import calibrate as fit
+
+    keep_compiled_programs()
+    return fit([user_path(run) for run in runs], _path(out), checkpoint=checkpoint)
 
 
 def evaluate(
@@ -227,12 +257,15 @@ def export(workdir: AnyPath, out: AnyPath, *, checkpoint: str = "best") -> dict[
       UserError: if the run cannot be opened or the file not be written.
     """
     from pcsa_jax.experiment.cohort import describe_training
-    from pcsa_jax.synthesis.export import export_generator
+    from pcsa_jax.experiment.workdir import Workdir
+    from pcsa_jax.synthesis.export import export_generator, generator_hash
+    from pcsa_jax.synthesis.trust_file import trust_of_run
     from pcsa_jax.training.trained import open_run
 
     trained = open_run(user_path(workdir), checkpoint=checkpoint)
     name, is_phantom = describe_training(trained.config.data, trained.environment)
-    return export_generator(trained, user_path(out), cohort=name, is_phantom=is_phantom)
+    trust = trust_of_run(Workdir(user_path(workdir)).trust, generator_hash(trained))
+    return export_generator(trained, user_path(out), cohort=name, is_phantom=is_phantom, trust=trust)
 
 
 def load_generator(path: AnyPath) -> "LoadedGenerator":
@@ -244,7 +277,7 @@ def load_generator(path: AnyPath) -> "LoadedGenerator":
     Raises:
       UserError: if there is nothing, something of another kind or version, or a damaged run or file.
     """
-    from pcsa_jax.synthesis.export import load_generator as load
+    from pcsa_jax.synthesis.loaded import load_generator as load
 
     return load(user_path(path))
 

@@ -5,7 +5,7 @@ Examples:
   python evaluate.py --workdir=runs/pcsa --split=validation --out=runs/look
   python evaluate.py --workdir=runs/pcsa --cohort=data/other --out=runs/pcsa_on_other     does it transfer?
 
-Writes subjects.tsv, regions.tsv, summary.json, figures/ and report.html to WORKDIR/evaluation/SPLIT.
+Writes subjects.tsv, regions.tsv, zmaps.tsv, summary.json, figures/ and report.html to WORKDIR/evaluation/SPLIT.
 """
 
 import argparse

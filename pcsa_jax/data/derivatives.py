@@ -16,6 +16,8 @@ from pcsa_jax.data.files import names_of_others, replacing, write_json, write_te
 from pcsa_jax.data.fingerprints import file_hash
 from pcsa_jax.data.json_objects import read_object
 from pcsa_jax.data.layout import sidecar, subject_folder, subject_stem
+from pcsa_jax.data.names import parse_name
+from pcsa_jax.data.synthetic_mark import INTENDED_USE, SyntheticMark, mark_image
 from pcsa_jax.errors import UserError
 
 GENERATED_BY = "pcsa_jax synthesize"
@@ -25,14 +27,13 @@ BIDS_VERSION = "1.10.0"
 SYNTHETIC, SPREAD = "synthetic", "syntheticStd"
 """``desc-`` of the synthetic PET, and of the voxel-wise SD over several generators."""
 
-INTENDED_USE = "Research only: synthetic PET is a guess from anatomy, no measurement; not for diagnosis or treatment."
-
 README = f"""# Synthetic FDG-PET
 
 Every `*_desc-{SYNTHETIC}_pet.nii.gz` here is a generator's guess from the grey matter of a structural MRI. Nobody's
 metabolism was measured. {INTENDED_USE}
 
-The JSON file beside each volume names its input, the generator (SHA-256), the unit and everything that was done.
+The JSON file beside each volume names its input, the generator (SHA-256), the unit and everything that was done. The
+header of each volume says that it is synthetic, too, and by which generator.
 `*_desc-{SPREAD}_pet.nii.gz` is the voxel-wise standard deviation over several generators, in the same unit.
 """
 IGNORED = ("figures", "skipped.tsv")
@@ -88,7 +89,7 @@ def name_outputs(
 
 
 def write_outputs(outputs: Outputs, images: Iterable[nib.Nifti1Image], card: Mapping[str, Any]) -> None:
-    """Writes the volumes of one input with their sidecars.
+    """Writes the volumes of one input with their sidecars, each marked as synthetic in its header.
 
     The sidecar goes first and holds the volumes' SHA-256: whatever interrupts this, :func:`is_finished` tells later
     which volumes are whole and that those which are missing are ours to write.
@@ -98,8 +99,12 @@ def write_outputs(outputs: Outputs, images: Iterable[nib.Nifti1Image], card: Map
       images: one for each of ``outputs.volumes``.
       card: content of the sidecar; what it says of the unit holds for the SD as well.
     """
+    marked = [
+        mark_image(image, SyntheticMark.of_sidecar(card, content=parse_name(path).entities["desc"]))
+        for path, image in zip(outputs.volumes, images, strict=True)
+    ]
     # Neither time nor name in the gzip header: the same volume gives the same bytes.
-    blobs = [gzip.compress(image.to_bytes(), compresslevel=3, mtime=0) for image in images]
+    blobs = [gzip.compress(image.to_bytes(), compresslevel=3, mtime=0) for image in marked]
     hashes = {path.name: hashlib.sha256(blob).hexdigest() for path, blob in zip(outputs.volumes, blobs, strict=True)}
     write_json(sidecar(outputs.pet), {**card, "OutputSHA256": hashes})
     # What an earlier recipe made and this one does not would be taken for this one's.

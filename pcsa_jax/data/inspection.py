@@ -115,7 +115,9 @@ def inspect_cohort(
     problems = [*survey.problems, *([nothing] if nothing else [])]
     for place, file in enumerate(files):
         found = (*file.findings, *foreign.get(place, ()), *copies.get(place, ()))
-        problems += [_problem(file, finding) for finding in found if not finding.is_note]
+        told = [_problem(file, finding) for finding in found if not finding.is_note]
+        # What a sidecar says, the survey has told.
+        problems += [problem for problem in told if problem not in survey.problems]
     return Inspection(survey, tuple(files), tuple(problems), (*survey.notes, *describe_files(files)))
 
 

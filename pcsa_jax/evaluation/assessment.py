@@ -23,6 +23,7 @@ from pcsa_jax.experiment.cohort import check_phantom, describe_training, open_co
 from pcsa_jax.experiment.environment import read_environment
 from pcsa_jax.experiment.workdir import Workdir
 from pcsa_jax.machine.progress import console, progress
+from pcsa_jax.synthesis.export import generator_hash
 from pcsa_jax.synthesis.inference import Inference
 from pcsa_jax.training.data import reading
 from pcsa_jax.training.events_log import describe_events, read_events
@@ -85,6 +86,7 @@ def assess_run(
         people=others.describe() if others else "",
         uptake=_describe_uptake(data),
         events=describe_events(read_events(workdir.events)),
+        model=generator_hash(run),
     )
     console.print(f"Scoring {len(test)} subjects and drawing the figures")
     return evaluate_predictions(

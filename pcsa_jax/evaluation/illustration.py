@@ -1,7 +1,7 @@
 """Which figures an evaluation has, which subjects they show, and what their captions say."""
 
 import dataclasses
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -10,9 +10,12 @@ import numpy as np
 from pcsa_jax.data.grid import Grid
 from pcsa_jax.data.regions import brain_mask
 from pcsa_jax.evaluation import charts, panels
+from pcsa_jax.evaluation.abnormality import Judge, abnormal_regions, outcomes, readable
+from pcsa_jax.evaluation.summary import MODEL
 from pcsa_jax.presentation.figures import error_limit
 from pcsa_jax.presentation.origin import name_origin, phantom_mark
 from pcsa_jax.presentation.statistics import FEWEST_FOR_INTERVAL
+from pcsa_jax.presentation.zmap_page import draw_zmap_page
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -27,7 +30,8 @@ class Illustration:
 
     Attributes:
       path: PNG.
-      section: of the report in which it stands: ``subjects``, ``predictors``, ``regions``, ``groups``, ``training``.
+      section: of the report in which it stands: ``subjects``, ``abnormality``, ``predictors``, ``regions``,
+        ``groups``, ``training``.
       caption: what is shown, plain text.
       alt: one line for readers who do not see it.
     """
@@ -36,6 +40,10 @@ class Illustration:
     section: str
     caption: str
     alt: str
+
+
+SHOWN_NAMES = 6
+"""Regions that a caption names."""
 
 
 def shown_subjects(mae_brain: np.ndarray) -> dict[str, int]:
@@ -72,7 +80,7 @@ def _subject_panels(
         path = panels.subject_panel(
             folder / f"subject_{rank}.png", mri=test.mri[row], synthetic=synthetic[row], pet=test.pet[row],
             mask=mask, grid=grid, title=f"{context.mark}{name} ({diagnosis}), {place}\nin the brain: {scores}",
-            limit=limit, is_phantom=context.is_phantom,
+            limit=limit, is_phantom=context.is_phantom, line=context.line,
         )  # fmt: skip
         caption = (
             f"{rank.capitalize()} subject{by}: {name}, {diagnosis}. Neurological "
@@ -83,6 +91,40 @@ def _subject_panels(
         )
         alt = name_origin("MRI, synthetic PET, real PET and difference", is_phantom=context.is_phantom)
         yield Illustration(path, "subjects", caption, f"{alt} of {name}")
+
+
+def _zmaps(
+    folder: Path, synthetic: np.ndarray, rows: "pd.DataFrame", context: "ReportContext", judge: Judge
+) -> Iterator[Illustration]:
+    """The z-maps of the same subjects as :func:`_subject_panels` shows; none without a norm."""
+    if judge.norm is None:
+        return
+    own = rows[rows["predictor"] == MODEL].reset_index(drop=True)
+    for rank, row in shown_subjects(own["mae_brain"].to_numpy(float)).items():
+        who = own.iloc[row]
+        name = " ".join(part for part in (who["participant_id"], who["session_id"]) if part)
+        diagnosis = who["diagnosis"] or "no diagnosis"
+        maps = {"Real PET": judge.zmap(row, judge.test.pet[row]), "Synthetic PET": judge.zmap(row, synthetic[row])}
+        path = draw_zmap_page(
+            folder / f"zmap_{rank}.png", {label: own_maps.z for label, own_maps in maps.items()}, judge.grid,
+            f"{context.mark}{name} ({diagnosis})", is_phantom=context.is_phantom,
+        )  # fmt: skip
+        regions = outcomes(judge.abnormal[row], abnormal_regions(maps["Synthetic PET"].z, judge.grid))
+        listed = "; ".join(f"{outcome} {_some(map(readable, names))}" for outcome, names in regions.items())
+        notes = "".join(f" {note[:1].upper()}{note[1:]}." for note in maps["Synthetic PET"].notes)
+        caption, alt = (
+            name_origin(text, is_phantom=context.is_phantom)
+            for text in ("Deviation from normal, real above synthetic PET", "z-maps of the real and the synthetic PET")
+        )
+        caption = f"{caption}: {name}, {diagnosis}. Abnormal regions: {listed}.{notes}"
+        yield Illustration(path, "abnormality", caption, f"{alt} of {name}")
+
+
+def _some(names: Iterable[str]) -> str:
+    """The first of a list that may be long, and how many more there are."""
+    names = list(names)
+    more = f" and {len(names) - SHOWN_NAMES} more" if len(names) > SHOWN_NAMES else ""
+    return (", ".join(names[:SHOWN_NAMES]) + more) or "none"
 
 
 def _regions(folder: Path, regions: "pd.DataFrame", context: "ReportContext") -> Illustration:
@@ -104,7 +146,7 @@ def _groups(
 ) -> Iterator[Illustration]:
     path = panels.group_means(
         folder / "groups.png", real=test.pet, synthetic=synthetic, diagnoses=test.diagnoses, mask=brain_mask(grid),
-        grid=grid, title=f"{context.mark}mean FDG-PET by diagnosis", is_phantom=context.is_phantom,
+        grid=grid, title=f"{context.mark}mean FDG-PET by diagnosis", is_phantom=context.is_phantom, line=context.line,
     )  # fmt: skip
     if path:
         caption = (
@@ -147,7 +189,7 @@ def _dots(count: int, num_visits: int, who: str) -> str:
 
 def draw_all(
     folder: Path, test: "Pairs", synthetic: np.ndarray, grid: Grid, rows: "pd.DataFrame",
-    regions: "pd.DataFrame", summary: Mapping[str, Any], context: "ReportContext",
+    regions: "pd.DataFrame", summary: Mapping[str, Any], context: "ReportContext", judge: Judge,
 ) -> list[Illustration]:  # fmt: skip
     """Draws every figure that the data allow.
 
@@ -160,6 +202,7 @@ def draw_all(
       regions: regional means of every predictor.
       summary: of both.
       context: of the run.
+      judge: of z-maps.
     """
     count = summary["n_subjects"]
     who = f"{count} {summary['split']} subject{'s' if count > 1 else ''}"
@@ -168,6 +211,7 @@ def draw_all(
     return [
         *_subject_panels(folder, test, synthetic, grid, rows, context),
         Illustration(path, "predictors", caption, "Scores of each predictor, one dot per subject"),
+        *_zmaps(folder, synthetic, rows, context, judge),
         _regions(folder, regions, context),
         *_groups(folder, test, synthetic, grid, context),
         *_training(folder, summary, context),

@@ -16,6 +16,7 @@ from pcsa_jax.data.predictors.registry import TRIVIAL_PREDICTORS
 from pcsa_jax.data.regions import brain_mask, region_masks
 from pcsa_jax.data.spread import judge_spread, spread_of
 from pcsa_jax.errors import UserError
+from pcsa_jax.evaluation.abnormality import ZMAP_COLUMNS, Judge
 from pcsa_jax.evaluation.agreement import MEASURES, regional_correlation, summarise_regions
 from pcsa_jax.evaluation.ceilings import ceiling_volumes
 from pcsa_jax.evaluation.ranking import best_predictors
@@ -40,7 +41,7 @@ if TYPE_CHECKING:
     from pcsa_jax.data.pairs import Pairs
     from pcsa_jax.evaluation.context import ReportContext
 
-OUTPUTS = ("subjects.tsv", "regions.tsv", "summary.json", "figures", "report.html")
+OUTPUTS = ("subjects.tsv", "regions.tsv", "zmaps.tsv", "summary.json", "figures", "report.html")
 """All that an evaluation writes into its folder."""
 
 REGION_COLUMNS = ("participant_id", "diagnosis", "region", *MEASURES)
@@ -86,14 +87,17 @@ def evaluate_predictions(
         console.print(f"warning: {text}")
     with _replacing_folder(Path(out)) as folder:
         own = {MODEL: synthetic} | ({} if anchor is None else {ANCHOR: anchor})
-        rows, regions = _score_all(train, test, own, grid)
+        judge = Judge.of(train, test, grid)
+        rows, regions, zmaps = _score_all(train, test, own, grid, judge)
         summary = _summary(rows, regions, context, seed) | {"warnings": warnings}
+        summary["abnormality"] = finite_or_none(judge.summarise(zmaps))
         write_table(folder / "subjects.tsv", rows, ROW_COLUMNS)
         write_table(folder / "regions.tsv", regions[regions["predictor"] == "model"], REGION_COLUMNS)
+        write_table(folder / "zmaps.tsv", zmaps, ZMAP_COLUMNS)
         write_json(folder / "summary.json", summary)
         from pcsa_jax.evaluation.illustration import draw_all
 
-        figures = draw_all(folder / "figures", test, synthetic, grid, rows, regions, summary, context)
+        figures = draw_all(folder / "figures", test, synthetic, grid, rows, regions, summary, context, judge)
         from pcsa_jax.evaluation.report import write_report
 
         write_report(folder / "report.html", summary=summary, rows=rows, figures=figures, context=context)
@@ -130,9 +134,9 @@ def _look_at_spread(test: "Pairs", synthetic: np.ndarray, grid: Grid) -> list[st
 
 
 def _score_all(
-    train: "Pairs", test: "Pairs", own: Mapping[str, np.ndarray], grid: Grid
-) -> tuple["pd.DataFrame", "pd.DataFrame"]:
-    """Per-subject scores and regional means of every predictor, one predictor's volumes in memory at a time."""
+    train: "Pairs", test: "Pairs", own: Mapping[str, np.ndarray], grid: Grid, judge: Judge
+) -> tuple["pd.DataFrame", "pd.DataFrame", "pd.DataFrame"]:
+    """Scores, regional means and z-maps' lines of every predictor, one predictor's volumes in memory at a time."""
     import pandas as pd
 
     from pcsa_jax.evaluation.identification import identify, squared_distances
@@ -149,13 +153,14 @@ def _score_all(
         {"participant_id": test.participant_ids, "session_id": test.session_ids, "diagnosis": test.diagnoses}
     )
     real, real_index = regional_means(test.pet, regions), regional_asymmetry(test.pet, regions, grid)
-    rows, regional = [], []
+    rows, regional, zmaps = [], [], []
     for name, predicted in predictions():
         means, index = regional_means(predicted, regions), regional_asymmetry(predicted, regions, grid)
         scores = score(predicted, test.pet, mask)
         scores |= identify(squared_distances(predicted, test.pet, mask), test.participant_ids)
         scores["asymmetry_error"] = np.mean([np.abs(index[region] - real_index[region]) for region in regions], axis=0)
         rows.append(people.assign(predictor=name, **scores))
+        zmaps.append(judge.rows(name, predicted))
         regional += [
             people.assign(
                 predictor=name, region=region, real=real[region], synthetic=means[region],
@@ -163,7 +168,7 @@ def _score_all(
             )
             for region in regions
         ]  # fmt: skip
-    return pd.concat(rows, ignore_index=True), pd.concat(regional, ignore_index=True)
+    return tuple(pd.concat(frames, ignore_index=True) for frames in (rows, regional, zmaps))
 
 
 def _summary(rows: "pd.DataFrame", regions: "pd.DataFrame", context: "ReportContext", seed: int) -> dict[str, Any]:

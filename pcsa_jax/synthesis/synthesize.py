@@ -30,6 +30,7 @@ from pcsa_jax.data.threads import count_cores
 from pcsa_jax.errors import UserError
 from pcsa_jax.machine.interruption import Interruption, watch_signals
 from pcsa_jax.machine.progress import console, progress
+from pcsa_jax.presentation.origin import synthetic_line
 from pcsa_jax.synthesis.card import describe_synthetic
 from pcsa_jax.synthesis.generators import Ensemble, Synthetic
 from pcsa_jax.synthesis.waiting import waiting_maps
@@ -272,10 +273,14 @@ class Synthesis:
 
         marks = ["PHANTOM: "] if is_phantom else []
         marks += ["PHANTOM-trained generator\n"] if self._ensemble.is_phantom else []
+        line = synthetic_line(
+            is_phantom=is_phantom, trained_on_phantom=self._ensemble.is_phantom, models=self._ensemble.hashes
+        )
         with self._drawing:
             draw_panel(
                 task.outputs.panel, mri=np.asarray(prepared.mri), mean=synthetic.mean, std=synthetic.std,
                 grid=self._ensemble.grid, scale=self._ensemble.scale, title=f"{''.join(marks)}{task.source.name}",
+                line=line,
             )  # fmt: skip
 
 

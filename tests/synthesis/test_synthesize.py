@@ -12,6 +12,7 @@ import jax
 import nibabel as nib
 import numpy as np
 import pytest
+from PIL import Image
 
 from pcsa_jax.commands import run_command
 from pcsa_jax.data.cohort import read_cohort
@@ -109,7 +110,12 @@ def test_several_generators_in_valid_bids(pair_of_generators, cohort, tmp_path):
     assert synthesize(pair_of_generators, [cohort], out).written == EVERYBODY
     assert synthesize(pair_of_generators, [loose, fine], out, panels=True).written == 2
     assert len(outputs_of(out)) == len(outputs_of(out, "syntheticStd")) == EVERYBODY + 2
-    assert {path.read_bytes()[:4] for path in (out / "figures").iterdir()} == {b"\x89PNG"}
+    for path in (out / "figures").iterdir():
+        with Image.open(path) as picture:
+            first = pair_of_generators.hashes[0][:12]
+            line = f"SYNTHETIC PET · not measured · model {first} and 1 more"
+            line += " · MRI of a PHANTOM" * path.name.startswith("sub-M") + " · trained on a PHANTOM"
+            assert picture.format == "PNG" and picture.text["Description"] == line
     assert (out / "sub-Mllersmap" / "pet").is_dir()
     (path,) = (out / "sub-X").rglob("*_desc-synthetic_pet.nii.gz")
     assert path.name == "sub-X_ses-2_trc-18FFDG_run-1_space-IXI549Space_desc-synthetic_pet.nii.gz"

@@ -16,8 +16,9 @@ from pcsa_jax.evaluation.assessment import assess_run
 from pcsa_jax.experiment.build import build
 from pcsa_jax.experiment.cohort import open_cohort
 from pcsa_jax.experiment.workdir import Workdir
-from pcsa_jax.synthesis.export import export_generator, load_generator
+from pcsa_jax.synthesis.export import export_generator
 from pcsa_jax.synthesis.inference import Inference
+from pcsa_jax.synthesis.loaded import load_generator
 from pcsa_jax.training.checkpoints import state_hash
 from pcsa_jax.training.data import load_training_data
 from pcsa_jax.training.loop import Outcome
