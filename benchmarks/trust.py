@@ -28,7 +28,7 @@ from pcsa_jax.data.regions import brain_mask
 from pcsa_jax.data.trust.familiarity import OUTSIDE_VERDICT, VERDICTS, Familiarity
 from pcsa_jax.data.trust.intervals import by_width, covered
 from pcsa_jax.data.trust.regional_numbers import number_names, regional_numbers
-from pcsa_jax.data.trust.trust import Trust
+from pcsa_jax.data.trust.statistics import Trust
 from pcsa_jax.experiment.environment import describe_environment
 from pcsa_jax.presentation.markdown import markdown_table
 from pcsa_jax.presentation.statistics import describe, resampling_weights

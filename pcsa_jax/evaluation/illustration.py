@@ -107,7 +107,7 @@ def _zmaps(
         maps = {"Real PET": judge.zmap(row, judge.test.pet[row]), "Synthetic PET": judge.zmap(row, synthetic[row])}
         path = draw_zmap_page(
             folder / f"zmap_{rank}.png", {label: own_maps.z for label, own_maps in maps.items()}, judge.grid,
-            f"{context.mark}{name} ({diagnosis})", is_phantom=context.is_phantom,
+            f"{context.mark}{name} ({diagnosis})", is_phantom=context.is_phantom, line=context.line,
         )  # fmt: skip
         regions = outcomes(judge.abnormal[row], abnormal_regions(maps["Synthetic PET"].z, judge.grid))
         listed = "; ".join(f"{outcome} {_some(map(readable, names))}" for outcome, names in regions.items())

@@ -24,8 +24,9 @@ ROW_INCHES = 1.62
 
 
 def draw_zmap_page(
-    path: Path, zmaps: Mapping[str, np.ndarray], grid: Grid, title: str, *, is_phantom: bool, threshold: float = 0.0
-) -> Path:
+    path: Path, zmaps: Mapping[str, np.ndarray], grid: Grid, title: str, *, is_phantom: bool, line: str,
+    threshold: float = 0.0,
+) -> Path:  # fmt: skip
     """A row for each map: an axial and a sagittal plane, and six SSP-like views of the cortex.
 
     Args:
@@ -34,6 +35,7 @@ def draw_zmap_page(
       grid: of all of them.
       title: who this is.
       is_phantom: the PET of the cohort is simulated, and called so.
+      line: what stands inside the picture (:func:`~pcsa_jax.presentation.origin.synthetic_line`).
       threshold: on the cortex, what is of smaller magnitude is left grey.
     """
     brain, style = brain_mask(grid), figures.difference_style(LARGEST_Z)
@@ -51,6 +53,7 @@ def draw_zmap_page(
     label = f"z against the CN training subjects; outlined: |z| ≥ {abs(LOW_Z):g}. {surfaces.NOTE}"
     figures.add_colour_bar(figure, image, all_axes, label, limit=LARGEST_Z, aspect=60)
     figures.add_title(figure, title)
+    figures.mark_synthetic(figure, line)
     return figures.save(figure, path)
 
 

@@ -14,7 +14,7 @@ from pcsa_jax.data.splits import check_splits
 from pcsa_jax.data.trust.familiarity import Familiarity
 from pcsa_jax.data.trust.intervals import Intervals, level_for
 from pcsa_jax.data.trust.regional_numbers import regional_numbers
-from pcsa_jax.data.trust.trust import TRIVIAL, Trust
+from pcsa_jax.data.trust.statistics import TRIVIAL, Trust
 from pcsa_jax.data.trust.uptake_norm import norm_of_controls
 from pcsa_jax.errors import UserError
 from pcsa_jax.experiment.cohort import check_phantom, open_cohort
