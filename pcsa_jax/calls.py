@@ -119,18 +119,10 @@ def train(
 
 
 def evaluate(
-    workdir: AnyPath,
-    *,
-    split: str = "test",
-    out: AnyPath | None = None,
-    cohort: AnyPath | None = None,
-    participants: AnyPath | None = None,
-    tracer: str = "",
-    diagnosis: str = "any",
-    fwhm_mm: float | None = None,
-    other_people: bool = False,
-    checkpoint: str = "best",
-) -> dict[str, Any]:
+    workdir: AnyPath, *, split: str = "test", out: AnyPath | None = None, cohort: AnyPath | None = None,
+    participants: AnyPath | None = None, tracer: str = "", diagnosis: str = "any", fwhm_mm: float | None = None,
+    other_people: bool = False, checkpoint: str = "best", convention: str = "neurological", colours: str = "hot",
+) -> dict[str, Any]:  # fmt: skip
     """Scores a trained run beside trivial predictors; writes tables, figures and a report.
 
     Args:
@@ -142,6 +134,7 @@ def evaluate(
       tracer, diagnosis, fwhm_mm: of that cohort, as for :func:`check`.
       other_people: nobody of that cohort was trained on, though ids coincide.
       checkpoint: ``best`` on validation data or ``latest``.
+      convention, colours: of the pictures of many planes, as for :func:`synthesize`.
 
     Returns:
       The content of ``summary.json``.
@@ -153,9 +146,10 @@ def evaluate(
     from pcsa_jax.evaluation.assessment import assess_run
     from pcsa_jax.experiment.workdir import Workdir
     from pcsa_jax.machine.compilation import keep_compiled_programs
+    from pcsa_jax.presentation.viewing import choose_viewing
     from pcsa_jax.training.trained import open_run
 
-    external = None
+    external, viewing = None, choose_viewing(convention, colours)
     for option, given in (("--other-people", other_people), ("--participants", participants is not None)):
         if given and cohort is None:
             raise UserError(f"{option}: expected --cohort=PATH beside it, found none. It says who is in that cohort.")
@@ -167,20 +161,16 @@ def evaluate(
     folder = Workdir(user_path(workdir))
     trained = open_run(folder.root, checkpoint=checkpoint)
     out = folder.evaluation(split) if out is None else user_path(out)
-    return assess_run(trained, folder, split=split, out=out, external=external, other_people=other_people)
+    return assess_run(
+        trained, folder, split=split, out=out, external=external, other_people=other_people, viewing=viewing
+    )
 
 
 def synthesize(
-    inputs: Sequence[AnyPath],
-    generators: Sequence[AnyPath],
-    out: AnyPath,
-    *,
-    fwhm_mm: float | None = None,
-    are_raw: bool = False,
-    panels: bool = False,
-    skip_bad: bool = False,
-    overwrite: bool = False,
-) -> "synthesis.Outcome":
+    inputs: Sequence[AnyPath], generators: Sequence[AnyPath], out: AnyPath, *, fwhm_mm: float | None = None,
+    are_raw: bool = False, panels: bool = False, pages: bool = False, convention: str = "neurological",
+    colours: str = "hot", skip_bad: bool = False, overwrite: bool = False,
+) -> "synthesis.Outcome":  # fmt: skip
     """Makes FDG-PET of grey-matter maps or raw T1w scans, on each input's own grid.
 
     Args:
@@ -190,6 +180,8 @@ def synthesize(
       fwhm_mm: what the maps have been smoothed with, if neither cohort nor sidecar says.
       are_raw: files are raw T1w scans (files named ``*_T1w`` always are).
       panels: draw a picture of each.
+      pages: write a page to read for each, and ``OUT/index.html``.
+      convention, colours: of the pages: ``neurological`` or ``radiological``, ``hot`` or ``grey``.
       skip_bad: leave bad inputs out (``OUT/skipped.tsv``) and go on.
       overwrite: replace outputs of other inputs or generators.
 
@@ -202,14 +194,18 @@ def synthesize(
     from pcsa_jax.data.synthesis_inputs import find_inputs
     from pcsa_jax.machine.compilation import keep_compiled_programs
     from pcsa_jax.machine.progress import console
+    from pcsa_jax.presentation.viewing import choose_viewing
     from pcsa_jax.synthesis.generators import open_generators
     from pcsa_jax.synthesis.synthesize import Synthesis
 
-    note = console.print
+    note, viewing = console.print, choose_viewing(convention, colours)
     found = find_inputs([user_path(path) for path in inputs], fwhm_mm=fwhm_mm, are_raw=are_raw, note=note)
     keep_compiled_programs()
     ensemble = open_generators([user_path(path) for path in generators])
-    return Synthesis(ensemble, found, user_path(out), panels=panels, overwrite=overwrite, skip_bad=skip_bad).run()
+    return Synthesis(
+        ensemble, found, user_path(out), panels=panels, pages=viewing if pages else None, overwrite=overwrite,
+        skip_bad=skip_bad,
+    ).run()  # fmt: skip
 
 
 def export(workdir: AnyPath, out: AnyPath, *, checkpoint: str = "best") -> dict[str, Any]:

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from pcsa_jax.presentation.origin import phantom_mark
+from pcsa_jax.presentation.viewing import USUAL, Viewing
 
 
 @dataclasses.dataclass(frozen=True)
@@ -29,6 +30,7 @@ class ReportContext:
       uptake: one sentence on what the uptake values are.
       trained_on_phantom: True if the generator's own cohort was simulated, whatever is scored.
       events: one line for each thing that the training has noticed of itself.
+      viewing: sides and colours of the pictures of many planes.
     """
 
     cohort: str
@@ -47,6 +49,7 @@ class ReportContext:
     uptake: str = "Uptake is on each volume's own 0–1 scale; it is not an SUVR."
     trained_on_phantom: bool = False
     events: tuple[str, ...] = ()
+    viewing: Viewing = USUAL
 
     @property
     def mark(self) -> str:

@@ -86,14 +86,14 @@ def evaluate_predictions(
         console.print(f"warning: {text}")
     with _replacing_folder(Path(out)) as folder:
         own = {MODEL: synthetic} | ({} if anchor is None else {ANCHOR: anchor})
-        rows, regions = _score_all(train, test, own, grid)
+        rows, regions, trivial = _score_all(train, test, own, grid)
         summary = _summary(rows, regions, context, seed) | {"warnings": warnings}
         write_table(folder / "subjects.tsv", rows, ROW_COLUMNS)
         write_table(folder / "regions.tsv", regions[regions["predictor"] == "model"], REGION_COLUMNS)
         write_json(folder / "summary.json", summary)
         from pcsa_jax.evaluation.illustration import draw_all
 
-        figures = draw_all(folder / "figures", test, synthetic, grid, rows, regions, summary, context)
+        figures = draw_all(folder / "figures", test, synthetic, grid, rows, regions, summary, context, trivial)
         from pcsa_jax.evaluation.report import write_report
 
         write_report(folder / "report.html", summary=summary, rows=rows, figures=figures, context=context)
@@ -131,10 +131,14 @@ def _look_at_spread(test: "Pairs", synthetic: np.ndarray, grid: Grid) -> list[st
 
 def _score_all(
     train: "Pairs", test: "Pairs", own: Mapping[str, np.ndarray], grid: Grid
-) -> tuple["pd.DataFrame", "pd.DataFrame"]:
-    """Per-subject scores and regional means of every predictor, one predictor's volumes in memory at a time."""
+) -> tuple["pd.DataFrame", "pd.DataFrame", dict[str, dict[int, np.ndarray]]]:
+    """Per-subject scores and regional means of every predictor, one predictor's volumes in memory at a time.
+
+    Also the trivial predictors' volumes of those rows that are shown.
+    """
     import pandas as pd
 
+    from pcsa_jax.evaluation.choice import shown_subjects
     from pcsa_jax.evaluation.identification import identify, squared_distances
     from pcsa_jax.evaluation.scoring import regional_asymmetry, regional_means, score
 
@@ -149,13 +153,17 @@ def _score_all(
         {"participant_id": test.participant_ids, "session_id": test.session_ids, "diagnosis": test.diagnoses}
     )
     real, real_index = regional_means(test.pet, regions), regional_asymmetry(test.pet, regions, grid)
-    rows, regional = [], []
+    rows, regional, kept = [], [], {}
     for name, predicted in predictions():
         means, index = regional_means(predicted, regions), regional_asymmetry(predicted, regions, grid)
         scores = score(predicted, test.pet, mask)
         scores |= identify(squared_distances(predicted, test.pet, mask), test.participant_ids)
         scores["asymmetry_error"] = np.mean([np.abs(index[region] - real_index[region]) for region in regions], axis=0)
         rows.append(people.assign(predictor=name, **scores))
+        if name == MODEL:
+            shown = shown_subjects(scores["mae_brain"]).values()
+        if name in TRIVIAL_PREDICTORS:
+            kept[name] = {row: predicted[row].copy() for row in shown}
         regional += [
             people.assign(
                 predictor=name, region=region, real=real[region], synthetic=means[region],
@@ -163,7 +171,7 @@ def _score_all(
             )
             for region in regions
         ]  # fmt: skip
-    return pd.concat(rows, ignore_index=True), pd.concat(regional, ignore_index=True)
+    return pd.concat(rows, ignore_index=True), pd.concat(regional, ignore_index=True), kept
 
 
 def _summary(rows: "pd.DataFrame", regions: "pd.DataFrame", context: "ReportContext", seed: int) -> dict[str, Any]:

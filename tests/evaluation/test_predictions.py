@@ -30,13 +30,14 @@ def test_files(evaluated):
         "figures", "regions.tsv", "report.html", "subjects.tsv", "summary.json",
     ]  # fmt: skip
     assert sorted(p.stem for p in (out / "figures").iterdir()) == [
-        "groups", "predictors", "regions", "subject_best", "subject_median", "subject_worst", "training",
+        "groups", "planes_best", "planes_median", "planes_worst", "predictors", "regions", "subject_best",
+        "subject_median", "subject_worst", "training",
     ]  # fmt: skip
     assert [p.name for p in out.parent.iterdir()] == ["test"], "no temporary folder is left"
     assert json.loads((out / "summary.json").read_text()) == summary
     assert summary["n_subjects"] == 6
     html = (out / "report.html").read_text(encoding="utf-8")
-    assert html.count("data:image/png;base64") == 7
+    assert html.count("data:image/png;base64") == 10
     assert "http://" not in html and "https://" not in html
 
 
@@ -298,7 +299,7 @@ def test_every_figure_and_caption_says_whose_pet_it_is(train, test_pairs, tmp_pa
         out=tmp_path / "out", train=train, test=test_pairs, synthetic=test_pairs.mri, grid=GRID,
         context=report_context(metrics_jsonl=log, **changes),
     )  # fmt: skip
-    assert len(drawn) == len(shown) == 7
+    assert len(drawn) == len(shown) == 10
     titles = {stem: figure.get_suptitle() for stem, figure in drawn.items()}
     training = titles.pop("training")
     assert all(title.startswith(mark) and title[len(mark) :][:7] != "PHANTOM" for title in titles.values())
