@@ -33,6 +33,9 @@ def synthesize(
     fwhm_mm: float | None = None,
     are_raw: bool = False,
     panels: bool = False,
+    pages: bool = False,
+    convention: str = "neurological",
+    colours: str = "hot",
     skip_bad: bool = False,
     overwrite: bool = False,
 ) -> "synthesis.Outcome":
@@ -45,6 +48,8 @@ def synthesize(
       fwhm_mm: what the maps have been smoothed with, if neither cohort nor sidecar says.
       are_raw: files are raw T1w scans (files named ``*_T1w`` always are).
       panels: draw a picture of each.
+      pages: write a page to read for each, and ``OUT/index.html``.
+      convention, colours: of the pages: ``neurological`` or ``radiological``, ``hot`` or ``grey``.
       skip_bad: leave bad inputs out (``OUT/skipped.tsv``) and go on.
       overwrite: replace outputs of other inputs or generators.
 
@@ -57,14 +62,18 @@ def synthesize(
     from pcsa_jax.data.synthesis_inputs import find_inputs
     from pcsa_jax.machine.compilation import keep_compiled_programs
     from pcsa_jax.machine.progress import console
+    from pcsa_jax.presentation.viewing import choose_viewing
     from pcsa_jax.synthesis.generators import open_generators
     from pcsa_jax.synthesis.synthesize import Synthesis
 
-    note = console.print
+    note, viewing = console.print, choose_viewing(convention, colours)
     found = find_inputs([user_path(path) for path in inputs], fwhm_mm=fwhm_mm, are_raw=are_raw, note=note)
     keep_compiled_programs()
     ensemble = open_generators([user_path(path) for path in generators])
-    return Synthesis(ensemble, found, user_path(out), panels=panels, overwrite=overwrite, skip_bad=skip_bad).run()
+    return Synthesis(
+        ensemble, found, user_path(out), panels=panels, pages=viewing if pages else None, overwrite=overwrite,
+        skip_bad=skip_bad,
+    ).run()  # fmt: skip
 
 
 def export(workdir: AnyPath, out: AnyPath, *, checkpoint: str = "best") -> dict[str, Any]:

@@ -89,6 +89,8 @@ def evaluate(
     fwhm_mm: float | None = None,
     other_people: bool = False,
     checkpoint: str = "best",
+    convention: str = "neurological",
+    colours: str = "hot",
 ) -> dict[str, Any]:
     """Scores a trained run beside trivial predictors; writes tables, figures and a report.
 
@@ -101,6 +103,7 @@ def evaluate(
       tracer, diagnosis, fwhm_mm: of that cohort, as for :func:`check`.
       other_people: nobody of that cohort was trained on, though ids coincide.
       checkpoint: ``best`` on validation data or ``latest``.
+      convention, colours: of the pictures of many planes, as for :func:`pcsa_jax.synthesize`.
 
     Returns:
       The content of ``summary.json``.
@@ -112,9 +115,10 @@ def evaluate(
     from pcsa_jax.evaluation.assessment import assess_run
     from pcsa_jax.experiment.workdir import Workdir
     from pcsa_jax.machine.compilation import keep_compiled_programs
+    from pcsa_jax.presentation.viewing import choose_viewing
     from pcsa_jax.training.trained import open_run
 
-    external = None
+    external, viewing = None, choose_viewing(convention, colours)
     for option, is_given in (("--other-people", other_people), ("--participants", participants is not None)):
         if is_given and cohort is None:
             raise UserError(f"{option}: expected --cohort=PATH beside it, found none. It says who is in that cohort.")
@@ -126,7 +130,9 @@ def evaluate(
     folder = Workdir(user_path(workdir))
     trained = open_run(folder.root, checkpoint=checkpoint)
     out = folder.evaluation(split) if out is None else user_path(out)
-    return assess_run(trained, folder, split=split, out=out, external=external, other_people=other_people)
+    return assess_run(
+        trained, folder, split=split, out=out, external=external, other_people=other_people, viewing=viewing
+    )
 
 
 def reproduce(

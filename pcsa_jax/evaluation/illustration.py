@@ -8,13 +8,17 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from pcsa_jax.data.grid import Grid
+from pcsa_jax.data.predictors.registry import TRIVIAL_PREDICTORS
 from pcsa_jax.data.regions import brain_mask
 from pcsa_jax.evaluation import charts, panels
 from pcsa_jax.evaluation.abnormality import Judge, abnormal_regions, outcomes, readable
+from pcsa_jax.evaluation.choice import best_trivial, shown_subjects
 from pcsa_jax.evaluation.summary import MODEL
 from pcsa_jax.presentation.figures import error_limit
+from pcsa_jax.presentation.mosaic import HALF_LINES, Row, Scale, draw_comparison
 from pcsa_jax.presentation.origin import name_origin, phantom_mark
 from pcsa_jax.presentation.statistics import FEWEST_FOR_INTERVAL
+from pcsa_jax.presentation.viewing import CONVENTIONS
 from pcsa_jax.presentation.zmap_page import draw_zmap_page
 
 if TYPE_CHECKING:
@@ -30,8 +34,8 @@ class Illustration:
 
     Attributes:
       path: PNG.
-      section: of the report in which it stands: ``subjects``, ``abnormality``, ``predictors``, ``regions``,
-        ``groups``, ``training``.
+      section: of the report in which it stands: ``subjects``, ``planes``, ``abnormality``, ``predictors``,
+        ``regions``, ``groups``, ``training``.
       caption: what is shown, plain text.
       alt: one line for readers who do not see it.
     """
@@ -44,19 +48,6 @@ class Illustration:
 
 SHOWN_NAMES = 6
 """Regions that a caption names."""
-
-
-def shown_subjects(mae_brain: np.ndarray) -> dict[str, int]:
-    """Rows of the subjects with the lowest, the (lower) median and the highest error: a rule, so nobody can choose.
-
-    Each at most once: of two the best and the worst, of one that.
-    """
-    order = np.argsort(mae_brain, kind="stable")
-    if len(order) == 1:
-        return {"only": 0}
-    if len(order) == 2:
-        return {"best": int(order[0]), "worst": int(order[1])}
-    return {"best": int(order[0]), "median": int(order[(len(order) - 1) // 2]), "worst": int(order[-1])}
 
 
 def _decibels(value: float) -> str:
@@ -127,6 +118,34 @@ def _some(names: Iterable[str]) -> str:
     return (", ".join(names[:SHOWN_NAMES]) + more) or "none"
 
 
+def _many_planes(
+    folder: Path, test: "Pairs", synthetic: np.ndarray, grid: Grid, rows: "pd.DataFrame", context: "ReportContext",
+    trivial: Mapping[str, Mapping[int, np.ndarray]],
+) -> Iterator[Illustration]:  # fmt: skip
+    """The same subjects as a reader of PET sees them, beside the predictor that a network has to beat."""
+    own = rows[rows["predictor"] == "model"].reset_index(drop=True)
+    best, viewing = best_trivial(rows), context.viewing
+    real = name_origin("Real PET", is_phantom=context.is_phantom)
+    for rank, row in shown_subjects(own["mae_brain"].to_numpy(float)).items():
+        who = own.iloc[row]
+        name = " ".join(part for part in (who["participant_id"], who["session_id"]) if part)
+        shown = [
+            Row(real, test.pet[row]),
+            Row("Synthetic PET", synthetic[row]),
+            Row(TRIVIAL_PREDICTORS[best].label, trivial[best][row]),
+        ]
+        path = draw_comparison(
+            folder / f"planes_{rank}.png", shown, grid=grid, scale=Scale(0.0, 1.0, "FDG uptake (0–1)"),
+            viewing=viewing, title=f"{context.mark}{name} ({who['diagnosis'] or 'no diagnosis'})", lines=HALF_LINES,
+        )  # fmt: skip
+        caption = (
+            f"{name} in many planes: {real}, synthetic PET, and the best trivial predictor's ({shown[-1].name}), on "
+            f"one scale. {viewing.convention.capitalize()} convention: {CONVENTIONS[viewing.convention]}. Interpolated "
+            "for display."
+        )
+        yield Illustration(path, "planes", caption, f"{real}, synthetic and {shown[-1].name} PET of {name}")
+
+
 def _regions(folder: Path, regions: "pd.DataFrame", context: "ReportContext") -> Illustration:
     path = charts.regional_agreement(
         folder / "regions.png", regions[regions["predictor"] == "model"],
@@ -190,6 +209,7 @@ def _dots(count: int, num_visits: int, who: str) -> str:
 def draw_all(
     folder: Path, test: "Pairs", synthetic: np.ndarray, grid: Grid, rows: "pd.DataFrame",
     regions: "pd.DataFrame", summary: Mapping[str, Any], context: "ReportContext", judge: Judge,
+    trivial: Mapping[str, Mapping[int, np.ndarray]],
 ) -> list[Illustration]:  # fmt: skip
     """Draws every figure that the data allow.
 
@@ -203,6 +223,7 @@ def draw_all(
       summary: of both.
       context: of the run.
       judge: of z-maps.
+      trivial: predictor -> row of ``test`` -> its PET, of the rows that are shown.
     """
     count = summary["n_subjects"]
     who = f"{count} {summary['split']} subject{'s' if count > 1 else ''}"
@@ -210,6 +231,7 @@ def draw_all(
     caption = f"{_dots(count, len(test.participant_ids), who)}. Trivial predictors are fitted on the training subjects."
     return [
         *_subject_panels(folder, test, synthetic, grid, rows, context),
+        *_many_planes(folder, test, synthetic, grid, rows, context, trivial),
         Illustration(path, "predictors", caption, "Scores of each predictor, one dot per subject"),
         *_zmaps(folder, synthetic, rows, context, judge),
         _regions(folder, regions, context),

@@ -88,7 +88,7 @@ def evaluate_predictions(
     with _replacing_folder(Path(out)) as folder:
         own = {MODEL: synthetic} | ({} if anchor is None else {ANCHOR: anchor})
         judge = Judge.of(train, test, grid)
-        rows, regions, zmaps = _score_all(train, test, own, grid, judge)
+        rows, regions, zmaps, trivial = _score_all(train, test, own, grid, judge)
         summary = _summary(rows, regions, context, seed) | {"warnings": warnings}
         summary["abnormality"] = finite_or_none(judge.summarise(zmaps))
         write_table(folder / "subjects.tsv", rows, ROW_COLUMNS)
@@ -97,7 +97,7 @@ def evaluate_predictions(
         write_json(folder / "summary.json", summary)
         from pcsa_jax.evaluation.illustration import draw_all
 
-        figures = draw_all(folder / "figures", test, synthetic, grid, rows, regions, summary, context, judge)
+        figures = draw_all(folder / "figures", test, synthetic, grid, rows, regions, summary, context, judge, trivial)
         from pcsa_jax.evaluation.report import write_report
 
         write_report(folder / "report.html", summary=summary, rows=rows, figures=figures, context=context)
@@ -135,10 +135,14 @@ def _look_at_spread(test: "Pairs", synthetic: np.ndarray, grid: Grid) -> list[st
 
 def _score_all(
     train: "Pairs", test: "Pairs", own: Mapping[str, np.ndarray], grid: Grid, judge: Judge
-) -> tuple["pd.DataFrame", "pd.DataFrame", "pd.DataFrame"]:
-    """Scores, regional means and z-maps' lines of every predictor, one predictor's volumes in memory at a time."""
+) -> tuple["pd.DataFrame", "pd.DataFrame", "pd.DataFrame", dict[str, dict[int, np.ndarray]]]:
+    """Scores, regional means and z-maps' lines of every predictor, one predictor's volumes in memory at a time.
+
+    Also the trivial predictors' volumes of those rows that are shown.
+    """
     import pandas as pd
 
+    from pcsa_jax.evaluation.choice import shown_subjects
     from pcsa_jax.evaluation.identification import identify, squared_distances
     from pcsa_jax.evaluation.scoring import regional_asymmetry, regional_means, score
 
@@ -153,7 +157,7 @@ def _score_all(
         {"participant_id": test.participant_ids, "session_id": test.session_ids, "diagnosis": test.diagnoses}
     )
     real, real_index = regional_means(test.pet, regions), regional_asymmetry(test.pet, regions, grid)
-    rows, regional, zmaps = [], [], []
+    rows, regional, zmaps, kept = [], [], [], {}
     for name, predicted in predictions():
         means, index = regional_means(predicted, regions), regional_asymmetry(predicted, regions, grid)
         scores = score(predicted, test.pet, mask)
@@ -161,6 +165,10 @@ def _score_all(
         scores["asymmetry_error"] = np.mean([np.abs(index[region] - real_index[region]) for region in regions], axis=0)
         rows.append(people.assign(predictor=name, **scores))
         zmaps.append(judge.rows(name, predicted))
+        if name == MODEL:
+            shown = shown_subjects(scores["mae_brain"]).values()
+        if name in TRIVIAL_PREDICTORS:
+            kept[name] = {row: predicted[row].copy() for row in shown}
         regional += [
             people.assign(
                 predictor=name, region=region, real=real[region], synthetic=means[region],
@@ -168,7 +176,7 @@ def _score_all(
             )
             for region in regions
         ]  # fmt: skip
-    return tuple(pd.concat(frames, ignore_index=True) for frames in (rows, regional, zmaps))
+    return *(pd.concat(frames, ignore_index=True) for frames in (rows, regional, zmaps)), kept
 
 
 def _summary(rows: "pd.DataFrame", regions: "pd.DataFrame", context: "ReportContext", seed: int) -> dict[str, Any]:

@@ -30,8 +30,8 @@ def test_files(evaluated):
         "figures", "regions.tsv", "report.html", "subjects.tsv", "summary.json", "zmaps.tsv",
     ]  # fmt: skip
     assert sorted(p.stem for p in (out / "figures").iterdir()) == [
-        "groups", "predictors", "regions", "subject_best", "subject_median", "subject_worst", "training",
-        "zmap_best", "zmap_median", "zmap_worst",
+        "groups", "planes_best", "planes_median", "planes_worst", "predictors", "regions", "subject_best",
+        "subject_median", "subject_worst", "training", "zmap_best", "zmap_median", "zmap_worst",
     ]  # fmt: skip
     assert [p.name for p in out.parent.iterdir()] == ["test"], "no temporary folder is left"
     assert json.loads((out / "summary.json").read_text()) == summary
