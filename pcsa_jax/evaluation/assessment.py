@@ -26,6 +26,7 @@ from pcsa_jax.machine.progress import console, progress
 from pcsa_jax.presentation.viewing import USUAL, Viewing
 from pcsa_jax.synthesis.export import generator_hash
 from pcsa_jax.synthesis.inference import Inference
+from pcsa_jax.synthesis.trust_file import trust_of_run
 from pcsa_jax.training.data import reading
 from pcsa_jax.training.events_log import describe_events, read_events
 from pcsa_jax.training.remembered import check_remembered
@@ -88,7 +89,7 @@ def assess_run(
     console.print(f"Scoring {len(test)} subjects and drawing the figures")
     return evaluate_predictions(
         out=out, train=train, test=test, synthetic=synthetic, grid=Grid(data.size), context=context,
-        anchor=unlearnt and synthesise(unlearnt, test),
+        anchor=unlearnt and synthesise(unlearnt, test), trust=trust_of_run(workdir.trust, context.model),
     )  # fmt: skip
 
 

@@ -14,6 +14,7 @@ from pcsa_jax.evaluation import charts, panels
 from pcsa_jax.evaluation.abnormality import Judge, abnormal_regions, outcomes, readable
 from pcsa_jax.evaluation.choice import best_trivial, shown_subjects
 from pcsa_jax.evaluation.summary import MODEL
+from pcsa_jax.evaluation.trust_part import Judgement, draw_coverage
 from pcsa_jax.presentation.figures import error_limit
 from pcsa_jax.presentation.mosaic import HALF_LINES, Row, Scale, draw_comparison
 from pcsa_jax.presentation.origin import name_origin, phantom_mark
@@ -34,8 +35,8 @@ class Illustration:
 
     Attributes:
       path: PNG.
-      section: of the report in which it stands: ``subjects``, ``planes``, ``abnormality``, ``predictors``,
-        ``regions``, ``groups``, ``training``.
+      section: of the report in which it stands: ``subjects``, ``planes``, ``certainty``, ``abnormality``,
+        ``predictors``, ``regions``, ``groups``, ``training``.
       caption: what is shown, plain text.
       alt: one line for readers who do not see it.
     """
@@ -82,6 +83,23 @@ def _subject_panels(
         )
         alt = name_origin("MRI, synthetic PET, real PET and difference", is_phantom=context.is_phantom)
         yield Illustration(path, "subjects", caption, f"{alt} of {name}")
+
+
+def _certainty(
+    folder: Path, judgement: Judgement, grid: Grid, who: str, context: "ReportContext"
+) -> Iterator[Illustration]:
+    """Where, for whom and at which width the intervals hold; nothing without intervals."""
+    if judgement.coverage is None:
+        return
+    path = draw_coverage(
+        folder / "coverage.png", judgement.coverage, grid, level=judgement.summary["intervals"]["level"],
+        title=f"{context.mark}{who}: real PET within its interval", line=context.line,
+    )  # fmt: skip
+    caption = (
+        "Left: share of people whose real PET lies in the interval, at each voxel. Middle: share of the voxels of the "
+        "brain, one dot a person. Right: the same by quarters of the width of the intervals. Dashed: nominal."
+    )
+    yield Illustration(path, "certainty", caption, "Coverage of the intervals by place, person and width")
 
 
 def _zmaps(
@@ -137,6 +155,7 @@ def _many_planes(
         path = draw_comparison(
             folder / f"planes_{rank}.png", shown, grid=grid, scale=Scale(0.0, 1.0, "FDG uptake (0–1)"),
             viewing=viewing, title=f"{context.mark}{name} ({who['diagnosis'] or 'no diagnosis'})", lines=HALF_LINES,
+            line=context.line,
         )  # fmt: skip
         caption = (
             f"{name} in many planes: {real}, synthetic PET, and the best trivial predictor's ({shown[-1].name}), on "
@@ -209,7 +228,7 @@ def _dots(count: int, num_visits: int, who: str) -> str:
 def draw_all(
     folder: Path, test: "Pairs", synthetic: np.ndarray, grid: Grid, rows: "pd.DataFrame",
     regions: "pd.DataFrame", summary: Mapping[str, Any], context: "ReportContext", judge: Judge,
-    trivial: Mapping[str, Mapping[int, np.ndarray]],
+    trivial: Mapping[str, Mapping[int, np.ndarray]], judgement: Judgement,
 ) -> list[Illustration]:  # fmt: skip
     """Draws every figure that the data allow.
 
@@ -224,6 +243,7 @@ def draw_all(
       context: of the run.
       judge: of z-maps.
       trivial: predictor -> row of ``test`` -> its PET, of the rows that are shown.
+      judgement: whether single images can be believed.
     """
     count = summary["n_subjects"]
     who = f"{count} {summary['split']} subject{'s' if count > 1 else ''}"
@@ -233,6 +253,7 @@ def draw_all(
         *_subject_panels(folder, test, synthetic, grid, rows, context),
         *_many_planes(folder, test, synthetic, grid, rows, context, trivial),
         Illustration(path, "predictors", caption, "Scores of each predictor, one dot per subject"),
+        *_certainty(folder, judgement, grid, who, context),
         *_zmaps(folder, synthetic, rows, context, judge),
         _regions(folder, regions, context),
         *_groups(folder, test, synthetic, grid, context),

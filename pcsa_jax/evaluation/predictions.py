@@ -15,6 +15,7 @@ from pcsa_jax.data.grid import Grid
 from pcsa_jax.data.predictors.registry import TRIVIAL_PREDICTORS
 from pcsa_jax.data.regions import brain_mask, region_masks
 from pcsa_jax.data.spread import judge_spread, spread_of
+from pcsa_jax.data.trust.statistics import Trust
 from pcsa_jax.errors import UserError
 from pcsa_jax.evaluation.abnormality import ZMAP_COLUMNS, Judge
 from pcsa_jax.evaluation.agreement import MEASURES, regional_correlation, summarise_regions
@@ -30,6 +31,7 @@ from pcsa_jax.evaluation.summary import (
     predictor_labels,
     summarise,
 )
+from pcsa_jax.evaluation.trust_part import FAMILIARITY_COLUMNS, familiarity_table, judge_trust
 from pcsa_jax.machine.progress import console
 from pcsa_jax.presentation.origin import phantom_mark
 from pcsa_jax.presentation.tables import write_table
@@ -41,7 +43,7 @@ if TYPE_CHECKING:
     from pcsa_jax.data.pairs import Pairs
     from pcsa_jax.evaluation.context import ReportContext
 
-OUTPUTS = ("subjects.tsv", "regions.tsv", "zmaps.tsv", "summary.json", "figures", "report.html")
+OUTPUTS = ("subjects.tsv", "regions.tsv", "zmaps.tsv", "familiarity.tsv", "summary.json", "figures", "report.html")
 """All that an evaluation writes into its folder."""
 
 REGION_COLUMNS = ("participant_id", "diagnosis", "region", *MEASURES)
@@ -56,6 +58,7 @@ def evaluate_predictions(
     grid: Grid,
     context: "ReportContext",
     anchor: np.ndarray | None = None,
+    trust: Trust | None = None,
     seed: int = 0,
 ) -> dict[str, Any]:
     """Scores the generator beside the trivial predictors and the ceiling, and writes tables, figures and report.
@@ -71,6 +74,7 @@ def evaluate_predictions(
       context: what the report says about the run.
       anchor: of a generator that starts from a closed-form prediction, what it makes of ``test`` without its network:
         a row of its own, so that nobody takes the anchor's merit for the network's.
+      trust: what the generator's single images are judged by.
       seed: of the bootstrap.
 
     Returns:
@@ -91,13 +95,19 @@ def evaluate_predictions(
         rows, regions, zmaps, trivial = _score_all(train, test, own, grid, judge)
         summary = _summary(rows, regions, context, seed) | {"warnings": warnings}
         summary["abnormality"] = finite_or_none(judge.summarise(zmaps))
+        judgement = judge_trust(trust or Trust(), test, synthetic, grid, seed=seed)
+        summary["trust"] = finite_or_none(judgement.summary)
+        if judgement.assessments is not None:
+            write_table(folder / "familiarity.tsv", familiarity_table(test, judgement.assessments), FAMILIARITY_COLUMNS)
         write_table(folder / "subjects.tsv", rows, ROW_COLUMNS)
         write_table(folder / "regions.tsv", regions[regions["predictor"] == "model"], REGION_COLUMNS)
         write_table(folder / "zmaps.tsv", zmaps, ZMAP_COLUMNS)
         write_json(folder / "summary.json", summary)
         from pcsa_jax.evaluation.illustration import draw_all
 
-        figures = draw_all(folder / "figures", test, synthetic, grid, rows, regions, summary, context, judge, trivial)
+        figures = draw_all(
+            folder / "figures", test, synthetic, grid, rows, regions, summary, context, judge, trivial, judgement
+        )
         from pcsa_jax.evaluation.report import write_report
 
         write_report(folder / "report.html", summary=summary, rows=rows, figures=figures, context=context)

@@ -249,6 +249,7 @@ def write_report(
         shown_heading=_shown_heading(sum(p.section == "subjects" for p in pictures), summary["n_subjects"]),
         ceiling=distance_to_ceiling(summary),
         abnormality=summary.get("abnormality"),
+        trust=summary.get("trust"),
         references=_references(summary.get("abnormality") or {}),
         pictures={section: [p for p in pictures if p.section == section] for section in {p.section for p in pictures}},
         regions=_region_rows(summary),
