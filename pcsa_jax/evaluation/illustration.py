@@ -10,7 +10,7 @@ import numpy as np
 from pcsa_jax.data.grid import Grid
 from pcsa_jax.data.regions import brain_mask
 from pcsa_jax.evaluation import charts, panels
-from pcsa_jax.evaluation.abnormality import Judge, abnormal_regions, outcomes, readable
+from pcsa_jax.evaluation.abnormality import Judge, readable
 from pcsa_jax.evaluation.summary import MODEL
 from pcsa_jax.presentation.figures import error_limit
 from pcsa_jax.presentation.origin import name_origin, phantom_mark
@@ -109,14 +109,15 @@ def _zmaps(
             folder / f"zmap_{rank}.png", {label: own_maps.z for label, own_maps in maps.items()}, judge.grid,
             f"{context.mark}{name} ({diagnosis})", is_phantom=context.is_phantom,
         )  # fmt: skip
-        regions = outcomes(judge.abnormal[row], abnormal_regions(maps["Synthetic PET"].z, judge.grid))
+        regions = judge.outcomes(row, maps["Synthetic PET"].z)
         listed = "; ".join(f"{outcome} {_some(map(readable, names))}" for outcome, names in regions.items())
-        notes = "".join(f" {note[:1].upper()}{note[1:]}." for note in maps["Synthetic PET"].notes)
+        told = dict.fromkeys(note for own_maps in maps.values() for note in own_maps.notes)
+        notes = "".join(f" {note[:1].upper()}{note[1:]}." for note in told)
         caption, alt = (
             name_origin(text, is_phantom=context.is_phantom)
             for text in ("Deviation from normal, real above synthetic PET", "z-maps of the real and the synthetic PET")
         )
-        caption = f"{caption}: {name}, {diagnosis}. Abnormal regions: {listed}.{notes}"
+        caption = f"{caption}: {name}, {diagnosis}. Abnormal regions: {listed or 'not compared'}.{notes}"
         yield Illustration(path, "abnormality", caption, f"{alt} of {name}")
 
 

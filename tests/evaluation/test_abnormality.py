@@ -20,6 +20,7 @@ from pcsa_jax.evaluation.abnormality import (
     outcomes,
 )
 from pcsa_jax.evaluation.predictions import evaluate_predictions
+from pcsa_jax.presentation.zmap_page import NO_ZMAP
 from tests.evaluation.evaluation_data import GRID, fake_pairs, report_context
 
 
@@ -90,6 +91,22 @@ def test_the_sums_are_of_people_and_by_diagnosis(judged):
     assert list(summary["regions"])[-1] not in one["found"] + one["missed"], "invented alone comes last"
     visits = zmaps.assign(participant_id="sub-1", session_id=zmaps.participant_id)
     assert judge.summarise(visits)["groups"]["all"]["model"]["found"] == one["num_found"]
+
+
+def test_a_pet_without_its_reference_is_neither_normal_nor_abnormal():
+    test = fake_pairs(3)
+    pet = test.pet.copy()
+    pet[0, :, :, :12] = 0  # the field of view ends above the cerebellum
+    judge = Judge.of(fake_pairs(9, first=100), dataclasses.replace(test, pet=pet), GRID)
+    assert judge.notes == (f"{NO_ZMAP} (1 of 3)",)
+    predicted = test.pet.copy()
+    predicted[1] = 0
+    rows = judge.rows("model", predicted)
+    counted = rows[["num_found", "num_missed", "num_invented"]]
+    assert counted.isna().all(axis=1).tolist() == [True, True, False] and counted.loc[2].notna().all()
+    assert rows["z_correlation"].isna().tolist() == [True, True, False]
+    own = judge.summarise(rows)["groups"]["all"]["model"]
+    assert own["n_subjects"] == 1 and own["found"] == rows["num_found"][2]
 
 
 def test_the_real_pet_agrees_with_itself():
