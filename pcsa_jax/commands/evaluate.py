@@ -44,7 +44,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     import pcsa_jax
-    from pcsa_jax.evaluation.predictions import individual_table, summary_table
+    from pcsa_jax.evaluation.terminal import individual_table, summary_table
     from pcsa_jax.experiment.workdir import Workdir
     from pcsa_jax.machine.progress import console
 

@@ -11,7 +11,7 @@ from pcsa_jax.data.grid import Grid
 from pcsa_jax.data.predictors.registry import TRIVIAL_PREDICTORS
 from pcsa_jax.data.regions import brain_mask
 from pcsa_jax.evaluation import charts, panels
-from pcsa_jax.evaluation.abnormality import Judge, abnormal_regions, outcomes, readable
+from pcsa_jax.evaluation.abnormality import Judge, readable
 from pcsa_jax.evaluation.choice import best_trivial, shown_subjects
 from pcsa_jax.evaluation.summary import MODEL
 from pcsa_jax.evaluation.trust_part import Judgement, draw_coverage
@@ -118,14 +118,15 @@ def _zmaps(
             folder / f"zmap_{rank}.png", {label: own_maps.z for label, own_maps in maps.items()}, judge.grid,
             f"{context.mark}{name} ({diagnosis})", is_phantom=context.is_phantom, line=context.line,
         )  # fmt: skip
-        regions = outcomes(judge.abnormal[row], abnormal_regions(maps["Synthetic PET"].z, judge.grid))
+        regions = judge.outcomes(row, maps["Synthetic PET"].z)
         listed = "; ".join(f"{outcome} {_some(map(readable, names))}" for outcome, names in regions.items())
-        notes = "".join(f" {note[:1].upper()}{note[1:]}." for note in maps["Synthetic PET"].notes)
+        told = dict.fromkeys(note for own_maps in maps.values() for note in own_maps.notes)
+        notes = "".join(f" {note[:1].upper()}{note[1:]}." for note in told)
         caption, alt = (
             name_origin(text, is_phantom=context.is_phantom)
             for text in ("Deviation from normal, real above synthetic PET", "z-maps of the real and the synthetic PET")
         )
-        caption = f"{caption}: {name}, {diagnosis}. Abnormal regions: {listed}.{notes}"
+        caption = f"{caption}: {name}, {diagnosis}. Abnormal regions: {listed or 'not compared'}.{notes}"
         yield Illustration(path, "abnormality", caption, f"{alt} of {name}")
 
 

@@ -192,7 +192,8 @@ def _references(abnormality: Mapping[str, Any]) -> str:
     """What uptake was divided by, in words; "" without a norm."""
     if not abnormality.get("norm"):
         return ""
-    *first, last = REFERENCES[abnormality["norm"]["reference"]]
+    words = [f"the {name}" for name in REFERENCES[abnormality["norm"]["reference"]]]
+    *first, last = [f"{word} cortex" if word.endswith("sensorimotor") else word for word in words]
     return f"{', '.join(first)} and {last}" if first else last
 
 

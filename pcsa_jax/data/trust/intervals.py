@@ -71,7 +71,8 @@ class Intervals:
         low, high = np.quantile(errors, ends, axis=0, method="weibull")
         return cls(
             low.astype(np.float32), high.astype(np.float32), spread,
-            np.nan_to_num(np.asarray(regional, np.float32), nan=np.inf, posinf=np.inf), np.array([len(errors)], np.float32),
+            np.nan_to_num(np.asarray(regional, np.float32), nan=np.inf, posinf=np.inf),
+            np.array([len(errors)], np.float32),
         )  # fmt: skip
 
     @property
