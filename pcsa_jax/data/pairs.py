@@ -188,7 +188,7 @@ def load_volume(subject: Subject, modality: str, grid: Grid, normalisation: Norm
     source = Input(
         subject.participant_id, subject.session_id, modality, path, volume.data.shape, volume.affine, found.steps,
         *intensities, intensities.count_clipped(found.data), volume_hash(volume.data, volume.affine),
-        float(volume.data.min()), float(volume.data.max()),
+        float(volume.data.min()), float(volume.data.max()), subject.pet_unit if modality == "pet" else "",
     )  # fmt: skip
     return Loaded(intensities.normalise(found.data), intensities, source)
 

@@ -3,6 +3,7 @@
 from typing import Any
 
 from pcsa_jax import __version__
+from pcsa_jax.data.derivatives import VOXELS
 from pcsa_jax.data.given_files import Input
 from pcsa_jax.data.phantom_mark import SIDECAR_KEY, is_marked
 from pcsa_jax.data.synthesis_inputs import Prepared
@@ -35,7 +36,7 @@ def describe_synthetic(source: Input, prepared: Prepared, ensemble: Ensemble, *,
         SIDECAR_KEY: is_phantom,
         "IntendedUse": INTENDED_USE,
         "Sources": [uri],
-        **({"InputVoxelsSHA256": prepared.content_hash} if prepared.content_hash else {}),
+        **({VOXELS: prepared.content_hash} if prepared.content_hash else {}),
         "SeenInTraining": ensemble.part_of(prepared.content_hash),
         "SkullStripped": False,
         "SpatialReference": uri if source.is_raw else source.entities["space"],

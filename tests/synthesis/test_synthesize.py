@@ -194,6 +194,21 @@ def test_one_map_under_two_ids_is_a_bad_input(ensemble, copy_of_cohort, overwrit
     assert (found.written, found.skipped) == (EVERYBODY - 2, 2)
 
 
+def test_one_map_under_two_ids_is_found_across_starts(ensemble, copy_of_cohort, overwrite, tmp_path):
+    """What an earlier start has finished counts, whether it is among the inputs again or not."""
+    first, second = (who.mri for who in read_cohort(copy_of_cohort).subjects[:2])
+    synthesize(ensemble, [first], tmp_path / "out")
+    overwrite(second, first.read_bytes())
+    for inputs in ([second], [copy_of_cohort]):
+        with pytest.raises(UserError, match=f"sub-0002: {second}: expected voxels of its own, found those of sub-0001"):
+            synthesize(ensemble, inputs, tmp_path / "out")
+    assert [path.name.split("_")[0] for path in outputs_of(tmp_path / "out")] == ["sub-0001"]
+    # A loose file claims nothing of who it is.
+    (tmp_path / "loose.nii.gz").write_bytes(first.read_bytes())
+    assert synthesize(ensemble, [tmp_path / "loose.nii.gz"], tmp_path / "out").written == 1
+    assert synthesize(ensemble, [first], tmp_path / "out").finished == 1
+
+
 def test_an_oblique_anisotropic_map_gets_its_own_grid_and_header(ensemble, tmp_path):
     shape, affine = oblique()
     image = nib.Nifti1Image(grey_matter(shape, affine), affine)
