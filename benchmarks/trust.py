@@ -15,23 +15,23 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from ml_collections import ConfigDict
 from scipy.stats import binomtest
 
 from benchmarks.ensembles import KINDS
-from benchmarks.ingredients import HOME_FIRST, HOME_PEOPLE, cohort_of, read, trained
+from benchmarks.ingredients import HOME_FIRST, HOME_PEOPLE, cohort_of, read, trained, training_cohort
 from benchmarks.oddities import ODDITIES
 from benchmarks.results import RESULTS
 from pcsa_jax.data.files import write_json
 from pcsa_jax.data.grid import Grid
 from pcsa_jax.data.pairs import Pairs
-from pcsa_jax.data.regions import brain_mask
-from pcsa_jax.data.trust.familiarity import OUTSIDE_VERDICT, VERDICTS, Familiarity
-from pcsa_jax.data.trust.intervals import by_width, covered
-from pcsa_jax.data.trust.regional_numbers import number_names, regional_numbers
-from pcsa_jax.data.trust.trust import Trust
+from pcsa_jax.data.trust.familiarity import AS_TRAINED, OUTSIDE_VERDICT, VERDICTS, Familiarity
+from pcsa_jax.data.trust.intervals import Intervals
+from pcsa_jax.data.trust.statistics import Trust
+from pcsa_jax.evaluation.coverage import KINDS as REGIONAL_KINDS
+from pcsa_jax.evaluation.coverage import measure_coverage, summarise_coverage
 from pcsa_jax.experiment.environment import describe_environment
 from pcsa_jax.presentation.markdown import markdown_table
-from pcsa_jax.presentation.statistics import describe, resampling_weights
 
 MOST_CHANGED = 30
 """Home subjects that each change is made to."""
@@ -61,33 +61,39 @@ def oddities(familiarity: Familiarity, places: Mapping[str, Pairs]) -> dict[str,
 
 
 def coverage(trust: Trust, generators: Sequence[Any], pairs: Pairs) -> dict[str, Any]:
-    """How many real values lie in their intervals: of each person's voxels, of each region's people, by width."""
+    """How many real values lie in their intervals."""
     grid = Grid(pairs.mri.shape[1])
-    mask, intervals = brain_mask(grid), trust.intervals
     made = np.stack([generate(pairs.mri) for generate in generators])
-    pet, std = made.mean(axis=0), made.std(axis=0, ddof=1) if len(made) > 1 else None
-    low, high = intervals.around(pet, std)
-    inside = covered(pairs.pet, low, high)[:, mask]
-    people, width = inside.mean(axis=1), (high - low)[:, mask]
-    numbers, real = regional_numbers(pet, grid), regional_numbers(pairs.pet, grid)
-    ends = [intervals.regionally(row) for row in numbers]
-    regional = np.array([[end.low <= value <= end.high for end, value in zip(*pair, strict=True)]
-                         for pair in zip(ends, real, strict=True)])  # fmt: skip
-    names = number_names()
-    return {
-        "n": len(pet),
-        "level": intervals.level,
-        "calibration_people": intervals.num_people,
-        "is_scaled": intervals.is_scaled,
-        "voxels": describe(people, resampling_weights(len(people), 0)),
-        "people_percentiles_5_50_95": np.percentile(people, [5, 50, 95]).tolist(),
-        "by_width": np.mean([by_width(*pair) for pair in zip(inside, width, strict=True)], axis=0).tolist(),
-        "map_percentiles_5_50_95": np.percentile(inside.mean(axis=0), [5, 50, 95]).tolist(),
-        "mean_width": float(width.mean()),
-        "regions": {scale: describe(
-            regional[:, [i for i, name in enumerate(names) if name.endswith(f"both.{scale}")]].mean(axis=1),
-            resampling_weights(len(pet), 0)) for scale in ("uptake", "pons", "cerebellum")},
-    }  # fmt: skip
+    std = made.std(axis=0, ddof=1) if len(made) > 1 else None
+    found = measure_coverage(trust.intervals, made.mean(axis=0), pairs.pet, grid, std)
+    return summarise_coverage(trust.intervals, found, grid) | {"n": len(pairs)}
+
+
+def unscaled(roots: Sequence[Path]) -> Intervals:
+    """The intervals of generators that share their people, not scaled by their SD."""
+    from pcsa_jax.data.splits import read_splits
+    from pcsa_jax.experiment.workdir import Workdir
+    from pcsa_jax.synthesis.calibration import held_out_errors
+    from pcsa_jax.training.trained import open_run
+
+    runs = [open_run(root) for root in roots]
+    data = runs[0].config.data
+    pairs = read(Path(data.root), data, "validation", read_splits(Workdir(roots[0]).splits))
+    errors = held_out_errors(runs, pairs, Grid(data.size))
+    return Intervals.fit(errors.volumes, errors.regional)
+
+
+def false_alarms(out: Path, seeds: int, data: ConfigDict) -> dict[str, Any]:
+    """Training cohort -> new people -> share that is not as trained: what is stated is an average over cohorts."""
+    cohorts = {f"phantom {seed}": training_cohort(out, seed) for seed in range(seeds)}
+    cohorts["others"] = cohort_of(out, "others", pairs=HOME_PEOPLE, first=HOME_FIRST)
+    maps = {name: read(root, data).mri for name, root in cohorts.items()}
+    found: dict[str, Any] = {}
+    for name in list(maps)[:-1]:
+        familiarity = Familiarity.fit(maps[name])
+        own = {other: judge(familiarity, volumes) for other, volumes in maps.items() if other != name}
+        found[name] = {other: entry["verdicts"] | {"n": entry["n"]} for other, entry in own.items()}
+    return found
 
 
 def measure(out: Path, heads: Path, members: int, common: dict[str, str]) -> dict[str, Any]:
@@ -104,13 +110,18 @@ def measure(out: Path, heads: Path, members: int, common: dict[str, str]) -> dic
     places = {"home": cohort_of(out, "others", pairs=HOME_PEOPLE, first=HOME_FIRST), "abroad": heads}
     data = open_run(roots["folds"][0]).config.data
     pairs = {place: read(people, data) for place, people in places.items()}
-    result: dict[str, Any] = {"coverage": {}}
+    result: dict[str, Any] = {"coverage": {}, "false_alarms": false_alarms(out, 3, data)}
     for name, group in groups.items():
         trust = pcsa_jax.calibrate(group, out=out / f"trust_{name}.safetensors")
         generators = [Inference.of_run(open_run(root)) for root in group]
         result["coverage"][name] = {place: coverage(trust, generators, own) for place, own in pairs.items()}
         if name == "folds":
             result["oddities"] = oddities(trust.familiarity, pairs)
+        if trust.intervals.is_scaled:
+            plain = trust._replace(intervals=unscaled(group))
+            result["coverage"][f"{name}, not scaled"] = {
+                place: coverage(plain, generators, own) for place, own in pairs.items()
+            }
     return result
 
 
@@ -131,14 +142,28 @@ def tabulate_coverage(result: Mapping[str, Any]) -> str:
     for name, by_place in result.items():
         for place, found in by_place.items():
             spread = "–".join(f"{100 * value:.0f}" for value in found["people_percentiles_5_50_95"][::2])
-            regions = [_cell(found["regions"][scale]) for scale in ("uptake", "pons", "cerebellum")]
+            places = "–".join(f"{100 * value:.0f}" for value in found["voxels_percentiles_5_50_95"][::2])
             widths = " / ".join(f"{100 * value:.0f}" for value in found["by_width"])
-            start = [f"{name}{' (scaled)' if found['is_scaled'] else ''}", str(found["calibration_people"])]
-            start += [f"{100 * found['level']:.0f} %", place, _cell(found["voxels"]), f"{spread} %", f"{widths} %"]
-            lines.append([*start, f"{found['mean_width']:.3f}", *regions])
+            start = [f"{name}{', scaled by the SD' if found['is_scaled'] else ''}", str(found["calibration_people"])]
+            start += [f"{100 * found['level']:.0f} %", place, _cell(found["people"]), f"{spread} %", f"{places} %"]
+            lines.append([*start, f"{widths} %", f"{found['mean_width']:.3f}", *map(_cell, found["regional"].values())])
     titles = ["generators", "calibrated on", "nominal", "place", "voxels of a person", "5th–95th person",
-              "by quarter of width", "mean width", "regions", "over pons", "over cerebellum"]  # fmt: skip
+              "5th–95th voxel", "by quarter of width", "mean width"]  # fmt: skip
+    titles += [f"regions, {kind}" for kind in REGIONAL_KINDS]
     return markdown_table(titles, lines)
+
+
+def tabulate_false_alarms(result: Mapping[str, Any]) -> str:
+    """Rows: trained on; columns: new people."""
+    columns = sorted({other for own in result.values() for other in own})
+    lines = []
+    for name, own in result.items():
+        cells = [
+            f"{100 * (1 - own[other][AS_TRAINED] / own[other]['n']):.1f} ({own[other][OUTSIDE_VERDICT]} outside)"
+            if other in own else "–" for other in columns
+        ]  # fmt: skip
+        lines.append([name, *cells])
+    return markdown_table(["trained on", *(f"{name} (%)" for name in columns)], lines)
 
 
 def _cell(entry: Mapping[str, Any]) -> str:
@@ -161,7 +186,14 @@ def main() -> None:
     result = measure(arguments.out, arguments.heads, arguments.members, common)
     content = {"members": arguments.members, "set": common, "environment": describe_environment(), "result": result}
     write_json(RESULTS / "trust.json", content)
-    print(tabulate_oddities(result["oddities"]), "", tabulate_coverage(result["coverage"]), sep="\n")
+    print(
+        tabulate_oddities(result["oddities"]),
+        "",
+        tabulate_false_alarms(result["false_alarms"]),
+        "",
+        tabulate_coverage(result["coverage"]),
+        sep="\n",
+    )
 
 
 if __name__ == "__main__":

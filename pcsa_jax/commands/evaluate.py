@@ -11,6 +11,7 @@ Writes subjects.tsv, regions.tsv, zmaps.tsv, summary.json, figures/ and report.h
 import argparse
 
 from pcsa_jax.commands.reading import add_reading
+from pcsa_jax.commands.viewing import add_viewing
 from pcsa_jax.machine.home import user_path
 
 
@@ -34,6 +35,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--other-people", action="store_true",
         help="participants with ids of training participants are other people, even in the run's own cohort",
     )  # fmt: skip
+    add_viewing(parser.add_argument_group("pictures of many planes"))
     parser.add_argument("--out", type=user_path, metavar="DIR", help="where to write (WORKDIR/evaluation/SPLIT)")
     parser.add_argument(
         "--checkpoint", choices=("best", "latest"), default="best", help="best on validation data (default) or latest"
@@ -42,7 +44,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     import pcsa_jax
-    from pcsa_jax.evaluation.predictions import individual_table, summary_table
+    from pcsa_jax.evaluation.terminal import individual_table, summary_table
     from pcsa_jax.experiment.workdir import Workdir
     from pcsa_jax.machine.progress import console
 
@@ -50,6 +52,7 @@ def run(arguments: argparse.Namespace) -> int:
         arguments.workdir, split=arguments.split, out=arguments.out, cohort=arguments.cohort,
         participants=arguments.participants, tracer=arguments.tracer, diagnosis=arguments.diagnosis,
         fwhm_mm=arguments.fwhm, other_people=arguments.other_people, checkpoint=arguments.checkpoint,
+        convention=arguments.convention, colours=arguments.colours,
     )  # fmt: skip
     console.print(summary_table(summary))
     console.print(individual_table(summary))

@@ -14,6 +14,7 @@ where it was stopped. docs/synthesize.md has the details.
 import argparse
 import math
 
+from pcsa_jax.commands.viewing import add_viewing
 from pcsa_jax.machine.home import user_path
 
 
@@ -45,6 +46,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )  # fmt: skip
     parser.add_argument("--raw", action="store_true", help="files are raw T1w scans (files named *_T1w always are)")
     parser.add_argument("--png", action="store_true", help="a picture of each: OUT/figures/*.png")
+    parser.add_argument(
+        "--pages", action="store_true", help="a page to read for each, beside it (*_page.html), and OUT/index.html"
+    )
+    add_viewing(parser)
     parser.add_argument("--skip-bad", action="store_true", help="leave bad inputs out (OUT/skipped.tsv) and go on")
     parser.add_argument("--overwrite", action="store_true", help="replace outputs of other inputs or generators")
 
@@ -55,7 +60,8 @@ def run(arguments: argparse.Namespace) -> int:
 
     outcome = pcsa_jax.synthesize(
         arguments.inputs, arguments.generator, arguments.out, fwhm_mm=arguments.fwhm_mm, are_raw=arguments.raw,
-        panels=arguments.png, overwrite=arguments.overwrite, skip_bad=arguments.skip_bad,
+        panels=arguments.png, pages=arguments.pages, convention=arguments.convention, colours=arguments.colours,
+        overwrite=arguments.overwrite, skip_bad=arguments.skip_bad,
     )  # fmt: skip
     before = f", {outcome.finished} were finished before" if outcome.finished else ""
     left_out = f", {outcome.skipped} left out (skipped.tsv)" if outcome.skipped else ""

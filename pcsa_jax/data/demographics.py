@@ -1,9 +1,13 @@
 """How old people are and of which sex, as far as tables say; nothing fails where they do not."""
 
+from collections.abc import Mapping
 from typing import NamedTuple
 
 from pcsa_jax.data.subjects import Findings
 from pcsa_jax.data.tables import Row, Table
+
+Visit = tuple[str, str]
+"""(participant_id, session_id)."""
 
 AGE_COLUMNS = ("age", "age_at_scan", "age_bl")
 """Columns of an age in years, the first that says anything counts; ``age_bl`` (Clinica) is that at the first visit."""
@@ -29,6 +33,11 @@ class Person(NamedTuple):
     def or_else(self, other: "Person") -> "Person":
         """What is known here, and from ``other`` what is not."""
         return Person(*(own if own is not None else theirs for own, theirs in zip(self, other, strict=True)))
+
+
+def filled(persons: Mapping[Visit, Person], known: Mapping[Visit, Person]) -> dict[Visit, Person]:
+    """Those of ``persons``, with what is known of them already before what their own table says."""
+    return {visit: known.get(visit, Person()).or_else(own) for visit, own in persons.items()}
 
 
 def _age(text: str) -> float | None:

@@ -13,7 +13,7 @@ from typing import Any
 import nibabel as nib
 
 from pcsa_jax import __version__
-from pcsa_jax.data.files import names_of_others, replacing, write_json, write_text
+from pcsa_jax.data.files import names_of_others, read_text, replacing, write_json, write_text
 from pcsa_jax.data.fingerprints import file_hash
 from pcsa_jax.data.json_objects import read_object
 from pcsa_jax.data.judgements import Content
@@ -33,6 +33,12 @@ VOXELS = "InputVoxelsSHA256"
 SYNTHETIC, SPREAD = "synthetic", "syntheticStd"
 """``desc-`` of the synthetic PET, and of the voxel-wise SD over several generators."""
 
+INDEX = "index.html"
+"""Lists the pages of a folder."""
+
+PAGE_LOOK = "PageLook"
+"""In the sidecar: how the page beside it was drawn. Another look is another page, made anew."""
+
 README = f"""# Synthetic FDG-PET
 
 Every `*_desc-{SYNTHETIC}_pet.nii.gz` here is a generator's guess from the grey matter of a structural MRI. Nobody's
@@ -41,8 +47,9 @@ metabolism was measured. {INTENDED_USE}
 The JSON file beside each volume names its input, the generator (SHA-256), the unit and everything that was done. The
 header of each volume says that it is synthetic, too, and by which generator.
 `*_desc-{SPREAD}_pet.nii.gz` is the voxel-wise standard deviation over several generators, in the same unit.
+`*_page.html`, if asked for, is what a person reads; `{INDEX}` lists them.
 """
-IGNORED = ("figures", "skipped.tsv")
+IGNORED = ("figures", "skipped.tsv", "*_page.html", INDEX)
 """What BIDS does not know of in such a folder; the validator does not see ``figures/`` as the folder itself."""
 
 
@@ -55,6 +62,8 @@ class Outputs:
       spread: voxel-wise SD over several generators.
       panel: a picture.
       has_spread, has_panel: whether these two are to be made.
+      page: what a person reads.
+      page_look: how it is to look, in words; "" if it is not to be made.
     """
 
     pet: Path
@@ -62,6 +71,8 @@ class Outputs:
     panel: Path
     has_spread: bool
     has_panel: bool
+    page: Path
+    page_look: str
 
     @property
     def volumes(self) -> tuple[Path, ...]:
@@ -70,8 +81,9 @@ class Outputs:
 
 
 def name_outputs(
-    root: Path, participant_id: str, session_id: str, entities: Mapping[str, str], *, has_spread: bool, has_panel: bool
-) -> Outputs:
+    root: Path, participant_id: str, session_id: str, entities: Mapping[str, str], *, has_spread: bool,
+    has_panel: bool, page_look: str = "",
+) -> Outputs:  # fmt: skip
     """Where the outputs of one input go.
 
     Args:
@@ -80,6 +92,7 @@ def name_outputs(
       entities: others of the input's name, of ``run``, ``space`` and ``res``.
       has_spread: whether there will be a map of the SD.
       has_panel: whether there will be a picture.
+      page_look: how the page will look, in words; "" if there will be none.
     """
     words = [subject_stem(participant_id, session_id), "trc-18FFDG"]
     # The order of entities is BIDS's.
@@ -91,6 +104,8 @@ def name_outputs(
         panel=root / "figures" / f"{stem}_desc-{SYNTHETIC}_pet.png",
         has_spread=has_spread,
         has_panel=has_panel,
+        page=folder / f"{stem}_desc-{SYNTHETIC}_page.html",
+        page_look=page_look,
     )
 
 
@@ -112,9 +127,11 @@ def write_outputs(outputs: Outputs, images: Iterable[nib.Nifti1Image], card: Map
     # Neither time nor name in the gzip header: the same volume gives the same bytes.
     blobs = [gzip.compress(image.to_bytes(), compresslevel=3, mtime=0) for image in marked]
     hashes = {path.name: hashlib.sha256(blob).hexdigest() for path, blob in zip(outputs.volumes, blobs, strict=True)}
-    write_json(sidecar(outputs.pet), {**card, "OutputSHA256": hashes})
+    page = {PAGE_LOOK: outputs.page_look} if outputs.page_look else {}
+    write_json(sidecar(outputs.pet), {**card, "OutputSHA256": hashes, **page})
     # What an earlier recipe made and this one does not would be taken for this one's.
-    outputs.panel.unlink(missing_ok=True)
+    for path in (outputs.panel, outputs.page):
+        path.unlink(missing_ok=True)
     if not outputs.has_spread:
         for path in (outputs.spread, sidecar(outputs.spread)):
             path.unlink(missing_ok=True)
@@ -156,7 +173,12 @@ def is_finished(outputs: Outputs, recipe: Mapping[str, Any]) -> bool:
     for volume in outputs.volumes:
         if volume.exists() and file_hash(volume) != hashes.get(volume.name):
             raise _in_the_way(volume, "one that was changed since it was written")
-    return all(volume.exists() for volume in outputs.volumes) and (outputs.panel.exists() or not outputs.has_panel)
+    has_page = outputs.page.exists() and found.get(PAGE_LOOK) == outputs.page_look
+    return (
+        all(volume.exists() for volume in outputs.volumes)
+        and (outputs.panel.exists() or not outputs.has_panel)
+        and (has_page or not outputs.page_look)
+    )
 
 
 def finished_contents(root: Path, but: Collection[Path]) -> list[Content]:
@@ -220,10 +242,17 @@ def open_folder(root: Path, datasets: Iterable[Path]) -> dict[Path, str]:
         if description != wanted:
             write_json(path, wanted)
             write_text(root / "README.md", README)
-            write_text(root / ".bidsignore", "\n".join(IGNORED) + "\n")
+        _ignore(root / ".bidsignore")
     except OSError as error:
         raise UserError(f"--out {root}: could not be written ({error.strerror}). Choose another folder.") from error
     return names
+
+
+def _ignore(path: Path) -> None:
+    """Adds what BIDS does not know of to a ``.bidsignore``, which an earlier version may have written."""
+    lines = read_text(path).splitlines() if path.exists() else []
+    if not set(IGNORED) <= set(lines):
+        write_text(path, "\n".join([*lines, *(line for line in IGNORED if line not in lines)]) + "\n")
 
 
 def check_folder(root: Path) -> dict[str, Any]:

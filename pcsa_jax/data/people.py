@@ -7,7 +7,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import NamedTuple
 
-from pcsa_jax.data.demographics import Person, read_person
+from pcsa_jax.data.demographics import Person, filled, read_person
 from pcsa_jax.data.diagnoses import (
     DIAGNOSIS_COLUMNS,
     OTHER_COLUMNS,
@@ -44,7 +44,8 @@ class People(NamedTuple):
       column: of the participants' diagnoses; "" if there is none.
       diagnoses: participant_id -> diagnosis ("" if none is known), of everyone in the table.
       by_visit: participant_id -> session_id -> diagnosis ("" for n/a), of the rows of single visits.
-      persons: (participant_id, session_id) -> age and sex, of the rows of ``participants.tsv``.
+      persons: (participant_id, session_id) -> age and sex, of the rows of ``participants.tsv`` and of
+        the sessions tables that hold diagnoses.
     """
 
     path: Path
@@ -54,9 +55,12 @@ class People(NamedTuple):
     persons: Mapping[tuple[str, str], Person] = MappingProxyType({})
 
     def person(self, participant_id: str, session_id: str) -> Person:
-        """Age and sex at a visit: what its own row says, or else the participant's."""
-        own = self.persons.get((participant_id, session_id), Person())
-        return own.or_else(self.persons.get((participant_id, ""), Person()))
+        """Age and sex at a visit: what its own row says, or one of another spelling, or else the participant's."""
+        alike = [s for s in self.by_visit.get(participant_id, {}) if same_session(s) == same_session(session_id)]
+        found = Person()
+        for row in (session_id, *alike[: len(alike) == 1], ""):
+            found = found.or_else(self.persons.get((participant_id, row), Person()))
+        return found
 
     def complete(self, subject: Subject) -> Person:
         """What the subject's own table says, and from these what it does not."""
@@ -198,8 +202,9 @@ def read_people(
     places = list(dict.fromkeys(folder.resolve() for folder in (path.parent, cohort) if folder is not None))
     for participant_id in diagnoses:
         for place in places:
-            rows, found = read_sessions(place / participant_id, participant_id, findings)
+            rows, found, own = read_sessions(place / participant_id, participant_id, findings)
             columns.update(found)
+            persons |= filled(own, persons)
             _check_conflict(place, participant_id, by_visit.get(participant_id, {}), rows, findings)
             if rows:
                 by_visit[participant_id] = by_visit.get(participant_id, {}) | rows

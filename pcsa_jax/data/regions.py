@@ -145,6 +145,15 @@ def hemispheres(grid: Grid) -> tuple[np.ndarray, np.ndarray]:
     return left, right
 
 
+def asymmetry_index(left: np.ndarray, right: np.ndarray) -> np.ndarray:
+    """``100 * 2 (L - R) / (L + R)``, per cent, of uptake that is not negative: above 0 where it is higher on the left.
+
+    NaN where there is no uptake.
+    """
+    total = np.asarray(left) + np.asarray(right)
+    return np.divide(200 * (np.asarray(left) - right), total, out=np.full(total.shape, np.nan), where=total > 0)
+
+
 PONS_CENTRE_MM, PONS_RADII_MM = (0.0, -28.0, -32.0), (10.0, 8.0, 9.0)
 """An ellipsoid (MNI152 coordinates, RAS) well inside the pons, whose uptake Alzheimer's disease spares.
 

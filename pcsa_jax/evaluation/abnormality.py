@@ -121,12 +121,19 @@ class Judge:
         brain, lines = brain_mask(self.grid), []
         for row, real in enumerate(self.real):
             z = self.zmap(row, predicted[row]).z
-            regions = outcomes(self.abnormal[row], abnormal_regions(z, self.grid))
+            regions = self.outcomes(row, z)
             line = self._person(row) | {"predictor": predictor} | map_measures(real, z[brain])
-            for outcome, names in regions.items():
-                line |= {f"num_{outcome}": len(names), outcome: ", ".join(names)}
+            for outcome in OUTCOMES:
+                count = len(regions[outcome]) if regions else float("nan")
+                line |= {f"num_{outcome}": count, outcome: ", ".join(regions.get(outcome, ()))}
             lines.append(line)
         return pd.DataFrame(lines, columns=list(ZMAP_COLUMNS))
+
+    def outcomes(self, row: int, z: np.ndarray) -> dict[str, list[str]]:
+        """The regions of each outcome, of a predicted PET's z (x y z); empty where either PET has no z-map."""
+        if not (np.isfinite(self.real[row]).all() and np.isfinite(z).all()):
+            return {}
+        return outcomes(self.abnormal[row], abnormal_regions(z, self.grid))
 
     def _person(self, row: int) -> dict[str, Any]:
         """The columns of ``zmaps.tsv`` that say who is in a row."""
@@ -157,11 +164,11 @@ class Judge:
 
 
 def _agreement(people: "pd.DataFrame") -> dict[str, Any]:
-    """Sums of the regions' outcomes, and means of the maps' measures, over the people of one predictor."""
+    """Sums of the regions' outcomes, and means of the maps' measures, over the people of one predictor with z-maps."""
     found, missed, invented = (float(people[name].sum()) for name in COUNTS)
     means = people[list(MAP_MEASURES)].mean()
     return {
-        "n_subjects": len(people),
+        "n_subjects": int(people[COUNTS[0]].notna().sum()),
         "found": found,
         "missed": missed,
         "invented": invented,

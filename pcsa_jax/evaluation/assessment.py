@@ -23,8 +23,10 @@ from pcsa_jax.experiment.cohort import check_phantom, describe_training, open_co
 from pcsa_jax.experiment.environment import read_environment
 from pcsa_jax.experiment.workdir import Workdir
 from pcsa_jax.machine.progress import console, progress
+from pcsa_jax.presentation.viewing import USUAL, Viewing
 from pcsa_jax.synthesis.export import generator_hash
 from pcsa_jax.synthesis.inference import Inference
+from pcsa_jax.synthesis.trust_file import trust_of_run
 from pcsa_jax.training.data import reading
 from pcsa_jax.training.events_log import describe_events, read_events
 from pcsa_jax.training.remembered import check_remembered
@@ -35,15 +37,9 @@ EXTERNAL = "external"
 
 
 def assess_run(
-    run: TrainedRun,
-    workdir: Workdir,
-    *,
-    split: str,
-    out: Path,
-    external: Cohort | None = None,
-    other_people: bool = False,
-    elsewhere: Known | None = None,
-) -> dict[str, Any]:
+    run: TrainedRun, workdir: Workdir, *, split: str, out: Path, external: Cohort | None = None,
+    other_people: bool = False, elsewhere: Known | None = None, viewing: Viewing = USUAL,
+) -> dict[str, Any]:  # fmt: skip
     """Evaluates ``run`` on ``split`` of its cohort, or on all pairs of another one; returns the summary.
 
     The trivial predictors are fitted on the run's training subjects either way.
@@ -56,6 +52,7 @@ def assess_run(
       external: another cohort, to be scored instead.
       other_people: participants of ``external`` with ids of training participants are other people.
       elsewhere: what other runs of the same experiment have read of the run's cohort.
+      viewing: sides and colours of the pictures of many planes.
 
     Raises:
       UserError: if the cohort is not the one that was split, holds other volumes than were read before, or a file is
@@ -87,11 +84,12 @@ def assess_run(
         uptake=_describe_uptake(data),
         events=describe_events(read_events(workdir.events)),
         model=generator_hash(run),
+        viewing=viewing,
     )
     console.print(f"Scoring {len(test)} subjects and drawing the figures")
     return evaluate_predictions(
         out=out, train=train, test=test, synthetic=synthetic, grid=Grid(data.size), context=context,
-        anchor=unlearnt and synthesise(unlearnt, test),
+        anchor=unlearnt and synthesise(unlearnt, test), trust=trust_of_run(workdir.trust, context.model),
     )  # fmt: skip
 
 

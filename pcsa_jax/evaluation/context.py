@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from pcsa_jax.presentation.origin import phantom_mark, synthetic_line
+from pcsa_jax.presentation.viewing import USUAL, Viewing
 
 
 @dataclasses.dataclass(frozen=True)
@@ -30,6 +31,7 @@ class ReportContext:
       trained_on_phantom: True if the generator's own cohort was simulated, whatever is scored.
       events: one line for each thing that the training has noticed of itself.
       model: SHA-256 of the generator's parameters; "" if not known.
+      viewing: sides and colours of the pictures of many planes.
     """
 
     cohort: str
@@ -49,6 +51,7 @@ class ReportContext:
     trained_on_phantom: bool = False
     events: tuple[str, ...] = ()
     model: str = ""
+    viewing: Viewing = USUAL
 
     @property
     def mark(self) -> str:

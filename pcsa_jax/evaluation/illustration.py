@@ -8,13 +8,18 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from pcsa_jax.data.grid import Grid
+from pcsa_jax.data.predictors.registry import TRIVIAL_PREDICTORS
 from pcsa_jax.data.regions import brain_mask
 from pcsa_jax.evaluation import charts, panels
-from pcsa_jax.evaluation.abnormality import Judge, abnormal_regions, outcomes, readable
+from pcsa_jax.evaluation.abnormality import Judge, readable
+from pcsa_jax.evaluation.choice import best_trivial, shown_subjects
 from pcsa_jax.evaluation.summary import MODEL
+from pcsa_jax.evaluation.trust_part import Judgement, draw_coverage
 from pcsa_jax.presentation.figures import error_limit
+from pcsa_jax.presentation.mosaic import HALF_LINES, Row, Scale, draw_comparison
 from pcsa_jax.presentation.origin import name_origin, phantom_mark
 from pcsa_jax.presentation.statistics import FEWEST_FOR_INTERVAL
+from pcsa_jax.presentation.viewing import CONVENTIONS
 from pcsa_jax.presentation.zmap_page import draw_zmap_page
 
 if TYPE_CHECKING:
@@ -30,8 +35,8 @@ class Illustration:
 
     Attributes:
       path: PNG.
-      section: of the report in which it stands: ``subjects``, ``abnormality``, ``predictors``, ``regions``,
-        ``groups``, ``training``.
+      section: of the report in which it stands: ``subjects``, ``planes``, ``certainty``, ``abnormality``,
+        ``predictors``, ``regions``, ``groups``, ``training``.
       caption: what is shown, plain text.
       alt: one line for readers who do not see it.
     """
@@ -44,19 +49,6 @@ class Illustration:
 
 SHOWN_NAMES = 6
 """Regions that a caption names."""
-
-
-def shown_subjects(mae_brain: np.ndarray) -> dict[str, int]:
-    """Rows of the subjects with the lowest, the (lower) median and the highest error: a rule, so nobody can choose.
-
-    Each at most once: of two the best and the worst, of one that.
-    """
-    order = np.argsort(mae_brain, kind="stable")
-    if len(order) == 1:
-        return {"only": 0}
-    if len(order) == 2:
-        return {"best": int(order[0]), "worst": int(order[1])}
-    return {"best": int(order[0]), "median": int(order[(len(order) - 1) // 2]), "worst": int(order[-1])}
 
 
 def _decibels(value: float) -> str:
@@ -93,6 +85,23 @@ def _subject_panels(
         yield Illustration(path, "subjects", caption, f"{alt} of {name}")
 
 
+def _certainty(
+    folder: Path, judgement: Judgement, grid: Grid, who: str, context: "ReportContext"
+) -> Iterator[Illustration]:
+    """Where, for whom and at which width the intervals hold; nothing without intervals."""
+    if judgement.coverage is None:
+        return
+    path = draw_coverage(
+        folder / "coverage.png", judgement.coverage, grid, level=judgement.summary["intervals"]["level"],
+        title=f"{context.mark}{who}: real PET within its interval", line=context.line,
+    )  # fmt: skip
+    caption = (
+        "Left: share of people whose real PET lies in the interval, at each voxel. Middle: share of the voxels of the "
+        "brain, one dot a person. Right: the same by quarters of the width of the intervals. Dashed: nominal."
+    )
+    yield Illustration(path, "certainty", caption, "Coverage of the intervals by place, person and width")
+
+
 def _zmaps(
     folder: Path, synthetic: np.ndarray, rows: "pd.DataFrame", context: "ReportContext", judge: Judge
 ) -> Iterator[Illustration]:
@@ -107,16 +116,17 @@ def _zmaps(
         maps = {"Real PET": judge.zmap(row, judge.test.pet[row]), "Synthetic PET": judge.zmap(row, synthetic[row])}
         path = draw_zmap_page(
             folder / f"zmap_{rank}.png", {label: own_maps.z for label, own_maps in maps.items()}, judge.grid,
-            f"{context.mark}{name} ({diagnosis})", is_phantom=context.is_phantom,
+            f"{context.mark}{name} ({diagnosis})", is_phantom=context.is_phantom, line=context.line,
         )  # fmt: skip
-        regions = outcomes(judge.abnormal[row], abnormal_regions(maps["Synthetic PET"].z, judge.grid))
+        regions = judge.outcomes(row, maps["Synthetic PET"].z)
         listed = "; ".join(f"{outcome} {_some(map(readable, names))}" for outcome, names in regions.items())
-        notes = "".join(f" {note[:1].upper()}{note[1:]}." for note in maps["Synthetic PET"].notes)
+        told = dict.fromkeys(note for own_maps in maps.values() for note in own_maps.notes)
+        notes = "".join(f" {note[:1].upper()}{note[1:]}." for note in told)
         caption, alt = (
             name_origin(text, is_phantom=context.is_phantom)
             for text in ("Deviation from normal, real above synthetic PET", "z-maps of the real and the synthetic PET")
         )
-        caption = f"{caption}: {name}, {diagnosis}. Abnormal regions: {listed}.{notes}"
+        caption = f"{caption}: {name}, {diagnosis}. Abnormal regions: {listed or 'not compared'}.{notes}"
         yield Illustration(path, "abnormality", caption, f"{alt} of {name}")
 
 
@@ -125,6 +135,35 @@ def _some(names: Iterable[str]) -> str:
     names = list(names)
     more = f" and {len(names) - SHOWN_NAMES} more" if len(names) > SHOWN_NAMES else ""
     return (", ".join(names[:SHOWN_NAMES]) + more) or "none"
+
+
+def _many_planes(
+    folder: Path, test: "Pairs", synthetic: np.ndarray, grid: Grid, rows: "pd.DataFrame", context: "ReportContext",
+    trivial: Mapping[str, Mapping[int, np.ndarray]],
+) -> Iterator[Illustration]:  # fmt: skip
+    """The same subjects as a reader of PET sees them, beside the predictor that a network has to beat."""
+    own = rows[rows["predictor"] == "model"].reset_index(drop=True)
+    best, viewing = best_trivial(rows), context.viewing
+    real = name_origin("Real PET", is_phantom=context.is_phantom)
+    for rank, row in shown_subjects(own["mae_brain"].to_numpy(float)).items():
+        who = own.iloc[row]
+        name = " ".join(part for part in (who["participant_id"], who["session_id"]) if part)
+        shown = [
+            Row(real, test.pet[row]),
+            Row("Synthetic PET", synthetic[row]),
+            Row(TRIVIAL_PREDICTORS[best].label, trivial[best][row]),
+        ]
+        path = draw_comparison(
+            folder / f"planes_{rank}.png", shown, grid=grid, scale=Scale(0.0, 1.0, "FDG uptake (0–1)"),
+            viewing=viewing, title=f"{context.mark}{name} ({who['diagnosis'] or 'no diagnosis'})", lines=HALF_LINES,
+            line=context.line,
+        )  # fmt: skip
+        caption = (
+            f"{name} in many planes: {real}, synthetic PET, and the best trivial predictor's ({shown[-1].name}), on "
+            f"one scale. {viewing.convention.capitalize()} convention: {CONVENTIONS[viewing.convention]}. Interpolated "
+            "for display."
+        )
+        yield Illustration(path, "planes", caption, f"{real}, synthetic and {shown[-1].name} PET of {name}")
 
 
 def _regions(folder: Path, regions: "pd.DataFrame", context: "ReportContext") -> Illustration:
@@ -190,6 +229,7 @@ def _dots(count: int, num_visits: int, who: str) -> str:
 def draw_all(
     folder: Path, test: "Pairs", synthetic: np.ndarray, grid: Grid, rows: "pd.DataFrame",
     regions: "pd.DataFrame", summary: Mapping[str, Any], context: "ReportContext", judge: Judge,
+    trivial: Mapping[str, Mapping[int, np.ndarray]], judgement: Judgement,
 ) -> list[Illustration]:  # fmt: skip
     """Draws every figure that the data allow.
 
@@ -203,6 +243,8 @@ def draw_all(
       summary: of both.
       context: of the run.
       judge: of z-maps.
+      trivial: predictor -> row of ``test`` -> its PET, of the rows that are shown.
+      judgement: whether single images can be believed.
     """
     count = summary["n_subjects"]
     who = f"{count} {summary['split']} subject{'s' if count > 1 else ''}"
@@ -210,7 +252,9 @@ def draw_all(
     caption = f"{_dots(count, len(test.participant_ids), who)}. Trivial predictors are fitted on the training subjects."
     return [
         *_subject_panels(folder, test, synthetic, grid, rows, context),
+        *_many_planes(folder, test, synthetic, grid, rows, context, trivial),
         Illustration(path, "predictors", caption, "Scores of each predictor, one dot per subject"),
+        *_certainty(folder, judgement, grid, who, context),
         *_zmaps(folder, synthetic, rows, context, judge),
         _regions(folder, regions, context),
         *_groups(folder, test, synthetic, grid, context),

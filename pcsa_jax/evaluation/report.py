@@ -192,7 +192,8 @@ def _references(abnormality: Mapping[str, Any]) -> str:
     """What uptake was divided by, in words; "" without a norm."""
     if not abnormality.get("norm"):
         return ""
-    *first, last = REFERENCES[abnormality["norm"]["reference"]]
+    words = [f"the {name}" for name in REFERENCES[abnormality["norm"]["reference"]]]
+    *first, last = [f"{word} cortex" if word.endswith("sensorimotor") else word for word in words]
     return f"{', '.join(first)} and {last}" if first else last
 
 
@@ -249,6 +250,7 @@ def write_report(
         shown_heading=_shown_heading(sum(p.section == "subjects" for p in pictures), summary["n_subjects"]),
         ceiling=distance_to_ceiling(summary),
         abnormality=summary.get("abnormality"),
+        trust=summary.get("trust"),
         references=_references(summary.get("abnormality") or {}),
         pictures={section: [p for p in pictures if p.section == section] for section in {p.section for p in pictures}},
         regions=_region_rows(summary),

@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from pcsa_jax.data.grid import Grid
-from pcsa_jax.data.regions import hemispheres
+from pcsa_jax.data.regions import asymmetry_index, hemispheres
 from pcsa_jax.model.metrics import mae, psnr, scale_matched_psnr
 from pcsa_jax.model.ssim import ssim
 
@@ -78,10 +78,4 @@ def regional_asymmetry(volumes: np.ndarray, masks: Mapping[str, np.ndarray], gri
     left, right = (
         regional_means(volumes, {region: mask & side for region, mask in masks.items()}) for side in hemispheres(grid)
     )
-    totals = {region: left[region] + right[region] for region in masks}
-    return {
-        region: np.divide(
-            200 * (left[region] - right[region]), total, out=np.full(len(total), np.nan), where=total > 0
-        )
-        for region, total in totals.items()
-    }  # fmt: skip
+    return {region: asymmetry_index(left[region], right[region]) for region in masks}

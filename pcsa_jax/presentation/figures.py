@@ -15,6 +15,7 @@ from pcsa_jax.data.grid import Grid
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.cm import ScalarMappable
     from matplotlib.figure import Figure
     from matplotlib.image import AxesImage
 
@@ -240,7 +241,7 @@ def add_title(figure: "Figure", title: str, *, fontsize: float = 11) -> None:
 
 
 def add_colour_bar(
-    figure: "Figure", image: "AxesImage", below: Any, label: str, *, limit: float | None = None, aspect: float = 24
+    figure: "Figure", image: "ScalarMappable", below: Any, label: str, *, limit: float | None = None, aspect: float = 24
 ) -> None:
     """A horizontal colour bar under the axes ``below``; ``limit`` marks a symmetric scale's ends."""
     ticks = [0, 0.25, 0.5, 0.75, 1] if limit is None else [-limit, -limit / 2, 0, limit / 2, limit]

@@ -10,11 +10,11 @@ from pcsa_jax.data.grid import Grid
 from pcsa_jax.data.inputs import check_together
 from pcsa_jax.data.pairs import Pairs, load_pairs
 from pcsa_jax.data.predictors.prior import Prior
+from pcsa_jax.data.regional_values import all_values
 from pcsa_jax.data.splits import check_splits
 from pcsa_jax.data.trust.familiarity import Familiarity
 from pcsa_jax.data.trust.intervals import Intervals, level_for
-from pcsa_jax.data.trust.regional_numbers import regional_numbers
-from pcsa_jax.data.trust.trust import TRIVIAL, Trust
+from pcsa_jax.data.trust.statistics import TRIVIAL, Trust
 from pcsa_jax.data.trust.uptake_norm import norm_of_controls
 from pcsa_jax.errors import UserError
 from pcsa_jax.experiment.cohort import check_phantom, open_cohort
@@ -37,7 +37,7 @@ class Errors(NamedTuple):
 
     Attributes:
       volumes: real minus synthetic PET, float32 (n, x, y, z).
-      regional: the same of the numbers of :mod:`pcsa_jax.data.trust.regional_numbers`, (n, m).
+      regional: the same of the numbers of :func:`pcsa_jax.data.regional_values.all_values`, (n, m).
       spreads: SD over the generators that have not learnt from that person; None where somebody has but one.
     """
 
@@ -118,7 +118,7 @@ def held_out_errors(runs: Sequence[TrainedRun], pairs: Pairs, grid: Grid) -> Err
     if squares is not None:
         spreads = np.sqrt(np.maximum(squares - count * mean**2, 0) / (count - 1)).astype(np.float32)
     real = pairs.pet[rows]
-    return Errors(real - mean, regional_numbers(real, grid) - regional_numbers(mean, grid), spreads)
+    return Errors(real - mean, all_values(real, grid) - all_values(mean, grid), spreads)
 
 
 def _held_out(runs: Sequence[TrainedRun], pairs: Pairs) -> tuple[np.ndarray, np.ndarray]:

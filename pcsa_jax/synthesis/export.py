@@ -10,7 +10,7 @@ from safetensors.numpy import save
 
 from pcsa_jax.data.files import finite_or_none, replacing
 from pcsa_jax.data.normalisation import NORMALISATIONS
-from pcsa_jax.data.trust.trust import Trust
+from pcsa_jax.data.trust.statistics import Trust
 from pcsa_jax.errors import UserError
 from pcsa_jax.experiment.config import resolved
 from pcsa_jax.experiment.environment import describe_environment

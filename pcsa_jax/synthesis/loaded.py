@@ -16,7 +16,7 @@ from pcsa_jax.data.predictors.prior import Prior
 from pcsa_jax.data.synthesis_inputs import Prepared
 from pcsa_jax.data.synthetic_mark import SyntheticMark, mark_image
 from pcsa_jax.data.trust.familiarity import MIN_PEOPLE, Assessment
-from pcsa_jax.data.trust.trust import Trust
+from pcsa_jax.data.trust.statistics import Trust
 from pcsa_jax.errors import UserError
 from pcsa_jax.experiment.build import PRECISIONS, build_generator
 from pcsa_jax.experiment.cohort import describe_training

@@ -2,7 +2,6 @@
 
 import os
 import tempfile
-import threading
 from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from pcsa_jax.data.derivatives import (
+    INDEX,
     Outputs,
     check_folder,
     finished_contents,
@@ -22,7 +22,6 @@ from pcsa_jax.data.derivatives import (
 from pcsa_jax.data.fingerprints import file_hash
 from pcsa_jax.data.given_files import Input
 from pcsa_jax.data.harmonisation import NOBODY_SAYS
-from pcsa_jax.data.phantom_mark import SIDECAR_KEY
 from pcsa_jax.data.placement import load_references
 from pcsa_jax.data.raw_scans import check_scan, prepare_scan
 from pcsa_jax.data.subjects import listing
@@ -31,9 +30,10 @@ from pcsa_jax.data.threads import count_cores
 from pcsa_jax.errors import UserError
 from pcsa_jax.machine.interruption import Interruption, watch_signals
 from pcsa_jax.machine.progress import console, progress
-from pcsa_jax.presentation.origin import synthetic_line
+from pcsa_jax.presentation.viewing import Viewing
 from pcsa_jax.synthesis.card import describe_synthetic
 from pcsa_jax.synthesis.generators import Ensemble, Synthetic
+from pcsa_jax.synthesis.pictures import draw_pictures
 from pcsa_jax.synthesis.waiting import waiting_maps
 
 WORKERS = min(8, count_cores())
@@ -73,6 +73,7 @@ class Synthesis:
       inputs: grey-matter maps and raw scans.
       out: folder of the outputs.
       panels: draw a picture of each.
+      pages: how a page of each is to look; None for no pages.
       overwrite: replace outputs of other inputs or generators.
       skip_bad: leave bad inputs out instead of stopping.
 
@@ -82,13 +83,12 @@ class Synthesis:
 
     def __init__(
         self, ensemble: Ensemble, inputs: Sequence[Input], out: Path, *, panels: bool = False,
-        overwrite: bool = False, skip_bad: bool = False,
+        pages: Viewing | None = None, overwrite: bool = False, skip_bad: bool = False,
     ):  # fmt: skip
         check_identities(inputs)
         check_place(inputs, out)
         self._ensemble, self._inputs, self._out = ensemble, list(inputs), out
-        self._panels, self._overwrite, self._skip_bad = panels, overwrite, skip_bad
-        self._drawing = threading.Lock()  # Matplotlib is not made for several threads
+        self._panels, self._pages, self._overwrite, self._skip_bad = panels, pages, overwrite, skip_bad
         self._links: dict[Path, str] = {}
         self._bad: list[tuple[Input, UserError]] = []
         check_folder(out)
@@ -100,8 +100,15 @@ class Synthesis:
           UserError: if an input is bad (all of them are listed), an output is in the way, or the disk is full.
         """
         tasks = self._plan()
-        if not tasks:
-            return Outcome(0, len(self._inputs), 0, None)
+        outcome = self._make(tasks) if tasks else Outcome(0, len(self._inputs), 0, None)
+        if self._pages or (self._out / INDEX).exists():
+            from pcsa_jax.synthesis.page import write_index
+
+            write_index(self._out)
+        return outcome
+
+    def _make(self, tasks: list[Task]) -> Outcome:
+        """Reads, generates and writes."""
         with waiting_maps(self._out, (len(tasks), *self._ensemble.grid.shape)) as maps:
             prepared, scans = self._read(tasks, maps)
             self._links = open_folder(self._out, sorted({task.source.dataset for task in tasks if task.source.dataset}))
@@ -119,6 +126,7 @@ class Synthesis:
             outputs = name_outputs(
                 self._out, source.participant_id, source.session_id, source.entities,
                 has_spread=len(self._ensemble) > 1, has_panel=self._panels,
+                page_look=self._pages.describe() if self._pages else "",
             )  # fmt: skip
             # A file that cannot be read has no hash; reading it will say why.
             is_readable = source.path.is_file() and os.access(source.path, os.R_OK)
@@ -262,28 +270,15 @@ class Synthesis:
                 task.source, prepared, self._ensemble, dataset=self._links.get(task.source.dataset, "")
             )
             write_outputs(task.outputs, images, card | task.recipe)
-            if task.outputs.has_panel:
-                self._draw(task, prepared, synthetic, is_phantom=card[SIDECAR_KEY])
+            draw_pictures(
+                task.outputs, task.source.name, prepared=prepared, synthetic=synthetic, ensemble=self._ensemble,
+                card=card, viewing=self._pages,
+            )  # fmt: skip
         except OSError as error:
             raise UserError(
                 f"{task.outputs.pet}: could not be written ({error.strerror}). Make room and start again: what is "
                 "finished stays."
             ) from error
-
-    def _draw(self, task: Task, prepared: Prepared, synthetic: Synthetic, *, is_phantom: bool) -> None:
-        from pcsa_jax.synthesis.panel import draw_panel
-
-        marks = ["PHANTOM: "] if is_phantom else []
-        marks += ["PHANTOM-trained generator\n"] if self._ensemble.is_phantom else []
-        line = synthetic_line(
-            is_phantom=is_phantom, trained_on_phantom=self._ensemble.is_phantom, models=self._ensemble.hashes
-        )
-        with self._drawing:
-            draw_panel(
-                task.outputs.panel, mri=np.asarray(prepared.mri), mean=synthetic.mean, std=synthetic.std,
-                grid=self._ensemble.grid, scale=self._ensemble.scale, title=f"{''.join(marks)}{task.source.name}",
-                line=line,
-            )  # fmt: skip
 
 
 def _settle(waiting: list[Future], *, leave: int) -> int:

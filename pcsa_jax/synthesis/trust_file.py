@@ -11,7 +11,7 @@ from safetensors.numpy import save
 
 from pcsa_jax.data.files import replacing
 from pcsa_jax.data.json_objects import parse_object
-from pcsa_jax.data.trust.trust import Trust
+from pcsa_jax.data.trust.statistics import Trust
 from pcsa_jax.errors import UserError
 from pcsa_jax.synthesis.verification import content_hash
 

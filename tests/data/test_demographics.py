@@ -60,9 +60,13 @@ def test_a_visit_has_its_own_age_and_the_persons_sex(copy_of_cohort, overwrite):
     from pcsa_jax.data.people import read_people
 
     lines = ("participant_id\tsession_id\tdiagnosis\tage\tsex", "sub-1\t\tCN\t70\tF", "sub-1\tses-2\tCN\t72\tn/a")
+    (copy_of_cohort / "sub-1").mkdir()
+    sessions = "session_id\tdiagnosis\tage\nses-M024\tCN\t74\nses-2\tCN\t99\n"
+    (copy_of_cohort / "sub-1" / "sub-1_sessions.tsv").write_text(sessions, encoding="utf-8")
     overwrite(copy_of_cohort / "participants.tsv", "\n".join(lines) + "\n")
     people = read_people(copy_of_cohort, Findings())
     assert people.person("sub-1", "ses-2") == Person(72, "F")
+    assert people.person("sub-1", "ses-M24") == Person(74, "F"), "another spelling"
     assert people.person("sub-1", "ses-9") == Person(70, "F")
     assert people.person("sub-2", "") == Person()
 

@@ -58,6 +58,27 @@ def test_the_same_volume_gives_the_same_bytes(written, tmp_path):
     assert file_hash(again.pet) == file_hash(written.pet)
 
 
+def test_a_page_of_another_look_is_another_page(tmp_path):
+    wanted, other = (outputs_in(tmp_path, page_look=look) for look in ("radiological, grey", "neurological, hot"))
+    assert wanted.page.name == wanted.pet.name.replace("_pet.nii.gz", "_page.html")
+    write_outputs(wanted, images(), CARD)
+    assert not is_finished(wanted, RECIPE), "its page is not there"
+    wanted.page.write_text("page")
+    assert is_finished(wanted, RECIPE) and is_finished(outputs_in(tmp_path), RECIPE)
+    assert not is_finished(other, RECIPE)
+    write_outputs(outputs_in(tmp_path), images(), CARD)
+    assert not wanted.page.exists(), "the page of an earlier recipe is gone"
+
+
+def test_a_folder_of_an_earlier_version_ignores_pages_too(tmp_path):
+    open_folder(tmp_path, [])
+    (tmp_path / ".bidsignore").write_text("mine.txt\nfigures\nskipped.tsv\n")
+    open_folder(tmp_path, [])
+    assert (tmp_path / ".bidsignore").read_text().split() == [
+        "mine.txt", "figures", "skipped.tsv", "*_page.html", "index.html",
+    ]  # fmt: skip
+
+
 @pytest.mark.parametrize("missing", ["pet", "spread"])
 def test_what_an_interruption_left_is_finished_later(written, missing):
     getattr(written, missing).unlink()

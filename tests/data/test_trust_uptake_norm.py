@@ -148,6 +148,21 @@ def test_too_few_are_no_norm_and_a_visit_more_is_nobody_more():
     assert alone.missing == ("no age known: not regressed out", "no sex known: not regressed out")
 
 
+def test_age_and_sex_that_go_together_are_no_reason_to_fail():
+    pet, _, _ = people(14)
+    norm = UptakeNorm.fit(pet, ages=[70.0] * 7 + [80.0] * 7, sexes=["F"] * 7 + ["M"] * 7, grid=GRID)
+    either = UptakeNorm.fit(pet, ages=[70.0] * 7 + [80.0] * 7, sexes=[None] * 14, grid=GRID)
+    np.testing.assert_allclose(norm.std, either.std, rtol=1e-4)
+    z = norm.z(pet[0], age=70, sex="F").z
+    np.testing.assert_allclose(z, either.z(pet[0], age=70).z, atol=1e-3)
+
+
+def test_an_age_that_is_nan_is_not_known():
+    norm, pet = fit(14, ages=[float("nan")] * 2 + [70.0, 75.0, 80.0] * 4), people(1, seed=3)[0][0]
+    assert norm.missing == ("age not known of 2 of 14 CN: taken as the mean",) and norm.age_range == (70, 80)
+    np.testing.assert_array_equal(norm.z(pet, age=float("nan"), sex="F").z, norm.z(pet, sex="F").z)
+
+
 def test_agreement_by_chance_is_no_precision():
     pet = np.ones((5, *GRID.shape), np.float32)
     norm = UptakeNorm.fit(pet, ages=[None] * 5, sexes=[None] * 5, grid=GRID)

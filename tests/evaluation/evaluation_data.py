@@ -10,8 +10,8 @@ from scipy import ndimage
 from pcsa_jax.data.grid import Grid
 from pcsa_jax.data.regions import brain_mask, region_masks
 from pcsa_jax.evaluation.context import ReportContext
-from pcsa_jax.evaluation.predictions import summary_table
 from pcsa_jax.evaluation.summary import ALL_METRICS
+from pcsa_jax.evaluation.terminal import summary_table
 
 GRID = Grid(32)
 

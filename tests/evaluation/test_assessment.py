@@ -18,7 +18,7 @@ from pcsa_jax.data.volumes import read_volume
 from pcsa_jax.errors import UserError
 from pcsa_jax.evaluation import assessment, illustration, panels
 from pcsa_jax.evaluation.assessment import assess_run
-from pcsa_jax.evaluation.predictions import summary_table
+from pcsa_jax.evaluation.terminal import summary_table
 from pcsa_jax.experiment.workdir import Workdir
 from pcsa_jax.synthesis.export import load_generator
 from pcsa_jax.training.train import train

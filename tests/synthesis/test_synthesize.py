@@ -25,6 +25,8 @@ from pcsa_jax.data.volumes import read_volume
 from pcsa_jax.errors import UserError
 from pcsa_jax.evaluation.assessment import synthesise
 from pcsa_jax.experiment.workdir import Workdir
+from pcsa_jax.presentation.viewing import USUAL, Viewing
+from pcsa_jax.synthesis import page as page_module
 from pcsa_jax.synthesis import synthesize as module
 from pcsa_jax.synthesis.export import export_generator
 from pcsa_jax.synthesis.generators import open_generators
@@ -108,7 +110,8 @@ def test_several_generators_in_valid_bids(pair_of_generators, cohort, tmp_path):
     affine[:3, 3] = 96, -125, -90
     nib.Nifti1Image(grey_matter((33, 31, 26), affine), affine).to_filename(fine)
     assert synthesize(pair_of_generators, [cohort], out).written == EVERYBODY
-    assert synthesize(pair_of_generators, [loose, fine], out, panels=True).written == 2
+    assert synthesize(pair_of_generators, [loose, fine], out, panels=True, pages=USUAL).written == 2
+    assert len(list(out.rglob("*_page.html"))) == 2 and (out / "index.html").is_file()
     assert len(outputs_of(out)) == len(outputs_of(out, "syntheticStd")) == EVERYBODY + 2
     for path in (out / "figures").iterdir():
         with Image.open(path) as picture:
@@ -263,6 +266,43 @@ def test_a_second_start_does_only_what_is_missing(ensemble, copy_of_cohort, tmp_
     assert {path: path.read_bytes() for path in before} == {path: content for path, (content, _) in before.items()}
     assert first.stat().st_mtime_ns == before[first][1]
     assert synthesize(ensemble, [copy_of_cohort], out) == Outcome(0, EVERYBODY, 0, None)
+
+
+@pytest.fixture
+def quick_pictures(monkeypatch):
+    """Pages with empty pictures in them."""
+
+    def draw(path, *_, **__):
+        path.write_bytes(b"png")
+        return path
+
+    for name in ("draw_mosaic", "draw_comparison"):
+        monkeypatch.setattr(page_module, name, draw)
+
+
+@pytest.mark.usefixtures("quick_pictures")
+def test_pages_are_made_once_and_anew_for_another_look(ensemble, cohort, tmp_path):
+    out, maps = tmp_path / "out", [subject.mri for subject in read_cohort(cohort).subjects[:2]]
+    assert synthesize(ensemble, maps, out, pages=USUAL) == Outcome(2, 0, 0, None)
+    pages = sorted(out.rglob("*_page.html"))
+    assert [page.parent for page in pages] == [volume.parent for volume in outputs_of(out)]
+    html = pages[0].read_text()
+    assert "neurological convention" in html and "comes without mean PET and linear predictor" in html
+    assert ensemble.hashes[0] in html and "PHANTOM" in html
+    pages[1].unlink()
+    assert synthesize(ensemble, maps, out, pages=USUAL) == Outcome(1, 1, 0, None)
+    assert synthesize(ensemble, maps, out, pages=Viewing("radiological", "grey")) == Outcome(2, 0, 0, None)
+    assert all("radiological convention" in page.read_text() for page in pages)
+    assert (out / "index.html").read_text().count("_page.html") == 2
+    assert synthesize(ensemble, maps, out) == Outcome(0, 2, 0, None) and all(page.exists() for page in pages)
+
+
+@pytest.mark.usefixtures("quick_pictures")
+def test_an_index_is_kept_right_by_starts_without_pages(ensemble, pair_of_generators, cohort, tmp_path):
+    out, maps = tmp_path / "out", [subject.mri for subject in read_cohort(cohort).subjects[:1]]
+    synthesize(ensemble, maps, out, pages=USUAL)
+    synthesize(pair_of_generators, maps, out, overwrite=True)
+    assert not list(out.rglob("*.html")), "neither the page of the other generator nor a list with it"
 
 
 def test_outputs_of_other_generators_stay_unless_told(ensemble, pair_of_generators, cohort, tmp_path):

@@ -8,7 +8,7 @@ from safetensors import safe_open
 from safetensors.numpy import load_file, save_file
 
 from pcsa_jax.data.trust.intervals import Intervals
-from pcsa_jax.data.trust.trust import Trust
+from pcsa_jax.data.trust.statistics import Trust
 from pcsa_jax.errors import UserError
 from pcsa_jax.synthesis.trust_file import read_trust, trust_of_run, write_trust
 

@@ -130,7 +130,7 @@ def test_run_export_and_evaluation_use_the_same_average_and_prior(finished, tmp_
     assert state_hash(run.params) == state_hash(state.average)
     run = open_run(finished)
     card = export_generator(run, tmp_path / "one.safetensors", cohort="tiny", is_phantom=True)
-    assert card["format"] == "pcsa_jax generator 3" and card["recipe"]["anchor"] == "ridge"
+    assert card["format"] == "pcsa_jax generator 4" and card["recipe"]["anchor"] == "ridge"
     assert {"prior.ridge.components", "prior.linear.slope", "prior.mean_pet.mean"} <= set(
         load_file(tmp_path / "one.safetensors")
     )

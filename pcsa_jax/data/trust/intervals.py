@@ -7,7 +7,7 @@ one person at once, and nothing of people of another kind.
 """
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import NamedTuple, Self
 
 import numpy as np
@@ -55,7 +55,7 @@ class Intervals:
 
         Args:
           errors: real minus synthetic PET.
-          regional: the same of single numbers, (n, m).
+          regional: the same of single numbers, (n, m); NaN where a real PET has none counts as any error.
           spreads: SD over the ensemble's members that have not learnt from each subject, like ``errors``; None to
             leave the errors as they are.
         """
@@ -70,7 +70,8 @@ class Intervals:
         # Weibull's positions k / (n + 1): an interpolated end keeps the coverage that the order statistics have.
         low, high = np.quantile(errors, ends, axis=0, method="weibull")
         return cls(
-            low.astype(np.float32), high.astype(np.float32), spread, np.asarray(regional, np.float32),
+            low.astype(np.float32), high.astype(np.float32), spread,
+            np.nan_to_num(np.asarray(regional, np.float32), nan=np.inf, posinf=np.inf),
             np.array([len(errors)], np.float32),
         )  # fmt: skip
 
@@ -143,8 +144,3 @@ def by_width(inside: np.ndarray, width: np.ndarray, parts: int = 4) -> list[floa
     """
     order = np.argsort(width, axis=None, kind="stable")
     return [float(inside.ravel()[own].mean()) for own in np.array_split(order, parts)]
-
-
-def numbers_of(regions: Mapping[str, float]) -> list[str]:
-    """The names of regional numbers in the order of their columns."""
-    return sorted(regions)

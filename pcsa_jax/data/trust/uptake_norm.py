@@ -56,6 +56,11 @@ class ZMaps(NamedTuple):
     notes: tuple[str, ...]
 
 
+def _finite(age: float | None) -> float | None:
+    """An age as a float; None where it is NaN, as tables have what is not known."""
+    return float(age) if age is not None and np.isfinite(age) else None
+
+
 def reference_of(grid: Grid, reference: str) -> np.ndarray:
     """The part of each voxel that lies in a reference of :data:`REFERENCES`, float32 x y z in [0, 1]."""
     if reference not in REFERENCES:
@@ -86,7 +91,7 @@ class UptakeNorm:
       coefficients: p x y z, of the intercept and of each covariate about its mean; parts of the reference's uptake.
       std: x y z, of the residuals, n - p in the denominator, at least :data:`SMALLEST_RELATIVE_STD`.
       weights: x y z, part of each voxel in the reference region.
-      spread: p x p, the inverse of X'X, for the leverage of a new person.
+      spread: p x p, the (pseudo-)inverse of X'X, for the leverage of a new person.
       covariates: of "age" and "sex", those regressed out, in the order of the coefficients.
       centres: mean of each covariate (years / 10; part of men).
       count: people that the norm comes from.
@@ -131,10 +136,10 @@ class UptakeNorm:
             missing.append(f"{len(pet) - len(used)} of {len(pet)} CN left out: no uptake in the reference region")
         if len(used) < MIN_PEOPLE:
             return None
-        known = {"age": [ages[i] for i in used], "sex": [MALE.get(sexes[i] or "") for i in used]}
+        known = {"age": [_finite(ages[i]) for i in used], "sex": [MALE.get(sexes[i] or "") for i in used]}
         design, covariates, centres = _design(known, missing)
         coefficients, std, spread = _regress(pet, used, uptake, design)
-        years = [float(age) for age in known["age"] if age is not None]
+        years = [age for age in known["age"] if age is not None]
         return cls(
             coefficients, np.maximum(std, SMALLEST_RELATIVE_STD), weights, spread, covariates, centres, len(used),
             (min(years), max(years)) if years else None, reference, tuple(missing),
@@ -158,6 +163,7 @@ class UptakeNorm:
             maps = self.z(pet[None], age=[age], sex=[sex])
             return ZMaps(maps.z[0], maps.notes)
         ages, sexes = (list(own) if isinstance(own, list | tuple) else [own] * len(pet) for own in (age, sex))
+        ages = [_finite(own) for own in ages]
         uptake, notes = reference_uptake(pet, self.weights), self._notes(ages, sexes)
         if np.isnan(uptake).any():
             notes.append("no z-map: the reference region is not in the image, or without uptake")
@@ -269,12 +275,13 @@ def _regress(
     pet: np.ndarray, used: np.ndarray, uptake: np.ndarray, design: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Coefficients (p x y z), residual SD (x y z) and the inverse of X'X, one volume in float64 at a time."""
-    spread = np.linalg.inv(design.T @ design)
+    # The pseudo-inverse: where all women are younger than all men, age and sex may not be told apart.
+    spread, rank = np.linalg.pinv(design.T @ design, hermitian=True), int(np.linalg.matrix_rank(design))
     coefficients = np.zeros((design.shape[1], *pet.shape[1:]))
     for row, weight in zip(used, (spread @ design.T).T, strict=True):
         coefficients += weight[:, None, None, None] * (pet[row] / uptake[row])
     squares = np.zeros(pet.shape[1:])
     for row, x in zip(used, design, strict=True):
         squares += (pet[row] / uptake[row] - np.tensordot(x, coefficients, axes=1)) ** 2
-    std = np.sqrt(squares / (len(used) - design.shape[1]))
+    std = np.sqrt(squares / (len(used) - rank))
     return coefficients.astype(np.float32), std.astype(np.float32), spread

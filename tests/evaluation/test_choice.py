@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from pcsa_jax.evaluation.illustration import shown_subjects
+from pcsa_jax.evaluation.choice import shown_subjects
 
 
 def test_best_median_and_worst():

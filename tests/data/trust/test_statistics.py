@@ -6,7 +6,7 @@ import pytest
 from pcsa_jax.data.predictors.prior import Prior
 from pcsa_jax.data.trust.familiarity import Familiarity
 from pcsa_jax.data.trust.intervals import Intervals
-from pcsa_jax.data.trust.trust import TRIVIAL, Trust
+from pcsa_jax.data.trust.statistics import TRIVIAL, Trust
 from pcsa_jax.data.trust.uptake_norm import UptakeNorm
 
 SIZE = 16

@@ -1,0 +1,65 @@
+"""What a reader has to know of a synthetic PET before looking at it, from its sidecar alone."""
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+from pcsa_jax.data.phantom_mark import SIDECAR_KEY
+from pcsa_jax.presentation.origin import TRAINED_ON_PHANTOM, synthetic_line
+
+BAD, NOTICE = "bad", "notice"
+"""Levels: this picture is not what it looks like; this has to be known to read it."""
+
+_READ_BY_TRAINING = {
+    "train": (BAD, "Training has read this very map and its PET: what is shown is no test of the generator."),
+    "validation": (NOTICE, "This very map was among those by which the generator was chosen."),
+    "unknown": (NOTICE, "Whether training has read this map is not known."),
+}
+_FAMILIARITY = {
+    "outside": (BAD, "This brain is OUTSIDE of what the generator was trained on: its PET cannot be relied on."),
+    "unusual": (NOTICE, "This brain is unusual among those that the generator was trained on."),
+}
+CALIBRATE = "python -m pcsa_jax calibrate adds it to a run that has not."
+
+
+class Flag(NamedTuple):
+    """One line: :data:`BAD` or :data:`NOTICE`, and what is to be known."""
+
+    level: str
+    text: str
+
+
+def is_trained_on_phantom(card: Mapping[str, Any]) -> bool:
+    """Whether the sidecar names a generator that was."""
+    return any(generator.get("TrainedOnPhantom") for generator in card.get("Generators", []))
+
+
+def line_of_card(card: Mapping[str, Any]) -> str:
+    """What stands inside every picture of the PET that a sidecar is of."""
+    return synthetic_line(
+        is_phantom=bool(card.get(SIDECAR_KEY)), trained_on_phantom=is_trained_on_phantom(card),
+        models=[generator["SHA256"] for generator in card.get("Generators", [])],
+    )  # fmt: skip
+
+
+def find_flags(card: Mapping[str, Any]) -> list[Flag]:
+    """The flags of a synthetic PET, the worst first.
+
+    Args:
+      card: its sidecar; entries that it lacks flag nothing but that they are lacking.
+    """
+    flags = []
+    if card.get(SIDECAR_KEY):
+        flags.append(Flag(BAD, "The MRI is a PHANTOM's, nobody's brain."))
+    if is_trained_on_phantom(card):
+        flags.append(Flag(BAD, f"{TRAINED_ON_PHANTOM} What it makes of a person's brain shows nothing of that person."))
+    part = _READ_BY_TRAINING.get(card.get("SeenInTraining", "unknown"))
+    flags += [Flag(*part)] if part else []
+    familiarity = card.get("Familiarity")
+    if not isinstance(familiarity, Mapping):
+        flags.append(Flag(NOTICE, f"Whether this brain is one that the generator knows is not known. {CALIBRATE}"))
+    elif familiarity.get("Verdict") in _FAMILIARITY:
+        flags.append(Flag(*_FAMILIARITY[familiarity["Verdict"]]))
+    if card.get("Units") != "SUVR":
+        text = "Uptake is no SUVR but relative to the volume's own range: compare ratios and asymmetry between people."
+        flags.append(Flag(NOTICE, text))
+    return sorted(flags, key=lambda flag: flag.level != BAD)

@@ -1,0 +1,136 @@
+"""A page shows what there is, says what is missing, and prints on A4."""
+
+import json
+import re
+
+import numpy as np
+import pytest
+
+from pcsa_jax.data.grid import Grid
+from pcsa_jax.data.normalisation import NORMALISATIONS
+from pcsa_jax.data.regional_values import measure_regions
+from pcsa_jax.errors import UserError
+from pcsa_jax.presentation.viewing import USUAL, Viewing
+from pcsa_jax.synthesis import page
+from pcsa_jax.synthesis.page import MISSING, PageContent, Picture, write_index, write_page
+
+GRID = Grid(16)
+CARD = {
+    "Phantom": True, "SeenInTraining": "none", "Units": "arbitrary", "UnitsDescription": "relative",
+    "Sources": ["<b>.nii"],
+    "Generators": [
+        {"TrainedOnPhantom": True, "Row": "best", "Step": 12, "TrainingCohort": "tiny", "SHA256": "ab" * 32}
+    ],
+    "Harmonisation": [], "SoftwareVersions": "pcsa_jax 0",
+}  # fmt: skip
+
+
+@pytest.fixture
+def content():
+    mean = np.random.default_rng(0).random(GRID.shape).astype(np.float32)
+    return PageContent("sub-<1>", mean, GRID, NORMALISATIONS["minmax"].scale, CARD)
+
+
+@pytest.fixture
+def drawn(monkeypatch):
+    """What is drawn, section by section, as empty pictures."""
+    found = {}
+
+    def record(path, volume_or_rows, **look):
+        found[path.name] = (volume_or_rows, look)
+        path.write_bytes(b"png")
+        return path
+
+    monkeypatch.setattr(page, "draw_mosaic", record)
+    monkeypatch.setattr(page, "draw_comparison", record)
+    return found
+
+
+def written(content, folder, viewing=USUAL):
+    write_page(folder / "page.html", content, viewing)
+    return (folder / "page.html").read_text(encoding="utf-8")
+
+
+def test_what_is_missing_is_said_with_how_to_get_it(content, tmp_path):
+    html = written(content, tmp_path)
+    assert all(text in html for text in MISSING.values())
+    assert html.count("data:image/png;base64") == 2
+    assert html.index("PHANTOM&#39;s, nobody") < html.index("<h2>"), "flags come first"
+    assert "sub-&lt;1&gt;" in html and "&lt;b&gt;.nii" in html and "<b>.nii" not in html
+    assert "ab" * 32 in html and "not for diagnosis" in html and "neurological convention" in html
+    assert not re.search(r"https?://|<script|<link", html)
+
+
+def test_what_is_there_is_shown_on_one_scale(content, drawn, tmp_path):
+    values = measure_regions(content.mean, GRID)
+    bounds = {region: (own, own._replace(asymmetry=77.7)) for region, own in values.items()}
+    full = content._replace(
+        std=content.mean, trivial={"mean PET": content.mean / 2}, low=content.mean, high=content.mean, intervals=bounds,
+        coverage="90 % of people.", norm=[Picture(b"z", "Deviation of $z$")],
+        facts=[("Familiarity", "97th percentile")],
+    )  # fmt: skip
+    html = written(full, tmp_path, Viewing("radiological", "grey"))
+    assert not any(text in html for text in MISSING.values())
+    assert html.count("data:image/png;base64") == 5
+    for words in ("90 % of people.", "Deviation of $z$", "97th percentile", "to +77.7", "radiological convention"):
+        assert words in html
+    assert [row.name for row in drawn["comparison"][0]] == ["Synthetic PET", "mean PET"]
+    assert [row.name for row in drawn["intervals"][0]][1] == "Synthetic PET"
+    ends = {section: (look["scale"].low, look["scale"].high) for section, (_, look) in drawn.items()}
+    assert ends == {"comparison": (0, 1), "intervals": (0, 1), "mosaic": (0, 1), "spread": (0, 0.1)}
+    assert all(look["title"].startswith("PHANTOM: sub-<1>") for _, look in drawn.values())
+
+
+def test_the_table_holds_every_predictor_s_values(content, drawn, tmp_path):
+    html = written(content._replace(trivial={"linear": content.mean**2}), tmp_path)
+    for volume in (content.mean, content.mean**2):
+        for own in measure_regions(volume, GRID).values():
+            cells = [f"{value:.2f}" for value in own[:6]] + [f"{own.asymmetry:+.1f}".replace("-", "−")]
+            assert re.search(r"\s*".join(rf'<td class="num">{re.escape(cell)}</td>' for cell in cells), html)
+
+
+def test_in_suvr_the_scale_is_the_unit_s(content, drawn, tmp_path):
+    html = written(content._replace(scale=NORMALISATIONS["suvr"].scale, mean=np.zeros(GRID.shape)), tmp_path)
+    scale = drawn["mosaic"][1]["scale"]
+    assert (scale.high, scale.label) == (3, "FDG uptake (SUVR)") and '<th colspan="2" class="group">SUVR</th>' in html
+    assert html.count("–</td>") == 5 * 5, "no ratio and no asymmetry without uptake"
+
+
+def put(root, name, card):
+    folder = root / "sub-1" / "pet"
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / f"{name}_trc-18FFDG_desc-synthetic_page.html").write_text("")
+    (folder / f"{name}_trc-18FFDG_desc-synthetic_pet.json").write_text(
+        card if isinstance(card, str) else json.dumps(card)
+    )
+
+
+def test_the_index_lists_all_pages_those_with_red_flags_first(tmp_path):
+    put(tmp_path, "sub-1_ses-1", CARD)
+    put(tmp_path, "sub-1_ses-2_run-1", CARD | {"SeenInTraining": "train"})
+    put(tmp_path, "sub-1_ses-3", "{")
+    write_index(tmp_path)
+    html = (tmp_path / "index.html").read_text(encoding="utf-8")
+    names = re.findall(r'<a href="(.*?)">(.*?)</a>', html)
+    assert [name for _, name in names] == ["sub-1 ses-2 run-1", "sub-1 ses-3", "sub-1 ses-1"]
+    assert all((tmp_path / address).is_file() for address, _ in names)
+    assert html.count("nobody&#39;s brain") == 1, "what holds for all is said once"
+    assert "sub-1/pet/sub-1_ses-3_trc-18FFDG_desc-synthetic_pet.json: expected a sidecar" in html
+    assert str(tmp_path) not in html
+
+
+def test_without_pages_there_is_no_index(tmp_path):
+    (tmp_path / "index.html").write_text("old")
+    write_index(tmp_path)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_index_that_cannot_be_written_is_told(tmp_path, monkeypatch):
+    put(tmp_path, "sub-1", CARD)
+
+    def full(path, text):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(page, "write_text", full)
+    with pytest.raises(UserError, match=r"index.html: could not be written \(No space left on device\). Make room"):
+        write_index(tmp_path)
