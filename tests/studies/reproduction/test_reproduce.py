@@ -130,10 +130,13 @@ def check_checkpoints(out):
 
 
 @pytest.mark.usefixtures("quick")
-def test_a_signal_stops_it_before_anybody_is_tested_and_the_same_command_goes_on(cohort, tmp_path, phases, monkeypatch):
+@pytest.mark.parametrize("step", [1, 4], ids=["on the way", "at a run's last step"])
+def test_a_signal_stops_it_before_anybody_is_tested_and_the_same_command_goes_on(
+    cohort, tmp_path, phases, monkeypatch, step
+):
     out = tmp_path / "out"
     with monkeypatch.context() as patch:
-        quick_training.signal_after(patch, 1)
+        quick_training.signal_after(patch, step)
         assert reproduce(words(cohort, out)) == 143
     assert {phase for phase, _ in phases} == {("train", out / "runs" / "pcsa" / "seed0" / "fold0")}
     assert not (out / "fig3").exists()
