@@ -10,11 +10,11 @@ from pcsa_jax.data.grid import Grid
 from pcsa_jax.data.inputs import check_together
 from pcsa_jax.data.pairs import Pairs, load_pairs
 from pcsa_jax.data.predictors.prior import Prior
-from pcsa_jax.data.regional_values import all_values
+from pcsa_jax.data.regional_values import all_values, value_names
 from pcsa_jax.data.splits import check_splits
 from pcsa_jax.data.trust.familiarity import Familiarity
 from pcsa_jax.data.trust.intervals import Intervals, level_for
-from pcsa_jax.data.trust.statistics import TRIVIAL, Trust
+from pcsa_jax.data.trust.statistics import TRIVIAL, VALUES, Trust
 from pcsa_jax.data.trust.uptake_norm import norm_of_controls
 from pcsa_jax.errors import UserError
 from pcsa_jax.experiment.cohort import check_phantom, open_cohort
@@ -87,7 +87,7 @@ def fit_trust(runs: Sequence[TrainedRun], pairs: Pairs) -> Trust:
     intervals = None if errors is None else Intervals.fit(*errors)
     about = {
         "training_people": len(train), "calibration_people": len(_held_out(runs, pairs)[0]),
-        "norm": None if norm is None else norm.describe(), "norm_missing": norm_missing,
+        VALUES: value_names(), "norm": None if norm is None else norm.describe(), "norm_missing": norm_missing,
     }  # fmt: skip
     return Trust(familiarity, intervals, norm, trivial, about)
 
