@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+import jax
 import numpy as np
 
 from pcsa_jax.data.grid import Grid
@@ -20,6 +21,7 @@ from pcsa_jax.errors import UserError
 from pcsa_jax.experiment.cohort import check_phantom, open_cohort
 from pcsa_jax.experiment.environment import read_environment
 from pcsa_jax.experiment.workdir import Workdir
+from pcsa_jax.machine.processes import is_main
 from pcsa_jax.machine.progress import console, progress
 from pcsa_jax.synthesis.export import generator_hash
 from pcsa_jax.synthesis.inference import Inference
@@ -182,7 +184,14 @@ def describe_trust(trust: Trust) -> list[str]:
 
 
 def calibrate_finished(root: Path) -> None:
-    """:func:`calibrate` at the end of a training: says what it finds; a cohort that has moved is no error then."""
+    """:func:`calibrate` at the end of a training, and what it has found.
+
+    Of several processes none does it: they would wait for one that reads everything again.
+    """
+    if jax.process_count() > 1:
+        if is_main():
+            console.print(f"What single images are judged by is not fitted yet: python -m pcsa_jax calibrate {root}")
+        return
     trust = calibrate([root])
     for line in describe_trust(trust):
         console.print(line)
