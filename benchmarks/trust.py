@@ -186,14 +186,11 @@ def main() -> None:
     result = measure(arguments.out, arguments.heads, arguments.members, common)
     content = {"members": arguments.members, "set": common, "environment": describe_environment(), "result": result}
     write_json(RESULTS / "trust.json", content)
-    print(
-        tabulate_oddities(result["oddities"]),
-        "",
-        tabulate_false_alarms(result["false_alarms"]),
-        "",
-        tabulate_coverage(result["coverage"]),
-        sep="\n",
-    )
+    tables = (
+        tabulate_oddities(result["oddities"]), tabulate_false_alarms(result["false_alarms"]),
+        tabulate_coverage(result["coverage"]), tabulate_spread(result["coverage"]),
+    )  # fmt: skip
+    print(*tables, sep="\n\n")
 
 
 if __name__ == "__main__":
