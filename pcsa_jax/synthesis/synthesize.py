@@ -10,7 +10,6 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from pcsa_jax.data.derivatives import (
-    INDEX,
     Outputs,
     check_folder,
     is_finished,
@@ -32,6 +31,7 @@ from pcsa_jax.machine.progress import console, progress
 from pcsa_jax.presentation.viewing import Viewing
 from pcsa_jax.synthesis.card import describe_synthetic
 from pcsa_jax.synthesis.generators import Ensemble, Synthetic
+from pcsa_jax.synthesis.index import check_index, has_index, write_index
 from pcsa_jax.synthesis.pictures import draw_pictures
 from pcsa_jax.synthesis.waiting import waiting_maps
 
@@ -91,6 +91,8 @@ class Synthesis:
         self._links: dict[Path, str] = {}
         self._bad: list[tuple[Input, UserError]] = []
         check_folder(out)
+        if pages:
+            check_index(out)
 
     def run(self) -> Outcome:
         """Reads and checks every input, then generates and writes.
@@ -100,9 +102,7 @@ class Synthesis:
         """
         tasks = self._plan()
         outcome = self._make(tasks) if tasks else Outcome(0, len(self._inputs), 0, None)
-        if self._pages or (self._out / INDEX).exists():
-            from pcsa_jax.synthesis.page import write_index
-
+        if self._pages or has_index(self._out):
             write_index(self._out)
         return outcome
 

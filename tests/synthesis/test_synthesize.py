@@ -282,6 +282,11 @@ def test_an_index_is_kept_right_by_starts_without_pages(ensemble, pair_of_genera
     synthesize(ensemble, maps, out, pages=USUAL)
     synthesize(pair_of_generators, maps, out, overwrite=True)
     assert not list(out.rglob("*.html")), "neither the page of the other generator nor a list with it"
+    (out / "index.html").write_text("mine")
+    synthesize(pair_of_generators, maps, out)
+    with pytest.raises(UserError, match=r"index.html: expected nothing or the list of this folder's pages"):
+        synthesize(pair_of_generators, maps, out, pages=USUAL)
+    assert (out / "index.html").read_text() == "mine"
 
 
 def test_outputs_of_other_generators_stay_unless_told(ensemble, pair_of_generators, cohort, tmp_path):
