@@ -133,7 +133,9 @@ def _draw(content: PageContent, viewing: Viewing) -> dict[str, dict[str, str]]:
         spread = Scale(0.0, SPREAD_SHARE * (high - low), "SD over generators, same unit")
         comparisons["spread"] = ([Row("SD", content.std)], spread)
     captions = {
-        "comparison": "The same planes of all of them, above each other, on one scale.",
+        "comparison": "The same planes of each, above each other, on one scale."
+        if others
+        else "The planes to look at first.",
         "intervals": "The synthetic PET between the ends of each voxel's interval, on the same scale.",
         "spread": f"SD over the generators; the scale ends at {100 * SPREAD_SHARE:g} % of the PET's.",
         "mosaic": "The synthetic PET from below to above.",

@@ -433,6 +433,7 @@ def test_raw_scans_one_after_the_other(ensemble, identity_scans, cohort, tmp_pat
     validate(out)
 
 
+@pytest.mark.usefixtures("quick_pictures")
 def test_the_command(second_file, cohort, tmp_path, capsys):
     words = [f"--checkpoint={second_file}", f"--out={tmp_path / 'out'}", str(read_cohort(cohort).subjects[0].mri)]
     assert run_command("synthesize", words, prog="s") == 0
@@ -445,6 +446,11 @@ def test_the_command(second_file, cohort, tmp_path, capsys):
         .err.splitlines()[-1]
         .endswith("found one with another InputFWHM. Use another --out, or --overwrite.")
     )
+    assert run_command("synthesize", [*words, "--colours=grey"], prog="s") == 1
+    assert "expected pages, which they are of, found none (neurological, grey)" in capsys.readouterr().err
+    assert run_command("synthesize", [*words, "--colours=grey", "--pages"], prog="s") == 0
+    assert f"Pages to read: {tmp_path / 'out' / 'index.html'}" in capsys.readouterr().err
+    assert (tmp_path / "out" / "index.html").is_file()
     with pytest.raises(SystemExit):
         run_command("synthesize", [*words, "--fwhm-mm=-1"], prog="s")
     assert "argument --fwhm-mm: invalid number of millimetres value: '-1'" in capsys.readouterr().err
