@@ -1,5 +1,6 @@
 """Synthetic PET of many files: read and check all, generate in batches over the devices, write each whole."""
 
+import contextlib
 import os
 import tempfile
 from collections.abc import Sequence
@@ -101,10 +102,18 @@ class Synthesis:
           UserError: if an input is bad (all of them are listed), an output is in the way, or the disk is full.
         """
         tasks = self._plan()
-        outcome = self._make(tasks) if tasks else Outcome(0, len(self._inputs), 0, None)
+        try:
+            outcome = self._make(tasks) if tasks else Outcome(0, len(self._inputs), 0, None)
+        except UserError:
+            with contextlib.suppress(UserError):  # what stopped the work is to be told
+                self._list_pages()
+            raise
+        self._list_pages()
+        return outcome
+
+    def _list_pages(self) -> None:
         if self._pages or has_index(self._out):
             write_index(self._out)
-        return outcome
 
     def _make(self, tasks: list[Task]) -> Outcome:
         """Reads, generates and writes."""

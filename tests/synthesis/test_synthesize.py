@@ -277,6 +277,23 @@ def test_pages_are_made_once_and_anew_for_another_look(ensemble, cohort, tmp_pat
 
 
 @pytest.mark.usefixtures("quick_pictures")
+def test_the_pages_made_before_a_failure_are_listed(ensemble, cohort, tmp_path, monkeypatch):
+    draw, out = module.draw_pictures, tmp_path / "out"
+    first, second = (subject.mri for subject in read_cohort(cohort).subjects[:2])
+
+    def fail_at_second(outputs, name, **options):
+        if outputs.page.name.startswith(second.name.partition("_")[0]):
+            raise UserError("the second cannot be drawn")
+        draw(outputs, name, **options)
+
+    monkeypatch.setattr(module, "draw_pictures", fail_at_second)
+    with pytest.raises(UserError, match="^the second cannot be drawn$"):
+        synthesize(ensemble, [first, second], out, pages=USUAL)
+    (page,) = out.rglob("*_page.html")
+    assert (out / "index.html").read_text().count(page.name) == 1
+
+
+@pytest.mark.usefixtures("quick_pictures")
 def test_an_index_is_kept_right_by_starts_without_pages(ensemble, pair_of_generators, cohort, tmp_path):
     out, maps = tmp_path / "out", [subject.mri for subject in read_cohort(cohort).subjects[:1]]
     synthesize(ensemble, maps, out, pages=USUAL)
