@@ -1,13 +1,13 @@
 """What is left of a command that is killed (SIGKILL) at any moment, and whether the same command still ends the same.
 
-  python -m benchmarks.crash [--kills=100] [--seed=0] [--works train reproduce synthesize] [--minutes=60]
+  python -m benchmarks.crash [--kills=100] [--seed=0] [--works train reproduce synthesize] [--minutes=60] [--raw=DIR]
 
 Real processes and tiny networks. Half of the kills come at a random moment, half at a random change of a file in the
 command's folder (a file opened for writing, renamed, removed) or up to 30 ms after it, which is where saves are. A
 folder is killed up to eight times, then the command runs to its end: every file must be that of a run which nobody
-killed, times left out. ``preprocess`` is killed too if ``--raw`` names a raw data set (BIDS) and its extra is
-installed. Counts go to ``benchmarks/results/crash.json``; what fails is kept below ``--finds``, as it was before the
-start that failed.
+killed, times left out. ``preprocess`` is killed too if ``--raw`` names a raw data set (BIDS; a few small scans) and its
+extra is installed. Counts go to ``benchmarks/results/crash.json``, where those of works that are not tried stay; what
+fails is kept below ``--finds``, as it was before the start that failed.
 """
 
 import argparse
@@ -42,7 +42,8 @@ MOST_KILLS = 8
 """Of one folder, before the command may end."""
 
 LATEST_MS = 30
-LONGEST_S = 300
+LONGEST_S, LONGEST_TIMES, REFERENCE_S = 300, 5, 3600
+"""A start hangs that takes longer, or so many times as long as one that nobody killed; that one may take an hour."""
 CHANGES = {"open", "os.rename", "os.mkdir", "os.remove", "os.rmdir", "os.link", "os.symlink", "shutil.rmtree"}
 """Python's audit events that change what a folder holds."""
 
@@ -171,10 +172,11 @@ class Crashes:
     def __init__(self, name: str, work: Work, folder: Path, finds: Path, seed: int):
         self.name, self.work, self._folder, self._finds = name, work, folder, finds
         self._random = random.Random(f"{seed} {name}")
-        whole = start(work, folder / "reference")
+        whole = start(work, folder / "reference", longest_s=REFERENCE_S)
         if whole.status != 0:
             raise SystemExit(f"{name}: expected a run to compare with, found {whole.errors.strip()[-600:]}")
         self._expected, self._seconds = content(folder / "reference"), whole.seconds
+        self._longest_s = max(LONGEST_S, LONGEST_TIMES * whole.seconds)
         self._changes = int(whole.output.strip().rsplit(" ", 1)[-1])
         self._folders = itertools.count(1)
         self.found: list[str] = []
@@ -192,7 +194,7 @@ class Crashes:
             if folder.exists():
                 shutil.copytree(folder, before, symlinks=True)
             there = listing(folder)
-            ended = start(self.work, folder, kill)
+            ended = start(self.work, folder, kill, longest_s=self._longest_s)
             if ended.status != -signal.SIGKILL or kill == NEVER:
                 break
             self.in_saves += bool(kill.change)
@@ -221,8 +223,19 @@ class Crashes:
         self.finds.append(outcomes.keep(find, before, self._finds / f"{self.name}-{before.name}"))
 
 
-def works(folder: Path, raw: Path | None) -> dict[str, Work]:
-    """The commands, on a small phantom cohort in ``folder``."""
+WORKS = ("train", "reproduce", "synthesize")
+PREPROCESS = "preprocess"
+
+
+def works(folder: Path, names: Sequence[str], raw: Path | None) -> dict[str, Work]:
+    """The commands of these names: on a small phantom cohort in ``folder``, and ``preprocess`` on ``raw``."""
+    found = {PREPROCESS: Work([PREPROCESS, str(raw)], "")}
+    if set(names) & set(WORKS):
+        found |= _phantom_works(folder)
+    return {name: found[name] for name in names}
+
+
+def _phantom_works(folder: Path) -> dict[str, Work]:
     import pcsa_jax
 
     cohort, trained, exported = folder / "cohort", folder / "trained", folder / "generator.safetensors"
@@ -231,14 +244,11 @@ def works(folder: Path, raw: Path | None) -> dict[str, Work]:
     train = Work(["train", *training, f"--config.num_epochs={EPOCHS}", "--config.log_every_steps=1"], "--workdir=")
     start(train, trained)
     pcsa_jax.export(trained, exported)
-    found = {
+    return {
         "train": train,
         "reproduce": Work(["reproduce", "fig3", *training, "--folds=2", "--config.num_epochs=1"], "--out="),
         "synthesize": Work(["synthesize", f"--generator={exported}", str(cohort)], "--out="),
     }
-    if raw is not None and importlib.util.find_spec("ants"):
-        found["preprocess"] = Work(["preprocess", str(raw)], "")
-    return found
 
 
 def make_parser() -> argparse.ArgumentParser:
@@ -246,7 +256,8 @@ def make_parser() -> argparse.ArgumentParser:
     parser.add_argument("--kills", type=int, default=100, metavar="N", help="in all (100)")
     parser.add_argument("--minutes", type=float, default=60, metavar="M", help="after which no folder is begun (60)")
     parser.add_argument("--seed", type=int, default=0, metavar="S", help="of the moments (0)")
-    parser.add_argument("--works", nargs="+", metavar="NAME", help="train, reproduce, synthesize, preprocess (all)")
+    names = (*WORKS, PREPROCESS)
+    parser.add_argument("--works", nargs="+", choices=names, help="(all; preprocess if --raw says on what)")
     parser.add_argument("--raw", type=Path, metavar="DIR", help="raw data set (BIDS) for preprocess")
     parser.add_argument("--finds", type=Path, default=ROOT / "runs" / "crash", metavar="DIR", help="(runs/crash)")
     parser.add_argument("--results", type=Path, default=RESULTS / "crash.json", metavar="FILE", help="of the counts")
@@ -254,13 +265,18 @@ def make_parser() -> argparse.ArgumentParser:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    arguments = make_parser().parse_args(argv)
+    parser = make_parser()
+    arguments = parser.parse_args(argv)
+    names = arguments.works or [*WORKS, *([PREPROCESS] if arguments.raw else [])]
+    if PREPROCESS in names and (arguments.raw is None or not importlib.util.find_spec("ants")):
+        parser.error(
+            "preprocess: expected --raw=DIR and an environment with requirements-preprocess.txt, as the README"
+        )
     begin = time.monotonic()
     with tempfile.TemporaryDirectory() as scratch:
-        every = works(Path(scratch), arguments.raw)
-        chosen = {name: every[name] for name in arguments.works or every}
         tried = [
-            Crashes(name, work, Path(scratch) / name, arguments.finds, arguments.seed) for name, work in chosen.items()
+            Crashes(name, work, Path(scratch) / name, arguments.finds, arguments.seed)
+            for name, work in works(Path(scratch), names, arguments.raw and arguments.raw.absolute()).items()
         ]
         while (left := arguments.kills - sum(len(each.found) for each in tried)) > 0:
             if time.monotonic() - begin > 60 * arguments.minutes:
@@ -268,15 +284,15 @@ def main(argv: Sequence[str] | None = None) -> int:
             each = min(tried, key=lambda each: each.seconds)  # as much time for each
             each.kill_one_folder(min(left, MOST_KILLS))
             print(f"{each.name}: {outcomes.count(each.found)}", flush=True)
-    rows = {each.name: outcomes.count(each.found) for each in tried}
-    finds = [find for each in tried for find in each.finds]
-    more = {"seed": arguments.seed, "in saves": sum(each.in_saves for each in tried)}
+    rows = {
+        each.name: {"in saves": each.in_saves, "counts": outcomes.count(each.found), "finds": each.finds}
+        for each in tried
+    }
     words = f"python -m benchmarks.crash --kills={arguments.kills} --seed={arguments.seed}"
-    outcomes.write(arguments.results, words, rows, finds, seconds=round(time.monotonic() - begin), **more)
-    print(outcomes.tabulate(rows))
-    for find in finds:
-        print(f"{find.outcome}: {find.told}: {find.file}")
-    return bool(finds)
+    words += f" --works {' '.join(arguments.works)}" * bool(arguments.works)
+    minutes = round((time.monotonic() - begin) / 60, 1)
+    outcomes.write(arguments.results, words, rows, seed=arguments.seed, minutes=minutes)
+    return outcomes.tell(rows)
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 """What every reader does with damaged files: bits, words, cells, JSON values, headers and pieces changed at random.
 
-  python -m benchmarks.fuzz [--minutes=1] [--seed=0] [--readers volumes tables sidecars exports checkpoints configs]
+  python -m benchmarks.fuzz [--minutes=1] [--seed=0] [--readers volumes headers tables ...]
   python -m benchmarks.fuzz --readers tables --first=17 --cases=1          one case again, by its number
 
 Minutes are for each reader. A case (seed, reader, number) is one damaged file; what is read of it is compared with what
@@ -52,8 +52,7 @@ def make_case(reader: str, number: int, seed: int, folder: Path) -> Case:
     target = rng.choice(READERS[reader])
     path = rng.choice(sorted(path for path in folder.glob(target.pattern) if path.is_file()))
     sound = path.read_bytes()
-    # Only the damage of its own for content that carries the checksum of what it then says.
-    ways = target.damages if reader == "exports" and not target.is_vouched else (any_bytes, *target.damages)
+    ways = target.damages if target.damages_only else (any_bytes, *target.damages)
     with contextlib.suppress(ValueError):  # Orbax has JSON and other files: what does not fit is damaged as bytes
         return Case(path, rng.choice(ways)(sound, rng), target)
     return Case(path, any_bytes(sound, rng), target)
@@ -67,6 +66,8 @@ def judge(case: Case, folder: Path, expected: str) -> tuple[str, str]:
     try:
         case.path.write_bytes(case.content)
         found = case.target.read(folder, case.path)
+    except outcomes.Noted as note:
+        return outcomes.NOTED, str(note)
     except UserError as error:
         told = str(error)
         outcome = outcomes.TRACEBACK if "\n" in told or not told else outcomes.REFUSED
@@ -179,20 +180,16 @@ def make_parser() -> argparse.ArgumentParser:
 
 def main(argv: Sequence[str] | None = None) -> int:
     arguments = make_parser().parse_args(argv)
-    rows, finds = {}, []
+    rows: dict[str, dict[str, Any]] = {}
     with tempfile.TemporaryDirectory() as scratch:
         write_sound(Path(scratch), CONFIG)
         for reader in arguments.readers:
             found = fuzz(reader, Path(scratch), arguments)
-            rows[reader] = outcomes.count(found.outcomes)
-            finds += found.finds
-            print(f"{reader}: {rows[reader]}", flush=True)
+            rows[reader] = {"counts": outcomes.count(found.outcomes), "finds": found.finds}
+            print(f"{reader}: {rows[reader]['counts']}", flush=True)
     command = f"python -m benchmarks.fuzz --minutes={arguments.minutes:g} --seed={arguments.seed}"
-    outcomes.write(arguments.results, command, rows, finds, seed=arguments.seed)
-    print(outcomes.tabulate(rows))
-    for find in finds:
-        print(f"{find.outcome}: {find.told}: {find.file}")
-    return bool(finds)
+    outcomes.write(arguments.results, command, rows, seed=arguments.seed)
+    return outcomes.tell(rows)
 
 
 if __name__ == "__main__":

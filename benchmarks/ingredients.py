@@ -63,7 +63,7 @@ def trained(out: Path, name: str, seed: int, overrides: Mapping[str, Any], setti
 
     overrides = {**setting.common, **overrides}
     row = overrides.pop("row", "pcsa")
-    overrides |= {"data.root": training_cohort(out, seed, setting), "seed": seed}
+    overrides = {"data.root": training_cohort(out, seed, setting), "seed": seed} | overrides
     words = [f"--config.{field}={value}" for field, value in overrides.items()]
     config = parse_config([f"--config={setting.config}:{row}", *words])
     train(config, Workdir(out / "runs" / name / f"seed{seed}"))

@@ -1,6 +1,7 @@
 """How a start after a crash, or a reader given a damaged file, may end; and how the counts are shown and kept."""
 
 import collections
+import json
 import shlex
 import shutil
 from collections.abc import Iterable, Mapping, Sequence
@@ -11,13 +12,18 @@ from benchmarks.results import describe_machine
 from pcsa_jax.data.files import write_json, write_text
 from pcsa_jax.presentation.markdown import markdown_table
 
-AS_WAS, RESUMED, REFUSED, ACCEPTED = (
-    "as was", "resumed to the same bits", "refused in one line", "accepted as sound with other content",
+AS_WAS, RESUMED, REFUSED, NOTED, ACCEPTED = (
+    "as was", "resumed to the same bits", "refused in one line", "read with a note",
+    "accepted as sound with other content",
 )  # fmt: skip
 CHANGED, TRACEBACK, DIED, HANG = "CHANGED IN SILENCE", "TRACEBACK", "DIED", "HANG"
-OUTCOMES = (AS_WAS, RESUMED, REFUSED, ACCEPTED, CHANGED, TRACEBACK, DIED, HANG)
+OUTCOMES = (AS_WAS, RESUMED, REFUSED, NOTED, ACCEPTED, CHANGED, TRACEBACK, DIED, HANG)
 FINDS = (CHANGED, TRACEBACK, DIED, HANG)
 """What must not happen: each is a find."""
+
+
+class Noted(Exception):  # noqa: N818 - no error
+    """What a reader that takes a file raises if it says a line on it that it does not say of the sound one."""
 
 
 class Find(NamedTuple):
@@ -74,7 +80,27 @@ def tabulate(rows: Mapping[str, Mapping[str, int]]) -> str:
     return markdown_table(["", "tries", *columns], lines)
 
 
-def write(path: Path, command: str, rows: Mapping[str, Mapping[str, int]], finds: Sequence[Find], **more: Any) -> None:
-    """Keeps counts and finds as JSON; where the files of the finds lie is this machine's affair."""
-    told = [find._replace(file="/".join(Path(find.file).parts[-2:]))._asdict() for find in finds]
-    write_json(path, {"command": command, "machine": describe_machine(), **more, "counts": rows, "finds": told})
+def tell(rows: Mapping[str, Mapping[str, Any]]) -> bool:
+    """Prints what came of each name (see :func:`write`), and each find; whether there is any."""
+    print(tabulate({name: row["counts"] for name, row in rows.items()}))
+    finds = [find for row in rows.values() for find in row["finds"]]
+    for find in finds:
+        print(f"{find.outcome}: {find.told}: {find.file}")
+    return bool(finds)
+
+
+def write(path: Path, command: str, rows: Mapping[str, Mapping[str, Any]], **more: Any) -> None:
+    """Keeps what was found as JSON, each name with the command that tried it; names not tried now stay as they were.
+
+    Args:
+      path: the file.
+      command: of this time.
+      rows: name -> ``counts``, ``finds`` and what else is to be kept. Where the files of the finds lie is this
+        machine's affair.
+      more: to be kept with every name.
+    """
+    former = json.loads(path.read_text()) if path.is_file() else {}
+    for name, row in rows.items():
+        told = [find._replace(file="/".join(Path(find.file).parts[-2:]))._asdict() for find in row["finds"]]
+        former[name] = {"command": command, "machine": describe_machine(), **more, **row, "finds": told}
+    write_json(path, former)

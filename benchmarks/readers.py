@@ -10,6 +10,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from benchmarks.headers import HEADERS, beside_cohort, header_bytes, write_headers
+
 Damage = Callable[[bytes, random.Random], bytes]
 
 NASTY = (
@@ -34,12 +36,14 @@ class Target(NamedTuple):
       read: folder and file -> what was read, as text: the same for the same content.
       damages: how they are damaged, besides any bytes.
       is_vouched: True if a checksum covers the content: no other may be accepted.
+      damages_only: any bytes are not changed: content that carries the checksum of what it then says, or a part.
     """
 
     pattern: str
     read: Callable[[Path, Path], str]
     damages: tuple[Damage, ...] = ()
     is_vouched: bool = False
+    damages_only: bool = False
 
 
 def any_bytes(content: bytes, rng: random.Random) -> bytes:
@@ -156,7 +160,7 @@ def _export(folder: Path, path: Path) -> str:
     import jax
     import numpy as np
 
-    from pcsa_jax.synthesis.export import load_generator
+    from pcsa_jax.synthesis.loaded import load_generator
 
     found = load_generator(path)
     arrays = [np.asarray(leaf).tobytes() for leaf in jax.tree.leaves(found.infer._params)]
@@ -195,6 +199,7 @@ def _environment(folder: Path, path: Path) -> str:
 
 READERS: dict[str, tuple[Target, ...]] = {
     "volumes": (Target("volumes/*.nii.gz", _volume, (inside_gzip,)), Target("volumes/*.nii", _volume)),
+    HEADERS: (Target(f"{HEADERS}/*.nii", beside_cohort, (header_bytes,), damages_only=True),),
     "tables": (
         Target("cohort/participants.tsv", _cohort, (cells,)),
         Target("cohort/quality.tsv", _cohort, (cells,)),
@@ -205,7 +210,7 @@ READERS: dict[str, tuple[Target, ...]] = {
     "sidecars": (Target("cohort/**/*.json", _cohort, (values, values)),),
     "exports": (
         Target("*.safetensors", _export, (tensor_header,), is_vouched=True),
-        Target("*.safetensors", _export, (hostile_card,) * 3),
+        Target("*.safetensors", _export, (hostile_card,) * 3, damages_only=True),
     ),
     "checkpoints": (
         Target("run/checkpoints/**/*", _run, is_vouched=True),
@@ -229,6 +234,7 @@ def write_sound(folder: Path, config: Path) -> None:
     (folder / "volumes").mkdir()
     shutil.copy(maps[0], folder / "volumes" / "map.nii.gz")
     (folder / "volumes" / "map.nii").write_bytes(gzip.decompress(maps[0].read_bytes()))
+    write_headers(folder / HEADERS, cohort)
     (folder / "manifest").mkdir()
     lines = ["participant_id\tdiagnosis\tmri\tpet\tmri_fwhm_mm"]
     for number, path in enumerate(maps[:12]):

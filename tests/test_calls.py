@@ -18,7 +18,7 @@ from pcsa_jax.experiment.config import parse_config
 from pcsa_jax.experiment.words import config_words
 from tests.conftest import ROOT
 
-OFFERED = ["check", "evaluate", "export", "load_generator", "phantom", "reproduce", "synthesize", "train"]
+OFFERED = ["calibrate", "check", "evaluate", "export", "load_generator", "phantom", "reproduce", "synthesize", "train"]
 OTHERS = {"classify", "describe", "preprocess"}
 """Commands that are a call of their stage alone."""
 

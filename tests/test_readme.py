@@ -115,7 +115,7 @@ def test_the_whole_way_from_a_cohort_to_a_loaded_generator(tmp_path, monkeypatch
     assert run_command("evaluate", ["--workdir=run"], prog="evaluate.py") == 0
     assert run_command("export", ["--workdir=run", "--out=generator.safetensors"], prog="p") == 0
     folder = tmp_path / "run" / "evaluation" / "test"
-    assert {"subjects.tsv", "regions.tsv", "summary.json", "figures", "report.html"} == {
+    assert {"subjects.tsv", "regions.tsv", "zmaps.tsv", "summary.json", "figures", "report.html"} == {
         p.name for p in folder.iterdir()
     }
     assert "PHANTOM" in (folder / "report.html").read_text()

@@ -13,8 +13,9 @@ from pcsa_jax.data.normalisation import NORMALISATIONS, IntensityRange, Normalis
 from pcsa_jax.data.predictors.linear import MeanPET
 from pcsa_jax.data.predictors.registry import TRIVIAL_PREDICTORS, TrivialPredictor
 from pcsa_jax.errors import UserError
-from pcsa_jax.evaluation.predictions import evaluate_predictions, summary_table
+from pcsa_jax.evaluation.predictions import evaluate_predictions
 from pcsa_jax.evaluation.summary import predictor_labels
+from pcsa_jax.evaluation.terminal import summary_table
 from pcsa_jax.experiment.build import build
 from pcsa_jax.experiment.config import parse_config
 from pcsa_jax.experiment.systems import SYSTEMS

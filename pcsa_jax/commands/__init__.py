@@ -27,6 +27,7 @@ COMMANDS = {
     "evaluate": "tables, figures and report of a trained run (also: python evaluate.py)",
     "classify": "train classifiers of AD and CN with and without PET, and score them (Table 3)",
     "reproduce": "train, evaluate and present the rows of a table or figure of the paper",
+    "calibrate": "fit what single images are judged by, to a run or to several together",
     "export": "write a trained generator as one portable file",
     "synthesize": "make PET of grey-matter maps or T1w scans with a trained generator",
 }

@@ -5,7 +5,7 @@ Examples:
   python evaluate.py --workdir=runs/pcsa --split=validation --out=runs/look
   python evaluate.py --workdir=runs/pcsa --cohort=data/other --out=runs/pcsa_on_other     does it transfer?
 
-Writes subjects.tsv, regions.tsv, summary.json, figures/ and report.html to WORKDIR/evaluation/SPLIT.
+Writes subjects.tsv, regions.tsv, zmaps.tsv, summary.json, figures/ and report.html to WORKDIR/evaluation/SPLIT.
 """
 
 import argparse
@@ -44,7 +44,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     import pcsa_jax
-    from pcsa_jax.evaluation.predictions import individual_table, summary_table
+    from pcsa_jax.evaluation.terminal import individual_table, summary_table
     from pcsa_jax.experiment.workdir import Workdir
     from pcsa_jax.machine.progress import console
 

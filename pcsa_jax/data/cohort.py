@@ -26,6 +26,8 @@ from pcsa_jax.data.subjects import (
     describe_left_out,
     listing,
 )
+from pcsa_jax.data.synthetic_mark import find_synthetic
+from pcsa_jax.data.units import with_units
 from pcsa_jax.errors import UserError
 
 __all__ = ["Cohort", "Reading", "Subject", "Survey", "read_cohort", "survey", "why_none_to_train_on"]
@@ -76,7 +78,9 @@ def survey(path: Path, reading: Reading = AS_IT_IS) -> Survey:
     subjects, folders = quality_table.heed(root, subjects, findings, accept=reading.accept_suspicious)
     findings.notes.extend(findings.describe_unread())
     findings.notes.extend([] if reading.maps_only else describe_left_out(subjects))
-    subjects = _with_given_fwhm(path, subjects, reading.fwhm_mm, findings)
+    subjects = with_units(_with_given_fwhm(path, subjects, reading.fwhm_mm, findings))
+    if not reading.maps_only:  # of maps alone, reading one tells: it is one bad input, not a bad cohort
+        findings.problems.extend(find_synthetic(subjects))
     if reading.accept_suspicious and not reading.maps_only:
         findings.notes.extend(quality_table.describe_no_effect(root, folders, findings))
     if not is_phantom and (note := note_phantom(subjects)):

@@ -1,11 +1,12 @@
 """Synthetic PET on disk: names, sidecars and the folder around them, as BIDS derivatives."""
 
+import contextlib
 import dataclasses
 import gzip
 import hashlib
 import os
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -15,13 +16,20 @@ from pcsa_jax import __version__
 from pcsa_jax.data.files import names_of_others, read_text, replacing, write_json, write_text
 from pcsa_jax.data.fingerprints import file_hash
 from pcsa_jax.data.json_objects import read_object
+from pcsa_jax.data.judgements import Content
 from pcsa_jax.data.layout import sidecar, subject_folder, subject_stem
+from pcsa_jax.data.names import parse_name
+from pcsa_jax.data.problems import visit_name
+from pcsa_jax.data.synthetic_mark import INTENDED_USE, SyntheticMark, mark_image
 from pcsa_jax.errors import UserError
 
 GENERATED_BY = "pcsa_jax synthesize"
 """``GeneratedBy[0].Name`` of a folder of synthetic PET."""
 
 BIDS_VERSION = "1.10.0"
+VOXELS = "InputVoxelsSHA256"
+"""Key of a sidecar: :func:`~pcsa_jax.data.fingerprints.volume_hash` of the map that the PET was made from."""
+
 SYNTHETIC, SPREAD = "synthetic", "syntheticStd"
 """``desc-`` of the synthetic PET, and of the voxel-wise SD over several generators."""
 
@@ -31,14 +39,13 @@ INDEX = "index.html"
 PAGE_LOOK = "PageLook"
 """In the sidecar: how the page beside it was drawn. Another look is another page, made anew."""
 
-INTENDED_USE = "Research only: synthetic PET is a guess from anatomy, no measurement; not for diagnosis or treatment."
-
 README = f"""# Synthetic FDG-PET
 
 Every `*_desc-{SYNTHETIC}_pet.nii.gz` here is a generator's guess from the grey matter of a structural MRI. Nobody's
 metabolism was measured. {INTENDED_USE}
 
-The JSON file beside each volume names its input, the generator (SHA-256), the unit and everything that was done.
+The JSON file beside each volume names its input, the generator (SHA-256), the unit and everything that was done. The
+header of each volume says that it is synthetic, too, and by which generator.
 `*_desc-{SPREAD}_pet.nii.gz` is the voxel-wise standard deviation over several generators, in the same unit.
 `*_page.html`, if asked for, is what a person reads; `{INDEX}` lists them.
 """
@@ -103,7 +110,7 @@ def name_outputs(
 
 
 def write_outputs(outputs: Outputs, images: Iterable[nib.Nifti1Image], card: Mapping[str, Any]) -> None:
-    """Writes the volumes of one input with their sidecars.
+    """Writes the volumes of one input with their sidecars, each marked as synthetic in its header.
 
     The sidecar goes first and holds the volumes' SHA-256: whatever interrupts this, :func:`is_finished` tells later
     which volumes are whole and that those which are missing are ours to write.
@@ -113,8 +120,12 @@ def write_outputs(outputs: Outputs, images: Iterable[nib.Nifti1Image], card: Map
       images: one for each of ``outputs.volumes``.
       card: content of the sidecar; what it says of the unit holds for the SD as well.
     """
+    marked = [
+        mark_image(image, SyntheticMark.of_sidecar(card, content=parse_name(path).entities["desc"]))
+        for path, image in zip(outputs.volumes, images, strict=True)
+    ]
     # Neither time nor name in the gzip header: the same volume gives the same bytes.
-    blobs = [gzip.compress(image.to_bytes(), compresslevel=3, mtime=0) for image in images]
+    blobs = [gzip.compress(image.to_bytes(), compresslevel=3, mtime=0) for image in marked]
     hashes = {path.name: hashlib.sha256(blob).hexdigest() for path, blob in zip(outputs.volumes, blobs, strict=True)}
     page = {PAGE_LOOK: outputs.page_look} if outputs.page_look else {}
     write_json(sidecar(outputs.pet), {**card, "OutputSHA256": hashes, **page})
@@ -168,6 +179,25 @@ def is_finished(outputs: Outputs, recipe: Mapping[str, Any]) -> bool:
         and (outputs.panel.exists() or not outputs.has_panel)
         and (has_page or not outputs.page_look)
     )
+
+
+def finished_contents(root: Path, but: Collection[Path]) -> list[Content]:
+    """The maps of data sets that the synthetic PET in ``root`` was made from, as its sidecars say.
+
+    Args:
+      root: folder of the outputs.
+      but: synthetic PET that is left out: what is to be made now.
+    """
+    found = []
+    for path in sorted(root.glob(f"sub-*/**/pet/*_desc-{SYNTHETIC}_pet.json")):
+        if path.with_suffix(".nii.gz") in but:
+            continue
+        with contextlib.suppress(UserError):  # what is wrong with it is told where it is in the way
+            card = read_object(path, {VOXELS: str, "Sources": list}, expected="a sidecar")
+            source, name = str(next(iter(card["Sources"]), "")), parse_name(path)
+            if source.startswith("bids:"):
+                found.append(Content(visit_name(name.participant_id, name.session_id), Path(source), card[VOXELS]))
+    return found
 
 
 def _in_the_way(path: Path, found: str) -> UserError:

@@ -1,7 +1,9 @@
 """Columns and tables in which a diagnosis may stand: how they are spelt, and what stands in them."""
 
 from pathlib import Path
+from typing import NamedTuple
 
+from pcsa_jax.data.demographics import Person, read_person
 from pcsa_jax.data.subjects import DIAGNOSES, OTHER_DIAGNOSES, Findings
 from pcsa_jax.data.tables import Row, Table, check_spelling, read_identifier, read_table
 
@@ -54,20 +56,35 @@ def _mending(meant: str | None) -> str:
     return "Write n/a" if meant == "n/a" else f"Write {meant}, if that is meant, or n/a"
 
 
-def read_sessions(folder: Path, participant_id: str, findings: Findings) -> tuple[dict[str, str], tuple[str, ...]]:
-    """The diagnoses of ``sub-X/sub-X_sessions.tsv``, if it is there and has any; its columns."""
+class Sessions(NamedTuple):
+    """What a sessions table says.
+
+    Attributes:
+      diagnoses: session_id -> diagnosis; empty if the table is not there or has no column of them.
+      columns: of the table.
+      persons: (participant_id, session_id) -> age and sex, of the same lines.
+    """
+
+    diagnoses: dict[str, str]
+    columns: tuple[str, ...]
+    persons: dict[tuple[str, str], Person]
+
+
+def read_sessions(folder: Path, participant_id: str, findings: Findings) -> Sessions:
+    """Reads ``sub-X/sub-X_sessions.tsv``, if it is there."""
     path = folder / f"{participant_id}_sessions.tsv"
     if path.is_symlink() and not path.exists():
         findings.check_presence(path, visit=(participant_id, ""))
     table = read_table(path, findings) if path.is_file() else None
     if table is None:
         _note_other_tables(folder, path, findings)
-        return {}, ()
+        return Sessions({}, (), {})
     check_columns(table, findings)
     column = diagnosis_column(table)
     if column is None or "session_id" not in table.columns:
-        return {}, table.columns
+        return Sessions({}, table.columns, {})
     found: dict[str, str] = {}
+    persons: dict[tuple[str, str], Person] = {}
     lines: dict[str, int] = {}
     for row in table.rows:
         session_id = read_identifier(table, row, "session_id", findings, []) if row.values["session_id"] else None
@@ -79,7 +96,8 @@ def read_sessions(folder: Path, participant_id: str, findings: Findings) -> tupl
             findings.add(path, text, "Remove one line")
             continue
         found[session_id] = read_diagnosis(table, row, column, f"{participant_id} {session_id}", findings)
-    return found, table.columns
+        persons[participant_id, session_id] = read_person(table, row, findings)
+    return Sessions(found, table.columns, persons)
 
 
 def _note_other_tables(folder: Path, expected: Path, findings: Findings) -> None:

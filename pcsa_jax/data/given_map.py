@@ -16,7 +16,9 @@ from pcsa_jax.data.layouts.sidecars import is_fwhm
 from pcsa_jax.data.names import NIFTI
 from pcsa_jax.data.nan_outside import fill_outside
 from pcsa_jax.data.own_grid import OwnGrid
+from pcsa_jax.data.phantom_mark import is_marked, is_marked_header
 from pcsa_jax.data.synthesis_inputs import Prepared, check_kind, find_inputs, prepare, prepare_volume
+from pcsa_jax.data.synthetic_mark import judge_image
 from pcsa_jax.data.volumes import READ_ERRORS, Volume, refuse
 from pcsa_jax.errors import UserError
 
@@ -52,6 +54,15 @@ def prepare_given(
     return prepare(_source(path, fwhm_mm), grid, normalisation, is_modulated=is_modulated)
 
 
+def is_of_phantom(given: GivenMap) -> bool:
+    """Whether a map was simulated, by its header or, of one that has a file, its sidecar."""
+    if not isinstance(given, SpatialImage):
+        return is_marked(Path(given))
+    has_mark = isinstance(given, nib.Nifti1Image) and is_marked_header(given.header)
+    file = given.get_filename()
+    return has_mark or (file is not None and is_marked(Path(file)))
+
+
 def _source(path: Path, fwhm_mm: float | None) -> Input:
     (source,) = find_inputs([path], fwhm_mm=fwhm_mm)
     if source.is_raw:
@@ -85,6 +96,7 @@ def _read_image(image: SpatialImage, name: str) -> tuple[Volume, OwnGrid]:
     except (*READ_ERRORS, TypeError) as error:
         reason = " ".join(str(error).split())
         raise UserError(f"{name}: expected voxels that can be read, found {reason}. Make the file again.") from error
+    refuse(filter(None, [judge_image(image)]), subject=name, path=None)
     if not isinstance(image, nib.Nifti1Image):
         image = nib.Nifti1Image(data, image.affine)
     if not is_placing(image.affine) or not (image.header["qform_code"] or image.header["sform_code"]):

@@ -20,9 +20,9 @@ from pcsa_jax.text import table_rows, table_text
 
 COLUMNS = (
     "participant_id", "session_id", "modality", "file", "shape", "voxel_size_mm", "axes", "first_voxel_mm", "steps",
-    "low", "high", "clipped_voxels", "lowest", "largest", "sha256",
+    "low", "high", "clipped_voxels", "lowest", "largest", "sha256", "unit",
 )  # fmt: skip
-HASH = COLUMNS[-1]
+HASH = "sha256"
 NONE = "n/a"
 """Of a column that says nothing."""
 
@@ -46,6 +46,7 @@ class Input(NamedTuple):
       clipped_voxels: voxels outside of them.
       content_hash: :func:`~pcsa_jax.data.fingerprints.volume_hash` of the volume as read; "" if it was not taken.
       lowest, largest: value of the volume as read, in the file's unit; NaN if nobody has looked.
+      unit: of a PET's values, as its sidecar or name says; "" if neither does.
     """
 
     participant_id: str
@@ -61,6 +62,7 @@ class Input(NamedTuple):
     content_hash: str = ""
     lowest: float = math.nan
     largest: float = math.nan
+    unit: str = ""
 
     @property
     def name(self) -> str:
@@ -93,6 +95,7 @@ def inputs_table(inputs: Sequence[Input]) -> str:
             found.participant_id, found.session_id or NONE, found.modality, str(found.file), shape,
             found.voxel_size_mm, found.axes, found.first_voxel_mm, steps, f"{found.low:.6g}", f"{found.high:.6g}",
             str(found.clipped_voxels), f"{found.lowest:.6g}", f"{found.largest:.6g}", found.content_hash or NONE,
+            found.unit or NONE,
         ))  # fmt: skip
     return table_text(rows)
 
@@ -131,9 +134,15 @@ def describe_scales(table: str) -> tuple[str, ...]:
     volumes: dict[str, list[Values]] = {}
     for row in _rows(table):
         if "largest" in row:  # an earlier version has not written it
-            name = visit_name(row["participant_id"], row["session_id"].replace("n/a", ""))
-            volumes.setdefault(row["modality"], []).append(Values(name, float(row["lowest"]), float(row["largest"])))
-    return tuple(line for modality, own in volumes.items() for line in describe_odd(modality.upper(), own))
+            name = visit_name(row["participant_id"], row["session_id"].replace(NONE, ""))
+            unit = row.get("unit", NONE).replace(NONE, "")
+            found = Values(name, float(row["lowest"]), float(row["largest"]), unit)
+            volumes.setdefault(row["modality"], []).append(found)
+    return tuple(
+        line
+        for modality, own in volumes.items()
+        for line in describe_odd(modality.upper(), own, is_map=modality == "mri")
+    )
 
 
 def describe_clipping(table: str) -> str:

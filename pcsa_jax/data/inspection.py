@@ -115,9 +115,15 @@ def inspect_cohort(
     problems = [*survey.problems, *([nothing] if nothing else [])]
     for place, file in enumerate(files):
         found = (*file.findings, *foreign.get(place, ()), *copies.get(place, ()))
-        problems += [_problem(file, finding) for finding in found if not finding.is_note]
-    notes = (*survey.notes, *_notes(files), *_odd_scales(files), *_several_grids(files), *_guesses(files))
-    return Inspection(survey, tuple(files), tuple(problems), notes)
+        told = [_problem(file, finding) for finding in found if not finding.is_note]
+        # What a sidecar says, the survey has told.
+        problems += [problem for problem in told if problem not in survey.problems]
+    return Inspection(survey, tuple(files), tuple(problems), (*survey.notes, *describe_files(files)))
+
+
+def describe_files(files: Sequence[File]) -> list[str]:
+    """One line for each thing that is worth knowing of the files of a cohort, and no fault."""
+    return [*_notes(files), *_odd_scales(files), *_several_grids(files), *_guesses(files)]
 
 
 def inspect_file(subject: Subject, modality: str) -> File:
@@ -184,7 +190,9 @@ def _odd_scales(files: Sequence[File]) -> list[str]:
     notes = []
     for modality, name in MODALITIES.items():
         own = [file for file in files if file.modality == modality and file.is_sound and file.low is not None]
-        notes += describe_odd(name, [Values(file.subject.name, file.low, file.high) for file in own])
+        is_map = modality == "mri"
+        values = [Values(f.subject.name, f.low, f.high, "" if is_map else f.subject.pet_unit) for f in own]
+        notes += describe_odd(name, values, is_map=is_map)
     return notes
 
 

@@ -3,7 +3,7 @@
 import dataclasses
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -49,6 +49,7 @@ class Pairs:
       predictable_own: the same part, normalised by its own intensity range; None where ``predictable`` is.
       pet_ranges: the intensities (file units) that became 0 and 1 in ``pet``.
       inputs: the file and treatment of each volume, two a row.
+      ages, sexes: years, and "F" or "M", one entry a row; None where no table says.
     """
 
     participant_ids: tuple[str, ...]
@@ -60,6 +61,8 @@ class Pairs:
     predictable_own: np.ndarray | None
     pet_ranges: tuple[IntensityRange, ...]
     inputs: tuple[Input, ...] = ()
+    ages: tuple[float | None, ...] = ()
+    sexes: tuple[str | None, ...] = ()
 
     def __len__(self) -> int:
         return len(self.participant_ids)
@@ -75,6 +78,8 @@ class Pairs:
             predictable_own=None if self.predictable_own is None else self.predictable_own[index],
             pet_ranges=tuple(self.pet_ranges[i] for i in index),
             inputs=tuple(self.inputs[2 * i + k] for i in index for k in range(2)) if self.inputs else (),
+            ages=tuple(self.ages[i] for i in index) if self.ages else (),
+            sexes=tuple(self.sexes[i] for i in index) if self.sexes else (),
         )
 
 
@@ -141,9 +146,7 @@ def load_pairs(
     inputs = tuple(volume.source for row in rows for volume in row)
     check_together(inputs, one_grid=one_grid)
     return Pairs(
-        participant_ids=tuple(subject.participant_id for subject in subjects),
-        session_ids=tuple(subject.session_id for subject in subjects),
-        diagnoses=tuple(subject.diagnosis for subject in subjects),
+        **_people(subjects),
         mri=mri,
         pet=pet,
         predictable=expected,
@@ -151,6 +154,15 @@ def load_pairs(
         pet_ranges=tuple(pet.intensities for _, pet in rows),
         inputs=inputs,
     )
+
+
+def _people(subjects: Sequence[Subject]) -> dict[str, tuple[Any, ...]]:
+    """Who is in the rows of the pairs."""
+    columns = {
+        "participant_ids": "participant_id", "session_ids": "session_id", "diagnoses": "diagnosis", "ages": "age",
+        "sexes": "sex",
+    }  # fmt: skip
+    return {name: tuple(getattr(subject, own) for subject in subjects) for name, own in columns.items()}
 
 
 def load_volume(subject: Subject, modality: str, grid: Grid, normalisation: Normalisation) -> Loaded:
@@ -176,7 +188,7 @@ def load_volume(subject: Subject, modality: str, grid: Grid, normalisation: Norm
     source = Input(
         subject.participant_id, subject.session_id, modality, path, volume.data.shape, volume.affine, found.steps,
         *intensities, intensities.count_clipped(found.data), volume_hash(volume.data, volume.affine),
-        float(volume.data.min()), float(volume.data.max()),
+        float(volume.data.min()), float(volume.data.max()), subject.pet_unit if modality == "pet" else "",
     )  # fmt: skip
     return Loaded(intensities.normalise(found.data), intensities, source)
 

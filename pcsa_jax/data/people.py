@@ -4,8 +4,10 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import NamedTuple
 
+from pcsa_jax.data.demographics import Person, filled, read_person
 from pcsa_jax.data.diagnoses import (
     DIAGNOSIS_COLUMNS,
     OTHER_COLUMNS,
@@ -16,7 +18,7 @@ from pcsa_jax.data.diagnoses import (
 )
 from pcsa_jax.data.layout import PARTICIPANT_COLUMNS
 from pcsa_jax.data.problems import visit_name
-from pcsa_jax.data.subjects import Findings, counted, listing
+from pcsa_jax.data.subjects import Findings, Subject, counted, listing
 from pcsa_jax.data.tables import Table, note_prefixed, read_identifier, read_table
 
 
@@ -42,12 +44,28 @@ class People(NamedTuple):
       column: of the participants' diagnoses; "" if there is none.
       diagnoses: participant_id -> diagnosis ("" if none is known), of everyone in the table.
       by_visit: participant_id -> session_id -> diagnosis ("" for n/a), of the rows of single visits.
+      persons: (participant_id, session_id) -> age and sex, of the rows of ``participants.tsv`` and of
+        the sessions tables that hold diagnoses.
     """
 
     path: Path
     column: str
     diagnoses: dict[str, str]
     by_visit: dict[str, dict[str, str]]
+    persons: Mapping[tuple[str, str], Person] = MappingProxyType({})
+
+    def person(self, participant_id: str, session_id: str) -> Person:
+        """Age and sex at a visit: what its own row says, or one of another spelling, or else the participant's."""
+        alike = [s for s in self.by_visit.get(participant_id, {}) if same_session(s) == same_session(session_id)]
+        found = Person()
+        for row in (session_id, *alike[: len(alike) == 1], ""):
+            found = found.or_else(self.persons.get((participant_id, row), Person()))
+        return found
+
+    def complete(self, subject: Subject) -> Person:
+        """What the subject's own table says, and from these what it does not."""
+        known = Person(subject.age, subject.sex)
+        return known.or_else(self.person(subject.participant_id, subject.session_id))
 
     def label(self, participant_id: str, session_id: str, *, visits_only: bool = False) -> Label:
         """The diagnosis at a visit: that of its own row, n/a included, or else the participant's.
@@ -179,19 +197,20 @@ def read_people(
         findings.add(path, "expected one line a person, found only the heading", "Write them", is_of_all=True)
     check_columns(table, findings)
     _note_unread(table, findings)
-    diagnoses, by_visit = _read_participants(table, findings)
+    diagnoses, by_visit, persons = _read_participants(table, findings)
     columns: Counter[str] = Counter()
     places = list(dict.fromkeys(folder.resolve() for folder in (path.parent, cohort) if folder is not None))
     for participant_id in diagnoses:
         for place in places:
-            rows, found = read_sessions(place / participant_id, participant_id, findings)
+            rows, found, own = read_sessions(place / participant_id, participant_id, findings)
             columns.update(found)
+            persons |= filled(own, persons)
             _check_conflict(place, participant_id, by_visit.get(participant_id, {}), rows, findings)
             if rows:
                 by_visit[participant_id] = by_visit.get(participant_id, {}) | rows
     if not (diagnosis_column(table) or any(by_visit.values())):
         _add_no_column(table, columns, findings)
-    return People(path, diagnosis_column(table) or "", diagnoses, by_visit)
+    return People(path, diagnosis_column(table) or "", diagnoses, by_visit, persons)
 
 
 def _note_unread(table: Table, findings: Findings) -> None:
@@ -227,9 +246,12 @@ def _add_no_column(table: Table, columns: Counter[str], findings: Findings) -> N
     findings.add(table.path, found, remedy)
 
 
-def _read_participants(table: Table, findings: Findings) -> tuple[dict[str, str], dict[str, dict[str, str]]]:
-    """Diagnoses of the participants, and of the visits that the table has lines of."""
+def _read_participants(
+    table: Table, findings: Findings
+) -> tuple[dict[str, str], dict[str, dict[str, str]], dict[tuple[str, str], Person]]:
+    """Diagnoses of the participants, and of the visits that the table has lines of; age and sex of both."""
     column, prefixed = diagnosis_column(table), []
+    persons: dict[tuple[str, str], Person] = {}
     has_sessions = "session_id" in table.columns
     lines: dict[tuple[str, str], int] = {}
     diagnoses: dict[str, str] = {}
@@ -248,10 +270,11 @@ def _read_participants(table: Table, findings: Findings) -> tuple[dict[str, str]
             findings.add(table.path, found, "Remove one line")
             continue
         diagnosis = read_diagnosis(table, row, column, who, findings) if column else ""
+        persons[participant_id, session_id] = read_person(table, row, findings)
         diagnoses.setdefault(participant_id, "")
         if session_id:
             by_visit.setdefault(participant_id, {})[session_id] = diagnosis
         else:
             diagnoses[participant_id] = diagnosis
     note_prefixed(table, prefixed, findings)
-    return diagnoses, by_visit
+    return diagnoses, by_visit, persons

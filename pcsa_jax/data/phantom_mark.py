@@ -6,8 +6,11 @@ file is not opened before.
 """
 
 import gzip
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
+from typing import Any
+
+import nibabel as nib
 
 from pcsa_jax.data.json_objects import parse_object, read_limited
 from pcsa_jax.data.layout import sidecar
@@ -31,25 +34,35 @@ def is_marked(volume: Path) -> bool:
     return has_marked_sidecar(volume) or _has_marked_header(volume)
 
 
+def is_marked_header(header: nib.Nifti1Header) -> bool:
+    """Whether the header of an image in memory does."""
+    return header["descrip"].item().startswith(HEADER_TEXT.encode())
+
+
 def has_marked_sidecar(volume: Path) -> bool:
     """Whether the sidecar does; the volume is not opened."""
+    return any(
+        found.get(SIDECAR_KEY) is True or str(found.get("Description", "")).startswith(WARNING)
+        for found in sidecars_of(volume)
+    )
+
+
+def sidecars_of(volume: Path) -> Iterator[dict[str, Any]]:
+    """The sidecars beside ``volume`` and beside what it links to, those that can be read."""
     # A link may lie in a folder without sidecars.
-    return any(_says_phantom(sidecar(path)) for path in {volume, volume.resolve()})
+    for path in map(sidecar, {volume, volume.resolve()}):
+        if not path.is_file():
+            continue
+        try:
+            found = parse_object(read_limited(path))
+        except (OSError, ValueError):
+            continue
+        yield found
 
 
 def any_marked(subjects: Iterable[Subject]) -> bool:
     """Whether any volume of ``subjects``, whose files are opened, was simulated."""
     return any(is_marked(path) for subject in subjects for path in (subject.mri, subject.pet) if path)
-
-
-def _says_phantom(path: Path) -> bool:
-    if not path.is_file():
-        return False
-    try:
-        found = parse_object(read_limited(path))
-    except (OSError, ValueError):
-        return False
-    return found.get(SIDECAR_KEY) is True or str(found.get("Description", "")).startswith(WARNING)
 
 
 def _has_marked_header(path: Path) -> bool:

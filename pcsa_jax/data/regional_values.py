@@ -5,7 +5,14 @@ from typing import NamedTuple
 import numpy as np
 
 from pcsa_jax.data.grid import Grid
-from pcsa_jax.data.regions import REFERENCE_REGIONS, asymmetry_index, hemispheres, reference_weights, region_masks
+from pcsa_jax.data.regions import (
+    REFERENCE_REGIONS,
+    REGION_NAMES,
+    asymmetry_index,
+    hemispheres,
+    reference_weights,
+    region_masks,
+)
 
 
 class RegionalValues(NamedTuple):
@@ -45,3 +52,14 @@ def measure_regions(volume: np.ndarray, grid: Grid) -> dict[str, RegionalValues]
         ratios = [value / uptake[name] if uptake[name] > 0 else np.nan for name in uptake for value in (left, right)]
         found[region] = RegionalValues(left, right, *ratios, float(asymmetry_index(left, right)))
     return found
+
+
+def value_names() -> list[str]:
+    """``region.field`` of every value, in the order of :func:`all_values`."""
+    return [f"{region}.{name}" for region in REGION_NAMES for name in RegionalValues._fields]
+
+
+def all_values(volumes: np.ndarray, grid: Grid) -> np.ndarray:
+    """Every value of volumes ``(n, x, y, z)``, float64 (n, m)."""
+    measured = (measure_regions(volume, grid) for volume in volumes)
+    return np.array([[value for region in REGION_NAMES for value in values[region]] for values in measured])

@@ -101,6 +101,43 @@ def region_masks(grid: Grid) -> dict[str, np.ndarray]:
     return dict(_region_masks(grid))
 
 
+@functools.lru_cache(maxsize=8)
+def _atlas_regions(grid: Grid) -> dict[str, np.ndarray]:
+    labels, affine, label_of_name = aal_atlas()
+    names = [name for name in label_of_name if not name.startswith(CEREBELLAR)]
+    # The atlas' labels are no ranks; with ranks, one pass finds the box around each region.
+    sampled, brain = _sample(labels, affine, grid), brain_mask(grid)
+    ranks = np.zeros(int(max(labels.max(), *label_of_name.values())) + 1, np.uint8)
+    ranks[[label_of_name[name] for name in names]] = np.arange(1, len(names) + 1)
+    ranked, samples = ranks[sampled], sampled.shape[0] // grid.size
+    regions = {}
+    for rank, (name, box) in enumerate(zip(names, ndimage.find_objects(ranked, len(names)), strict=True), start=1):
+        if box is None:
+            continue
+        low = [own.start // samples for own in box]
+        shape = [-(-own.stop // samples) - start for own, start in zip(box, low, strict=True)]
+        around = tuple(slice(start * samples, (start + n) * samples) for start, n in zip(low, shape, strict=True))
+        blocks = (ranked[around] == rank).reshape([n for size in shape for n in (size, samples)])
+        own = tuple(slice(start, start + n) for start, n in zip(low, shape, strict=True))
+        fractions = blocks.mean(axis=(1, 3, 5), dtype=np.float32) * brain[own]
+        if not fractions.any():
+            continue
+        inside = np.argwhere(fractions >= 0.5 * fractions.max()) + low
+        regions[name] = np.ravel_multi_index(tuple(inside.T), grid.shape)
+        regions[name].flags.writeable = False
+    return regions
+
+
+def atlas_regions(grid: Grid) -> dict[str, np.ndarray]:
+    """The regions of AAL's cerebrum, left and right apart, by the rule of :func:`region_masks`.
+
+    Returns:
+      AAL's name ("Precuneus_L") -> the read-only indices of its voxels in a flattened volume, inside the brain mask.
+      On a grid so coarse that a region has no voxel in the mask, it is left out.
+    """
+    return dict(_atlas_regions(grid))
+
+
 def hemispheres(grid: Grid) -> tuple[np.ndarray, np.ndarray]:
     """The left and the right half of the grid (MNI152 x below and above 0), bool x y z; the midline is in neither."""
     x = grid.affine[0, 0] * np.arange(grid.size) + grid.affine[0, 3]
@@ -123,6 +160,9 @@ PONS_CENTRE_MM, PONS_RADII_MM = (0.0, -28.0, -32.0), (10.0, 8.0, 9.0)
 The brain stem is about 36 mm wide and 30 mm deep there; the margin keeps the CSF around it out of an image of 8 mm
 resolution. AAL has no brain stem. All of it lies in FreeSurfer's brain stem (Desikan-Killiany atlas in MNI152).
 """
+
+CEREBELLAR = ("Cerebelum", "Vermis")
+"""How AAL's names of the cerebellum begin."""
 
 REFERENCE_REGIONS = ("pons", "cerebellum")
 """What uptake can be divided by: FDG's usual reference, and AAL's cerebellum with the vermis."""
@@ -147,7 +187,7 @@ def reference_weights(grid: Grid, region: str) -> np.ndarray:
         inside = x[:, None, None] + y[:, None] + z <= 1
     else:
         labels, affine, label_of_name = aal_atlas()
-        wanted = [label for name, label in label_of_name.items() if name.startswith(("Cerebelum", "Vermis"))]
+        wanted = [label for name, label in label_of_name.items() if name.startswith(CEREBELLAR)]
         inside = np.isin(_sample(labels, affine, grid), wanted)
     weights = _fractions(inside, grid)
     weights.flags.writeable = False

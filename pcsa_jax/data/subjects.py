@@ -37,6 +37,8 @@ class Subject:
       mri_fwhm_mm, pet_fwhm_mm: what the volume has been smoothed with, as name, sidecar or manifest say; None if
         nobody says (see :func:`~pcsa_jax.data.harmonisation.harmonise`).
       mri_session_id: session of the GM map, "" if it has none, where it serves the PET of another session; else None.
+      age, sex: years, and "F" or "M", as a table says; None if none does. They do not tell visits apart.
+      pet_unit: unit of the PET's values ("SUVR", "Bq/mL", ...) as its sidecar or name says; "" if neither does.
     """
 
     participant_id: str
@@ -48,6 +50,9 @@ class Subject:
     mri_fwhm_mm: float | None = None
     pet_fwhm_mm: float | None = None
     mri_session_id: str | None = None
+    age: float | None = dataclasses.field(default=None, compare=False)
+    sex: str | None = dataclasses.field(default=None, compare=False)
+    pet_unit: str = ""
 
     @property
     def name(self) -> str:

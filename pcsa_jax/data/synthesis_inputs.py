@@ -123,25 +123,29 @@ def _origin(each: Input) -> Path | bool:
     return each.dataset or bool(parse_name(each.path).participant_id)
 
 
-def find_doubles(inputs: Sequence[tuple[Input, Prepared]]) -> dict[int, UserError]:
+def find_doubles(inputs: Sequence[tuple[Input, Prepared]], finished: Sequence[Content] = ()) -> dict[int, UserError]:
     """For each place in ``inputs`` whose map has the voxels of somebody else's in a cohort: what to tell.
 
     Names of loose files are the user's to choose, and claim nothing of who it is.
+
+    Args:
+      inputs: of this start.
+      finished: the maps of earlier ones, by the sidecars of what was made of them.
     """
-    owners = defaultdict(set)
-    for each, prepared in inputs:
-        if each.dataset is not None:
-            owners[prepared.content_hash].add(each.participant_id)
-    doubled = {digest for digest, own in owners.items() if digest and len(own) > 1}
     contents = [
-        Content(
-            each.name, each.path, prepared.content_hash if each.dataset and prepared.content_hash in doubled else ""
-        )
+        Content(each.name, each.path, prepared.content_hash if each.dataset is not None else "")
         for each, prepared in inputs
     ]
+    owners = defaultdict(set)
+    for content in (*contents, *finished):
+        owners[content.digest].add(content.name.split()[0])
+    told = [
+        each._replace(digest=each.digest if len(owners[each.digest]) > 1 else "") for each in (*contents, *finished)
+    ]
     return {
-        place: UserError(f"{contents[place].name}: {contents[place].path}: {finding.found}. {finding.remedy}.")
-        for place, finding in find_copies(contents).items()
+        place: UserError(f"{told[place].name}: {told[place].path}: {finding.found}. {finding.remedy}.")
+        for place, finding in find_copies(told).items()
+        if place < len(inputs)
     }
 
 

@@ -16,6 +16,7 @@ from nibabel.spatialimages import HeaderDataError
 from pcsa_jax.data.foreign_formats import judge_foreign, judge_place
 from pcsa_jax.data.headers import HEADER_BYTES, MAKE_AGAIN, READABLE, Finding, Header, read_header
 from pcsa_jax.data.nan_outside import describe_filled, fill_outside
+from pcsa_jax.data.synthetic_mark import judge_origin
 from pcsa_jax.errors import UserError
 
 BLOCK_BYTES = 2**20
@@ -74,15 +75,17 @@ def examine_volume(path: Path, *, is_in_mni152: bool = True) -> Examined:
         if missing:
             return Examined(None, None, (missing,))
         content, header, damage = _read_content(path)
+        synthetic = judge_origin(content[: _voxels_begin(header)], path)
+        found = (*([synthetic] if synthetic else []), *header.findings)
         if damage or header.nifti is None:
-            return Examined(None, header.affine, (*header.findings, *damage))
+            return Examined(None, header.affine, (*found, *damage))
         with np.errstate(all="ignore"):  # a scale of 1e38 overflows: judged by the values
             data = np.asarray(ArrayProxy(io.BytesIO(content), header.nifti), np.float32)
     except READ_ERRORS as error:
         return Examined(None, None, (_damage(error),))
     data = data.reshape(data.shape[:3], order="F")
     filled = fill_outside(data, header.affine if is_in_mni152 else None)
-    return Examined(filled.data, header.affine, (*header.findings, *filled.findings), filled.num_nan)
+    return Examined(filled.data, header.affine, (*found, *filled.findings), filled.num_nan)
 
 
 def read_volume(path: Path, *, subject: str, is_in_mni152: bool = True) -> Volume:
@@ -144,6 +147,10 @@ def _read_content(path: Path) -> tuple[bytes, Header, tuple[Finding, ...]]:
         except READ_ERRORS as error:
             content, damage = b"", (_damage(error),)
         return content, header, damage
+
+
+def _voxels_begin(header: Header) -> int:
+    return 0 if header.nifti is None else int(header.nifti["vox_offset"])
 
 
 def _read_rest(stream: BinaryIO, start: bytes, num_bytes: int) -> tuple[bytes, tuple[Finding, ...]]:

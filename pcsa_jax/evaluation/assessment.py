@@ -24,7 +24,9 @@ from pcsa_jax.experiment.environment import read_environment
 from pcsa_jax.experiment.workdir import Workdir
 from pcsa_jax.machine.progress import console, progress
 from pcsa_jax.presentation.viewing import USUAL, Viewing
+from pcsa_jax.synthesis.export import generator_hash
 from pcsa_jax.synthesis.inference import Inference
+from pcsa_jax.synthesis.trust_file import trust_of_run
 from pcsa_jax.training.data import reading
 from pcsa_jax.training.events_log import describe_events, read_events
 from pcsa_jax.training.remembered import check_remembered
@@ -81,12 +83,13 @@ def assess_run(
         people=others.describe() if others else "",
         uptake=_describe_uptake(data),
         events=describe_events(read_events(workdir.events)),
+        model=generator_hash(run),
         viewing=viewing,
     )
     console.print(f"Scoring {len(test)} subjects and drawing the figures")
     return evaluate_predictions(
         out=out, train=train, test=test, synthetic=synthetic, grid=Grid(data.size), context=context,
-        anchor=unlearnt and synthesise(unlearnt, test),
+        anchor=unlearnt and synthesise(unlearnt, test), trust=trust_of_run(workdir.trust, context.model),
     )  # fmt: skip
 
 

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from pcsa_jax.presentation.origin import phantom_mark
+from pcsa_jax.presentation.origin import phantom_mark, synthetic_line
 from pcsa_jax.presentation.viewing import USUAL, Viewing
 
 
@@ -30,6 +30,7 @@ class ReportContext:
       uptake: one sentence on what the uptake values are.
       trained_on_phantom: True if the generator's own cohort was simulated, whatever is scored.
       events: one line for each thing that the training has noticed of itself.
+      model: SHA-256 of the generator's parameters; "" if not known.
       viewing: sides and colours of the pictures of many planes.
     """
 
@@ -49,9 +50,18 @@ class ReportContext:
     uptake: str = "Uptake is on each volume's own 0–1 scale; it is not an SUVR."
     trained_on_phantom: bool = False
     events: tuple[str, ...] = ()
+    model: str = ""
     viewing: Viewing = USUAL
 
     @property
     def mark(self) -> str:
         """The beginning of every figure's title."""
         return phantom_mark(is_phantom=self.is_phantom, trained_on_phantom=self.trained_on_phantom)
+
+    @property
+    def line(self) -> str:
+        """What stands inside every picture of synthetic PET."""
+        return synthetic_line(
+            is_phantom=self.is_phantom, trained_on_phantom=self.trained_on_phantom,
+            models=[self.model] if self.model else [],
+        )  # fmt: skip

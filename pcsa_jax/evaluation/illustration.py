@@ -1,7 +1,7 @@
 """Which figures an evaluation has, which subjects they show, and what their captions say."""
 
 import dataclasses
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,12 +11,16 @@ from pcsa_jax.data.grid import Grid
 from pcsa_jax.data.predictors.registry import TRIVIAL_PREDICTORS
 from pcsa_jax.data.regions import brain_mask
 from pcsa_jax.evaluation import charts, panels
+from pcsa_jax.evaluation.abnormality import Judge, readable
 from pcsa_jax.evaluation.choice import best_trivial, shown_subjects
+from pcsa_jax.evaluation.summary import MODEL
+from pcsa_jax.evaluation.trust_part import Judgement, draw_coverage
 from pcsa_jax.presentation.figures import error_limit
 from pcsa_jax.presentation.mosaic import HALF_LINES, Row, Scale, draw_comparison
 from pcsa_jax.presentation.origin import name_origin, phantom_mark
 from pcsa_jax.presentation.statistics import FEWEST_FOR_INTERVAL
 from pcsa_jax.presentation.viewing import CONVENTIONS
+from pcsa_jax.presentation.zmap_page import draw_zmap_page
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -31,8 +35,8 @@ class Illustration:
 
     Attributes:
       path: PNG.
-      section: of the report in which it stands: ``subjects``, ``planes``, ``predictors``, ``regions``, ``groups``,
-        ``training``.
+      section: of the report in which it stands: ``subjects``, ``planes``, ``certainty``, ``abnormality``,
+        ``predictors``, ``regions``, ``groups``, ``training``.
       caption: what is shown, plain text.
       alt: one line for readers who do not see it.
     """
@@ -41,6 +45,10 @@ class Illustration:
     section: str
     caption: str
     alt: str
+
+
+SHOWN_NAMES = 6
+"""Regions that a caption names."""
 
 
 def _decibels(value: float) -> str:
@@ -64,7 +72,7 @@ def _subject_panels(
         path = panels.subject_panel(
             folder / f"subject_{rank}.png", mri=test.mri[row], synthetic=synthetic[row], pet=test.pet[row],
             mask=mask, grid=grid, title=f"{context.mark}{name} ({diagnosis}), {place}\nin the brain: {scores}",
-            limit=limit, is_phantom=context.is_phantom,
+            limit=limit, is_phantom=context.is_phantom, line=context.line,
         )  # fmt: skip
         caption = (
             f"{rank.capitalize()} subject{by}: {name}, {diagnosis}. Neurological "
@@ -75,6 +83,58 @@ def _subject_panels(
         )
         alt = name_origin("MRI, synthetic PET, real PET and difference", is_phantom=context.is_phantom)
         yield Illustration(path, "subjects", caption, f"{alt} of {name}")
+
+
+def _certainty(
+    folder: Path, judgement: Judgement, grid: Grid, who: str, context: "ReportContext"
+) -> Iterator[Illustration]:
+    """Where, for whom and at which width the intervals hold; nothing without intervals."""
+    if judgement.coverage is None:
+        return
+    path = draw_coverage(
+        folder / "coverage.png", judgement.coverage, grid, level=judgement.summary["intervals"]["level"],
+        title=f"{context.mark}{who}: real PET within its interval", line=context.line,
+    )  # fmt: skip
+    caption = (
+        "Left: share of people whose real PET lies in the interval, at each voxel. Middle: share of the voxels of the "
+        "brain, one dot a person. Right: the same by quarters of the width of the intervals. Dashed: nominal."
+    )
+    yield Illustration(path, "certainty", caption, "Coverage of the intervals by place, person and width")
+
+
+def _zmaps(
+    folder: Path, synthetic: np.ndarray, rows: "pd.DataFrame", context: "ReportContext", judge: Judge
+) -> Iterator[Illustration]:
+    """The z-maps of the same subjects as :func:`_subject_panels` shows; none without a norm."""
+    if judge.norm is None:
+        return
+    own = rows[rows["predictor"] == MODEL].reset_index(drop=True)
+    for rank, row in shown_subjects(own["mae_brain"].to_numpy(float)).items():
+        who = own.iloc[row]
+        name = " ".join(part for part in (who["participant_id"], who["session_id"]) if part)
+        diagnosis = who["diagnosis"] or "no diagnosis"
+        maps = {"Real PET": judge.zmap(row, judge.test.pet[row]), "Synthetic PET": judge.zmap(row, synthetic[row])}
+        path = draw_zmap_page(
+            folder / f"zmap_{rank}.png", {label: own_maps.z for label, own_maps in maps.items()}, judge.grid,
+            f"{context.mark}{name} ({diagnosis})", is_phantom=context.is_phantom, line=context.line,
+        )  # fmt: skip
+        regions = judge.outcomes(row, maps["Synthetic PET"].z)
+        listed = "; ".join(f"{outcome} {_some(map(readable, names))}" for outcome, names in regions.items())
+        told = dict.fromkeys(note for own_maps in maps.values() for note in own_maps.notes)
+        notes = "".join(f" {note[:1].upper()}{note[1:]}." for note in told)
+        caption, alt = (
+            name_origin(text, is_phantom=context.is_phantom)
+            for text in ("Deviation from normal, real above synthetic PET", "z-maps of the real and the synthetic PET")
+        )
+        caption = f"{caption}: {name}, {diagnosis}. Abnormal regions: {listed or 'not compared'}.{notes}"
+        yield Illustration(path, "abnormality", caption, f"{alt} of {name}")
+
+
+def _some(names: Iterable[str]) -> str:
+    """The first of a list that may be long, and how many more there are."""
+    names = list(names)
+    more = f" and {len(names) - SHOWN_NAMES} more" if len(names) > SHOWN_NAMES else ""
+    return (", ".join(names[:SHOWN_NAMES]) + more) or "none"
 
 
 def _many_planes(
@@ -96,6 +156,7 @@ def _many_planes(
         path = draw_comparison(
             folder / f"planes_{rank}.png", shown, grid=grid, scale=Scale(0.0, 1.0, "FDG uptake (0–1)"),
             viewing=viewing, title=f"{context.mark}{name} ({who['diagnosis'] or 'no diagnosis'})", lines=HALF_LINES,
+            line=context.line,
         )  # fmt: skip
         caption = (
             f"{name} in many planes: {real}, synthetic PET, and the best trivial predictor's ({shown[-1].name}), on "
@@ -124,7 +185,7 @@ def _groups(
 ) -> Iterator[Illustration]:
     path = panels.group_means(
         folder / "groups.png", real=test.pet, synthetic=synthetic, diagnoses=test.diagnoses, mask=brain_mask(grid),
-        grid=grid, title=f"{context.mark}mean FDG-PET by diagnosis", is_phantom=context.is_phantom,
+        grid=grid, title=f"{context.mark}mean FDG-PET by diagnosis", is_phantom=context.is_phantom, line=context.line,
     )  # fmt: skip
     if path:
         caption = (
@@ -167,8 +228,8 @@ def _dots(count: int, num_visits: int, who: str) -> str:
 
 def draw_all(
     folder: Path, test: "Pairs", synthetic: np.ndarray, grid: Grid, rows: "pd.DataFrame",
-    regions: "pd.DataFrame", summary: Mapping[str, Any], context: "ReportContext",
-    trivial: Mapping[str, Mapping[int, np.ndarray]],
+    regions: "pd.DataFrame", summary: Mapping[str, Any], context: "ReportContext", judge: Judge,
+    trivial: Mapping[str, Mapping[int, np.ndarray]], judgement: Judgement,
 ) -> list[Illustration]:  # fmt: skip
     """Draws every figure that the data allow.
 
@@ -181,7 +242,9 @@ def draw_all(
       regions: regional means of every predictor.
       summary: of both.
       context: of the run.
+      judge: of z-maps.
       trivial: predictor -> row of ``test`` -> its PET, of the rows that are shown.
+      judgement: whether single images can be believed.
     """
     count = summary["n_subjects"]
     who = f"{count} {summary['split']} subject{'s' if count > 1 else ''}"
@@ -191,6 +254,8 @@ def draw_all(
         *_subject_panels(folder, test, synthetic, grid, rows, context),
         *_many_planes(folder, test, synthetic, grid, rows, context, trivial),
         Illustration(path, "predictors", caption, "Scores of each predictor, one dot per subject"),
+        *_certainty(folder, judgement, grid, who, context),
+        *_zmaps(folder, synthetic, rows, context, judge),
         _regions(folder, regions, context),
         *_groups(folder, test, synthetic, grid, context),
         *_training(folder, summary, context),

@@ -22,6 +22,7 @@ def subject_panel(
     title: str,
     limit: float,
     is_phantom: bool,
+    line: str,
 ) -> Path:
     """Three planes (rows) of MRI, synthetic PET, real PET and their difference (columns).
 
@@ -35,6 +36,7 @@ def subject_panel(
       title: who this is, and the scores.
       limit: of the error's colour scale, from -limit to limit; pass the same for figures to be compared.
       is_phantom: the PET of the cohort is simulated, and called so.
+      line: of :func:`~pcsa_jax.presentation.origin.synthetic_line`.
     """
     difference = figures.difference_style(limit)
     columns = (
@@ -51,6 +53,7 @@ def subject_panel(
         figures.add_colour_bar(figure, image, axes, label, limit=limit if style is difference else None)
     figures.label_rows(grid_of_axes[:, 0], grid)
     figures.add_title(figure, title)
+    figures.mark_synthetic(figure, line)
     return figures.save(figure, path)
 
 
@@ -64,8 +67,15 @@ def group_means(
     grid: Grid,
     title: str,
     is_phantom: bool,
+    line: str,
 ) -> Path | None:
     """Mean AD, mean CN and AD - CN, of the real (above) and the synthetic PET (below), in two planes.
+
+    Args:
+      path: PNG to write.
+      real, synthetic: PET, n x y z in [0, 1].
+      diagnoses: of their rows.
+      mask, grid, title, is_phantom, line: as for :func:`subject_panel`.
 
     Returns:
       The path, or None (and no file) unless there are both AD and CN subjects.
@@ -77,18 +87,19 @@ def group_means(
     limit = figures.error_limit([mean["AD"] - mean["CN"] for mean in means], mask)
     figure = figures.new_figure(11.0, 5.0)
     grid_of_axes = figure.subplots(2, 6)
-    for row, (line, mean) in enumerate(zip(grid_of_axes, means, strict=True)):
+    for row, (strip, mean) in enumerate(zip(grid_of_axes, means, strict=True)):
         maps = {"AD": mean["AD"], "CN": mean["CN"], "AD − CN": mean["AD"] - mean["CN"]}
-        for axes, (name, plane) in zip(line, itertools.product(maps, ("sagittal", "axial")), strict=True):
+        for axes, (name, plane) in zip(strip, itertools.product(maps, ("sagittal", "axial")), strict=True):
             style = figures.UPTAKE if name in groups else figures.difference_style(limit)
             image = figures.draw_brain(axes, maps[name], mask, grid, plane, style, square=True)
             if row == 0:
                 count = f" (n = {len(groups[name])})" if name in groups else ""
                 axes.set_title(f"{name}{count}\n{figures.position_label(grid, plane)}", fontsize=9, color=figures.INK)
         what = ("Real PET", "Synthetic PET")[row]
-        line[0].set_ylabel(name_origin(what, is_phantom=is_phantom), fontsize=11, color=figures.INK)
+        strip[0].set_ylabel(name_origin(what, is_phantom=is_phantom), fontsize=11, color=figures.INK)
     uptake = grid_of_axes[-1, 0].images[0]
     figures.add_colour_bar(figure, uptake, grid_of_axes[:, :4], figures.UPTAKE_LABEL, aspect=48)
     figures.add_title(figure, title)
     figures.add_colour_bar(figure, image, grid_of_axes[:, 4:], "AD − CN (difference in uptake)", limit=limit)
+    figures.mark_synthetic(figure, line)
     return figures.save(figure, path)

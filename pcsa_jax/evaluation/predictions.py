@@ -15,32 +15,29 @@ from pcsa_jax.data.grid import Grid
 from pcsa_jax.data.predictors.registry import TRIVIAL_PREDICTORS
 from pcsa_jax.data.regions import brain_mask, region_masks
 from pcsa_jax.data.spread import judge_spread, spread_of
+from pcsa_jax.data.trust.statistics import Trust
 from pcsa_jax.errors import UserError
+from pcsa_jax.evaluation.abnormality import ZMAP_COLUMNS, Judge
 from pcsa_jax.evaluation.agreement import MEASURES, regional_correlation, summarise_regions
 from pcsa_jax.evaluation.ceilings import ceiling_volumes
-from pcsa_jax.evaluation.ranking import best_predictors
 from pcsa_jax.evaluation.summary import (
     ANCHOR,
-    INDIVIDUAL_METRICS,
-    METRICS,
     MODEL,
     REGIONAL_CORRELATION,
     ROW_COLUMNS,
-    predictor_labels,
     summarise,
 )
+from pcsa_jax.evaluation.trust_part import FAMILIARITY_COLUMNS, familiarity_table, judge_trust
 from pcsa_jax.machine.progress import console
-from pcsa_jax.presentation.origin import phantom_mark
 from pcsa_jax.presentation.tables import write_table
 
 if TYPE_CHECKING:
     import pandas as pd
-    from rich.table import Table
 
     from pcsa_jax.data.pairs import Pairs
     from pcsa_jax.evaluation.context import ReportContext
 
-OUTPUTS = ("subjects.tsv", "regions.tsv", "summary.json", "figures", "report.html")
+OUTPUTS = ("subjects.tsv", "regions.tsv", "zmaps.tsv", "familiarity.tsv", "summary.json", "figures", "report.html")
 """All that an evaluation writes into its folder."""
 
 REGION_COLUMNS = ("participant_id", "diagnosis", "region", *MEASURES)
@@ -55,6 +52,7 @@ def evaluate_predictions(
     grid: Grid,
     context: "ReportContext",
     anchor: np.ndarray | None = None,
+    trust: Trust | None = None,
     seed: int = 0,
 ) -> dict[str, Any]:
     """Scores the generator beside the trivial predictors and the ceiling, and writes tables, figures and report.
@@ -70,6 +68,7 @@ def evaluate_predictions(
       context: what the report says about the run.
       anchor: of a generator that starts from a closed-form prediction, what it makes of ``test`` without its network:
         a row of its own, so that nobody takes the anchor's merit for the network's.
+      trust: what the generator's single images are judged by.
       seed: of the bootstrap.
 
     Returns:
@@ -86,14 +85,23 @@ def evaluate_predictions(
         console.print(f"warning: {text}")
     with _replacing_folder(Path(out)) as folder:
         own = {MODEL: synthetic} | ({} if anchor is None else {ANCHOR: anchor})
-        rows, regions, trivial = _score_all(train, test, own, grid)
+        judge = Judge.of(train, test, grid)
+        rows, regions, zmaps, trivial = _score_all(train, test, own, grid, judge)
         summary = _summary(rows, regions, context, seed) | {"warnings": warnings}
+        summary["abnormality"] = finite_or_none(judge.summarise(zmaps))
+        judgement = judge_trust(trust or Trust(), test, synthetic, grid, seed=seed)
+        summary["trust"] = finite_or_none(judgement.summary)
+        if judgement.assessments is not None:
+            write_table(folder / "familiarity.tsv", familiarity_table(test, judgement.assessments), FAMILIARITY_COLUMNS)
         write_table(folder / "subjects.tsv", rows, ROW_COLUMNS)
         write_table(folder / "regions.tsv", regions[regions["predictor"] == "model"], REGION_COLUMNS)
+        write_table(folder / "zmaps.tsv", zmaps, ZMAP_COLUMNS)
         write_json(folder / "summary.json", summary)
         from pcsa_jax.evaluation.illustration import draw_all
 
-        figures = draw_all(folder / "figures", test, synthetic, grid, rows, regions, summary, context, trivial)
+        figures = draw_all(
+            folder / "figures", test, synthetic, grid, rows, regions, summary, context, judge, trivial, judgement
+        )
         from pcsa_jax.evaluation.report import write_report
 
         write_report(folder / "report.html", summary=summary, rows=rows, figures=figures, context=context)
@@ -130,9 +138,9 @@ def _look_at_spread(test: "Pairs", synthetic: np.ndarray, grid: Grid) -> list[st
 
 
 def _score_all(
-    train: "Pairs", test: "Pairs", own: Mapping[str, np.ndarray], grid: Grid
-) -> tuple["pd.DataFrame", "pd.DataFrame", dict[str, dict[int, np.ndarray]]]:
-    """Per-subject scores and regional means of every predictor, one predictor's volumes in memory at a time.
+    train: "Pairs", test: "Pairs", own: Mapping[str, np.ndarray], grid: Grid, judge: Judge
+) -> tuple["pd.DataFrame", "pd.DataFrame", "pd.DataFrame", dict[str, dict[int, np.ndarray]]]:
+    """Scores, regional means and z-maps' lines of every predictor, one predictor's volumes in memory at a time.
 
     Also the trivial predictors' volumes of those rows that are shown.
     """
@@ -153,13 +161,14 @@ def _score_all(
         {"participant_id": test.participant_ids, "session_id": test.session_ids, "diagnosis": test.diagnoses}
     )
     real, real_index = regional_means(test.pet, regions), regional_asymmetry(test.pet, regions, grid)
-    rows, regional, kept = [], [], {}
+    rows, regional, zmaps, kept = [], [], [], {}
     for name, predicted in predictions():
         means, index = regional_means(predicted, regions), regional_asymmetry(predicted, regions, grid)
         scores = score(predicted, test.pet, mask)
         scores |= identify(squared_distances(predicted, test.pet, mask), test.participant_ids)
         scores["asymmetry_error"] = np.mean([np.abs(index[region] - real_index[region]) for region in regions], axis=0)
         rows.append(people.assign(predictor=name, **scores))
+        zmaps.append(judge.rows(name, predicted))
         if name == MODEL:
             shown = shown_subjects(scores["mae_brain"]).values()
         if name in TRIVIAL_PREDICTORS:
@@ -171,7 +180,7 @@ def _score_all(
             )
             for region in regions
         ]  # fmt: skip
-    return pd.concat(rows, ignore_index=True), pd.concat(regional, ignore_index=True), kept
+    return *(pd.concat(frames, ignore_index=True) for frames in (rows, regional, zmaps)), kept
 
 
 def _summary(rows: "pd.DataFrame", regions: "pd.DataFrame", context: "ReportContext", seed: int) -> dict[str, Any]:
@@ -227,58 +236,3 @@ def _replacing_folder(out: Path) -> Iterator[Path]:
             raise
     finally:
         shutil.rmtree(workspace, ignore_errors=True)
-
-
-def summary_table(summary: Mapping[str, Any]) -> "Table":
-    """The predictors' scores for the terminal: mean +- SD over the test subjects, the best of each column bold."""
-    from rich.table import Table
-    from rich.text import Text
-
-    split = summary.get("split", "test")
-    mark = phantom_mark(
-        is_phantom=summary.get("is_phantom", False), trained_on_phantom=summary.get("trained_on_phantom", False)
-    )
-    title = f"{mark}{summary['n_subjects']} {split} subjects, mean ± SD over them; bold: best predictor"
-    table = Table(title=title, title_justify="left")
-    best = best_predictors(summary["predictors"])
-    table.add_column("predictor")
-    for title in ("MAE", "PSNR (dB)", "SSIM"):
-        table.add_column(title, justify="right", no_wrap=True)
-    for region in ("brain", "whole volume"):
-        keys = [key for key, metric in METRICS.items() if metric.region == region]
-        table.add_row(f"in the {region}", style="dim italic")
-        for name, scores in summary["predictors"].items():
-            cells = [
-                Text(format_spread(scores[key], METRICS[key].digits), style="bold" if name in best[key] else "")
-                for key in keys
-            ]
-            table.add_row(f" {predictor_labels()[name]}", *cells)
-        table.add_section()
-    return table
-
-
-def individual_table(summary: Mapping[str, Any]) -> "Table":
-    """Whether the PET shows its own person, for the terminal: mean +- SD over the test subjects."""
-    from rich.table import Table
-    from rich.text import Text
-
-    table = Table(title="Whose brain is it? Identification: 0.5 is chance, 1 always right", title_justify="left")
-    best = best_predictors(summary["predictors"], INDIVIDUAL_METRICS)
-    table.add_column("predictor")
-    for title in ("matched PSNR", "identification", "asymmetry error"):
-        table.add_column(title, justify="right", no_wrap=True)
-    for name, scores in summary["predictors"].items():
-        cells = [
-            Text(format_spread(scores[key], metric.digits), style="bold" if name in best[key] else "")
-            for key, metric in INDIVIDUAL_METRICS.items()
-        ]
-        table.add_row(predictor_labels()[name], *cells)
-    return table
-
-
-def format_spread(entry: Mapping[str, Any], digits: int) -> str:
-    """``mean ± SD``, or the reason why there is none."""
-    if entry["mean"] is None:
-        return "not finite"
-    spread = f" ± {entry['std']:.{digits}f}" if entry["std"] is not None else ""
-    return f"{entry['mean']:.{digits}f}{spread}"

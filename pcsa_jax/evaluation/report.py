@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from pcsa_jax.data.files import write_text
 from pcsa_jax.data.predictors.registry import TRIVIAL_PREDICTORS
 from pcsa_jax.data.regions import CONTROL_REGIONS
+from pcsa_jax.data.trust.uptake_norm import REFERENCES
 from pcsa_jax.evaluation.ceilings import CEILING, CEILING_OWN_RANGE, CEILINGS
 from pcsa_jax.evaluation.ranking import best_predictors
 from pcsa_jax.evaluation.summary import (
@@ -187,6 +188,15 @@ def _region_rows(summary: Mapping[str, Any]) -> list[dict[str, Any]]:
     return rows
 
 
+def _references(abnormality: Mapping[str, Any]) -> str:
+    """What uptake was divided by, in words; "" without a norm."""
+    if not abnormality.get("norm"):
+        return ""
+    words = [f"the {name}" for name in REFERENCES[abnormality["norm"]["reference"]]]
+    *first, last = [f"{word} cortex" if word.endswith("sensorimotor") else word for word in words]
+    return f"{', '.join(first)} and {last}" if first else last
+
+
 def _cohort_rows(counts: Mapping[str, Mapping[str, int]]) -> tuple[list[str], list[tuple[str, list[int], int]]]:
     diagnoses = sorted({diagnosis for group in counts.values() for diagnosis in group})
     rows = [
@@ -239,6 +249,9 @@ def write_report(
         fewest=FEWEST_FOR_INTERVAL,
         shown_heading=_shown_heading(sum(p.section == "subjects" for p in pictures), summary["n_subjects"]),
         ceiling=distance_to_ceiling(summary),
+        abnormality=summary.get("abnormality"),
+        trust=summary.get("trust"),
+        references=_references(summary.get("abnormality") or {}),
         pictures={section: [p for p in pictures if p.section == section] for section in {p.section for p in pictures}},
         regions=_region_rows(summary),
         region_predictors=_shown_in_regions(),

@@ -61,6 +61,11 @@ class Workdir:
     def prior(self) -> Path:
         return self.root / "prior.safetensors"
 
+    @property
+    def trust(self) -> Path:
+        """What single images are judged by (``python -m pcsa_jax calibrate``)."""
+        return self.root / "trust.safetensors"
+
     def evaluation(self, split: str) -> Path:
         return self.root / "evaluation" / split
 

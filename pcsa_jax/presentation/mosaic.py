@@ -212,7 +212,7 @@ def _label(axes: "Axes", tile: _Tile, colours: Colours, viewing: Viewing, *, is_
 
 
 def _finish(
-    path: Path, tiles: Sequence[_Tile], *, grid: Grid, scale: Scale, viewing: Viewing, title: str,
+    path: Path, tiles: Sequence[_Tile], *, grid: Grid, scale: Scale, viewing: Viewing, title: str, line: str,
     names: Sequence[tuple[str, float]] = (),
 ) -> Path:  # fmt: skip
     """Draws tiles with colour bar, legend and title: every picture of this module is made and written here.
@@ -220,7 +220,7 @@ def _finish(
     Args:
       path: PNG to write.
       tiles: planes and their places.
-      grid, scale, viewing, title: as for :func:`draw_mosaic`.
+      grid, scale, viewing, title, line: as for :func:`draw_mosaic`.
       names: what stands at the left edge, and how far down (pixels).
     """
     width, height = _size(tiles)
@@ -241,10 +241,13 @@ def _finish(
     bar.set_label(f"{scale.label}; {legend}", fontsize=8, color=figures.INK)
     bar.ax.tick_params(labelsize=8)
     figures.add_title(figure, title, fontsize=10)
+    figures.mark_synthetic(figure, line)
     return figures.save(figure, path)
 
 
-def draw_mosaic(path: Path, volume: np.ndarray, *, grid: Grid, scale: Scale, viewing: Viewing, title: str) -> Path:
+def draw_mosaic(
+    path: Path, volume: np.ndarray, *, grid: Grid, scale: Scale, viewing: Viewing, title: str, line: str
+) -> Path:
     """One volume in evenly spaced axial planes, a coronal one of the hippocampi and the midline.
 
     The planes in which to look for Alzheimer's disease are framed.
@@ -256,15 +259,16 @@ def draw_mosaic(path: Path, volume: np.ndarray, *, grid: Grid, scale: Scale, vie
       scale: of the colours; the same for pictures to be compared.
       viewing: sides and colours.
       title: who and what this is.
+      line: what stands inside the picture (:func:`~pcsa_jax.presentation.origin.synthetic_line`).
     """
     planes = [plane for line in FULL_LINES for plane in line]
     pixels = iter(cut(volume, grid, planes, viewing))
     tiles = _in_lines([[(next(pixels), plane) for plane in line] for line in FULL_LINES])
-    return _finish(path, tiles, grid=grid, scale=scale, viewing=viewing, title=title)
+    return _finish(path, tiles, grid=grid, scale=scale, viewing=viewing, title=title, line=line)
 
 
 def draw_comparison(
-    path: Path, rows: Sequence[Row], *, grid: Grid, scale: Scale, viewing: Viewing, title: str,
+    path: Path, rows: Sequence[Row], *, grid: Grid, scale: Scale, viewing: Viewing, title: str, line: str,
     lines: Sequence[Sequence[Plane]] = (KEY_PLANES,),
 ) -> Path:  # fmt: skip
     """Several volumes below each other in the same planes, on one scale.
@@ -273,7 +277,7 @@ def draw_comparison(
       path: PNG to write.
       rows: the volumes, and what they are.
       grid: of all of them.
-      scale, viewing, title: as for :func:`draw_mosaic`.
+      scale, viewing, title, line: as for :func:`draw_mosaic`.
       lines: planes side by side; after all volumes have been shown in the first line's planes, they are in the next's.
     """
     blocks, names, top = [], [], 0
@@ -283,4 +287,6 @@ def draw_comparison(
             height = max(pixels.shape[0] for pixels, _ in blocks[-1])
             names.append((row.name, top + height / 2))
             top += height
-    return _finish(path, _in_lines(blocks), grid=grid, scale=scale, viewing=viewing, title=title, names=names)
+    return _finish(
+        path, _in_lines(blocks), grid=grid, scale=scale, viewing=viewing, title=title, line=line, names=names
+    )

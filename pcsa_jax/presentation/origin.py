@@ -1,6 +1,7 @@
 """What pages and pictures call the volumes of a phantom, and a generator that was trained on one."""
 
 import re
+from collections.abc import Sequence
 
 TRAINED_ON_PHANTOM = "The generator was trained on a PHANTOM, not on people."
 
@@ -26,3 +27,19 @@ def phantom_mark(*, is_phantom: bool, trained_on_phantom: bool = False) -> str:
     if is_phantom:
         return "PHANTOM: "
     return "PHANTOM-trained generator: " if trained_on_phantom else ""
+
+
+def synthetic_line(*, is_phantom: bool, trained_on_phantom: bool, models: Sequence[str] = ()) -> str:
+    """What stands inside every picture that shows a synthetic PET: a picture travels without its page.
+
+    Args:
+      is_phantom: the MRI is a phantom's.
+      trained_on_phantom: so were those that the generator was trained on.
+      models: SHA-256 of the generators' parameters; none where a picture shows many.
+    """
+    words = ["SYNTHETIC PET", "not measured"]
+    if models:
+        words.append(f"model {models[0][:12]}{f' and {len(models) - 1} more' if models[1:] else ''}")
+    words += ["MRI of a PHANTOM"] if is_phantom else []
+    words += ["trained on a PHANTOM"] if trained_on_phantom else []
+    return " · ".join(words)

@@ -3,10 +3,12 @@
 from typing import Any
 
 from pcsa_jax import __version__
-from pcsa_jax.data.derivatives import INTENDED_USE
+from pcsa_jax.data.derivatives import VOXELS
 from pcsa_jax.data.given_files import Input
 from pcsa_jax.data.phantom_mark import SIDECAR_KEY, is_marked
 from pcsa_jax.data.synthesis_inputs import Prepared
+from pcsa_jax.data.synthetic_mark import INTENDED_USE
+from pcsa_jax.data.synthetic_mark import SIDECAR_KEY as SYNTHETIC_KEY
 from pcsa_jax.presentation.origin import TRAINED_ON_PHANTOM
 from pcsa_jax.synthesis.generators import Ensemble
 from pcsa_jax.synthesis.reading_cards import scale_note
@@ -30,11 +32,11 @@ def describe_synthetic(source: Input, prepared: Prepared, ensemble: Ensemble, *,
     return {
         "Description": f"Synthetic FDG-PET: a guess from the grey matter of a structural MRI by PCSA-GAN, {several}."
         f"{''.join(notices)} {INTENDED_USE}",
-        "Synthetic": True,
+        SYNTHETIC_KEY: True,
         SIDECAR_KEY: is_phantom,
         "IntendedUse": INTENDED_USE,
         "Sources": [uri],
-        **({"InputVoxelsSHA256": prepared.content_hash} if prepared.content_hash else {}),
+        **({VOXELS: prepared.content_hash} if prepared.content_hash else {}),
         "SeenInTraining": ensemble.part_of(prepared.content_hash),
         "SkullStripped": False,
         "SpatialReference": uri if source.is_raw else source.entities["space"],

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from pcsa_jax.data.phantom_mark import SIDECAR_KEY
-from pcsa_jax.presentation.origin import TRAINED_ON_PHANTOM
+from pcsa_jax.presentation.origin import TRAINED_ON_PHANTOM, synthetic_line
 
 BAD, NOTICE = "bad", "notice"
 """Levels: this picture is not what it looks like; this has to be known to read it."""
@@ -31,6 +31,14 @@ class Flag(NamedTuple):
 def is_trained_on_phantom(card: Mapping[str, Any]) -> bool:
     """Whether the sidecar names a generator that was."""
     return any(generator.get("TrainedOnPhantom") for generator in card.get("Generators", []))
+
+
+def line_of_card(card: Mapping[str, Any]) -> str:
+    """What stands inside every picture of the PET that a sidecar is of."""
+    return synthetic_line(
+        is_phantom=bool(card.get(SIDECAR_KEY)), trained_on_phantom=is_trained_on_phantom(card),
+        models=[generator["SHA256"] for generator in card.get("Generators", [])],
+    )  # fmt: skip
 
 
 def find_flags(card: Mapping[str, Any]) -> list[Flag]:

@@ -8,7 +8,7 @@ import numpy as np
 
 from pcsa_jax.data.normalisation import PetScale
 from pcsa_jax.errors import UserError
-from pcsa_jax.synthesis.export import LoadedGenerator, load_generator
+from pcsa_jax.synthesis.loaded import LoadedGenerator, load_generator
 from pcsa_jax.synthesis.reading_cards import is_modulated, pet_scale, training_part
 
 

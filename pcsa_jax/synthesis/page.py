@@ -19,7 +19,7 @@ from pcsa_jax.presentation.html import data_uri, render
 from pcsa_jax.presentation.mosaic import Row, Scale, draw_comparison, draw_mosaic
 from pcsa_jax.presentation.origin import phantom_mark
 from pcsa_jax.presentation.viewing import CONVENTIONS, Viewing
-from pcsa_jax.synthesis.flags import BAD, CALIBRATE, find_flags, is_trained_on_phantom
+from pcsa_jax.synthesis.flags import BAD, CALIBRATE, find_flags, is_trained_on_phantom, line_of_card
 
 TEMPLATE = Path(__file__).with_name("templates") / "reading.html"
 OWN = "Synthetic PET"
@@ -143,7 +143,10 @@ def _draw(content: PageContent, viewing: Viewing) -> dict[str, dict[str, str]]:
     mark = phantom_mark(
         is_phantom=bool(content.card.get(SIDECAR_KEY)), trained_on_phantom=is_trained_on_phantom(content.card)
     )
-    look = {"grid": content.grid, "viewing": viewing, "title": f"{mark}{content.name}, synthetic FDG-PET"}
+    look = {
+        "grid": content.grid, "viewing": viewing, "title": f"{mark}{content.name}, synthetic FDG-PET",
+        "line": line_of_card(content.card),
+    }  # fmt: skip
     with tempfile.TemporaryDirectory() as folder:
         drawn = {
             section: draw_comparison(Path(folder, section), rows, scale=scale, **look)

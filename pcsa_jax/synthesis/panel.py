@@ -11,8 +11,9 @@ from pcsa_jax.presentation import figures
 
 
 def draw_panel(
-    path: Path, *, mri: np.ndarray, mean: np.ndarray, std: np.ndarray | None, grid: Grid, scale: PetScale, title: str
-) -> Path:
+    path: Path, *, mri: np.ndarray, mean: np.ndarray, std: np.ndarray | None, grid: Grid, scale: PetScale, title: str,
+    line: str,
+) -> Path:  # fmt: skip
     """Three planes (rows) of MRI, synthetic PET and, of several generators, its SD (columns).
 
     Args:
@@ -23,6 +24,7 @@ def draw_panel(
       grid: of all of them.
       scale: of the PET.
       title: who this is, and what the generator was trained on.
+      line: of :func:`~pcsa_jax.presentation.origin.synthetic_line`.
     """
     low, high = scale.range
     unit = "FDG uptake (SUVR)" if scale.unit == "SUVR" else figures.UPTAKE_LABEL
@@ -47,4 +49,5 @@ def draw_panel(
         bar.ax.tick_params(labelsize=8)
     figures.label_rows(all_axes[:, 0], grid)
     figures.add_title(figure, title, fontsize=10)
+    figures.mark_synthetic(figure, line)
     return figures.save(figure, path)

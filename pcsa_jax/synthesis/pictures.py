@@ -10,6 +10,7 @@ from pcsa_jax.data.derivatives import Outputs
 from pcsa_jax.data.phantom_mark import SIDECAR_KEY
 from pcsa_jax.data.synthesis_inputs import Prepared
 from pcsa_jax.presentation.viewing import Viewing
+from pcsa_jax.synthesis.flags import line_of_card
 from pcsa_jax.synthesis.generators import Ensemble, Synthetic
 
 ONE_AT_A_TIME = threading.Lock()
@@ -39,7 +40,7 @@ def draw_pictures(
         with ONE_AT_A_TIME:
             draw_panel(
                 outputs.panel, mri=np.asarray(prepared.mri), mean=synthetic.mean, std=synthetic.std,
-                grid=ensemble.grid, scale=ensemble.scale, title=f"{''.join(marks)}{name}",
+                grid=ensemble.grid, scale=ensemble.scale, title=f"{''.join(marks)}{name}", line=line_of_card(card),
             )  # fmt: skip
     if viewing is not None and outputs.page_look:
         from pcsa_jax.synthesis.page import PageContent, write_page

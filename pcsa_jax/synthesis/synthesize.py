@@ -13,6 +13,7 @@ import numpy as np
 from pcsa_jax.data.derivatives import (
     Outputs,
     check_folder,
+    finished_contents,
     is_finished,
     name_outputs,
     open_folder,
@@ -182,7 +183,8 @@ class Synthesis:
                     prepared[row] = found
                 report(row + 1, len(tasks))
         rows = list(prepared)
-        doubles = find_doubles([(tasks[row].source, prepared[row]) for row in rows])
+        finished = finished_contents(self._out, {task.outputs.pet for task in tasks})
+        doubles = find_doubles([(tasks[row].source, prepared[row]) for row in rows], finished)
         bad += [(tasks[rows[place]].source, error) for place, error in doubles.items()]
         self._report_bad(bad)
         prepared = {row: prepared[row] for place, row in enumerate(rows) if place not in doubles}

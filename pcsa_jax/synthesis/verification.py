@@ -19,11 +19,14 @@ from pcsa_jax.errors import UserError
 from pcsa_jax.experiment.build import build
 from pcsa_jax.experiment.config import config_of, resolved
 
-FORMAT = "pcsa_jax generator 3"
+FORMAT = "pcsa_jax generator 4"
 """First key of the card; the number changes when a reader of the old one could not read the new one."""
 
-FORMER_FORMATS = ("pcsa_jax generator 2", "pcsa_jax generator 1")
-"""2 has no checksum of the card; 1 has no recipe either: its generators see the map alone."""
+FORMER_FORMATS = ("pcsa_jax generator 3", "pcsa_jax generator 2", "pcsa_jax generator 1")
+"""3 has nothing to judge single images by, 2 no checksum of the card, 1 no recipe: its generators see the map alone."""
+
+HASHED_FORMATS = (FORMAT, FORMER_FORMATS[0])
+"""Those whose card a checksum covers."""
 
 MOST_CARD_BYTES = 2**20
 """Of a card's text: ours have a few thousand."""
@@ -75,7 +78,7 @@ def read_card(path: Path, text: str | None) -> dict[str, Any]:
     if card.get("format") not in (FORMAT, *FORMER_FORMATS):
         found = str(card.get("format"))[:60]
         raise UserError(f"{path}: expected format {FORMAT!r}, found {found!r}. Export again with this version.")
-    if card["format"] == FORMAT and card.get(CARD_HASH) != card_hash(card):
+    if card["format"] in HASHED_FORMATS and card.get(CARD_HASH) != card_hash(card):
         raise _damaged(path, "a card that was changed since (its SHA-256 is another)")
     _check_training(path, card)
     _check_against_config(path, card)
@@ -117,12 +120,12 @@ def _check_against_config(path: Path, card: Mapping[str, Any]) -> None:
     config = config_of_card(path, card)
     expected = describe_network(config)
     for name, value in expected.items():
-        if name == "pet" and card["format"] == FORMAT:
+        if name == "pet" and card["format"] in HASHED_FORMATS:
             # The scale may be another version's: the card's hash vouches for it.
             if not _is_scale(card.get(name)):
                 raise _damaged(path, "a card whose pet is no scale")
             continue
-        if name not in card and card["format"] != FORMAT:
+        if name not in card and card["format"] not in HASHED_FORMATS:
             continue  # cards were shorter once
         if not _same(card.get(name), value):
             raise _damaged(path, f"a card whose {name} is not what its config makes")

@@ -1,11 +1,9 @@
 """The record of a training: ``metrics.jsonl`` (the source of truth) and TensorBoard event files."""
 
-import contextlib
 import io
 import json
 import math
-import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, NamedTuple
@@ -15,6 +13,7 @@ from pcsa_jax.data.json_objects import parse_object
 from pcsa_jax.data.subjects import counted
 from pcsa_jax.errors import UserError
 from pcsa_jax.machine.progress import console
+from pcsa_jax.training.event_files import EventFiles
 
 FIELDS = {"step": int, "epoch": int | None}
 """What every row has; all else are numbers, null where one was not finite."""
@@ -25,24 +24,6 @@ LARGEST_STEP = 2**53
 
 MOST_TOLD = 5
 """Damaged lines that a note tells."""
-
-
-@contextlib.contextmanager
-def _without_torch() -> Iterator[None]:
-    """Where PyTorch is installed and not imported, an import of it inside fails as if it were not installed."""
-    if "torch" in sys.modules:
-        yield
-        return
-    sys.modules["torch"] = None
-    try:
-        yield
-    finally:
-        del sys.modules["torch"]
-
-
-# TensorBoard's writer imports PyTorch where it finds it, for tensors that it might be given: seconds of every start.
-with _without_torch():
-    from tensorboardX import SummaryWriter
 
 
 class Line(NamedTuple):
@@ -85,22 +66,21 @@ class MetricsLog:
         if path.exists():
             _cut(path, resume_step)
         self._stream = path.open("a", encoding="utf-8")
-        self._writer = SummaryWriter(str(tensorboard), purge_step=resume_step + 1 if resume_step else None)
+        self._events = EventFiles(tensorboard, purge_step=resume_step + 1 if resume_step else None)
 
     def __enter__(self) -> "MetricsLog":
         return self
 
     def __exit__(self, kind: type | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self._events.close()
         self._stream.close()
-        self._writer.close()
 
     def write(self, step: int, epoch: int, values: Mapping[str, float]) -> None:
         """Adds one row; flushed at once, so a reader sees it and a kill cannot lose it."""
         row = finite_or_none({"step": step, "epoch": epoch, **values})
         self._stream.write(json.dumps(row, allow_nan=False) + "\n")
         self._stream.flush()
-        for name, value in values.items():
-            self._writer.add_scalar(name, value, step)
+        self._events.write(step, values)
 
 
 def read_metrics(path: Path) -> list[dict[str, Any]]:

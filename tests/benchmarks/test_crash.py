@@ -122,13 +122,24 @@ def test_times_are_no_difference_and_values_are(tmp_path):
     assert crash.differing(found[0], found[2]) == "1 files differ: metrics.jsonl"
 
 
-def test_counts_are_printed_and_kept(writer, tmp_path, monkeypatch, capsys):
-    work = writer()
-    monkeypatch.setattr(crash, "works", lambda folder, raw: (folder / "write").mkdir() or {"write": work})
-    assert crash.main(["--kills=3", f"--finds={tmp_path}", f"--results={tmp_path / 'crash.json'}"]) == 0
-    found = json.loads((tmp_path / "crash.json").read_text())
-    assert sum(found["counts"]["write"].values()) == 3 and found["finds"] == []
-    assert "| write | 3 |" in capsys.readouterr().out
+def test_counts_are_printed_and_kept_beside_those_of_other_works(writer, tmp_path, monkeypatch, capsys):
+    work, results = writer(), tmp_path / "crash.json"
+    results.write_text('{"train": {"counts": {"as was": 7}}, "synthesize": {"counts": {"as was": 5}}}')
+    monkeypatch.setattr(crash, "works", lambda folder, names, raw: (folder / "train").mkdir() or {"train": work})
+    assert crash.main(["--kills=3", "--works", "train", f"--finds={tmp_path}", f"--results={results}"]) == 0
+    found = json.loads(results.read_text())
+    assert sum(found["train"]["counts"].values()) == 3 and found["train"]["finds"] == []
+    assert found["train"]["command"].endswith("--kills=3 --seed=0 --works train")
+    assert found["synthesize"] == {"counts": {"as was": 5}}
+    assert "| train | 3 |" in capsys.readouterr().out
+
+
+def test_preprocess_is_tried_if_there_are_scans_to_try_it_on(tmp_path, capsys):
+    with pytest.raises(SystemExit):
+        crash.main(["--works", "preprocess"])
+    assert "preprocess: expected --raw=DIR and an environment with" in capsys.readouterr().err
+    assert crash.works(tmp_path, ["preprocess"], tmp_path) == {"preprocess": Work(["preprocess", str(tmp_path)], "")}
+    assert os.listdir(tmp_path) == [], "no cohort is made and nothing is trained for it"
 
 
 @pytest.mark.slow

@@ -8,13 +8,14 @@ import shutil
 import time
 from pathlib import Path
 
+import nibabel as nib
 import pytest
 
-from benchmarks import fuzz, outcomes, readers
+from benchmarks import fuzz, headers, outcomes, readers
 from benchmarks.readers import READERS, Target
 from pcsa_jax.errors import UserError
 
-COUNTS = {"volumes": 60, "tables": 60, "sidecars": 30, "exports": 60, "checkpoints": 12, "configs": 60}
+COUNTS = {"volumes": 60, "headers": 60, "tables": 60, "sidecars": 30, "exports": 60, "checkpoints": 12, "configs": 60}
 """Cases of each reader in the suite."""
 
 
@@ -47,6 +48,7 @@ def test_no_reader_has_a_find(sound, tmp_path, reader):
         (b"same", outcomes.AS_WAS, ""),
         (b"other", outcomes.ACCEPTED, "another content of a.txt"),
         (b"refuse", outcomes.REFUSED, "a.txt: expected"),
+        (b"note", outcomes.NOTED, "1 of 2: odd"),
         (b"two lines", outcomes.TRACEBACK, "a b"),
         (b"break", outcomes.TRACEBACK, "ZeroDivisionError in test_fuzz.py, read: "),
     ],
@@ -56,6 +58,8 @@ def test_the_verdicts(tmp_path, content, outcome, told):
         text = path.read_text()
         if text == "refuse":
             raise UserError("a.txt: expected something, found nothing. Mend it.")
+        if text == "note":
+            raise outcomes.Noted("1 of 2: odd")
         if text == "two lines":
             raise UserError("a\nb")
         return text if text != "break" else 1 // 0
@@ -76,6 +80,7 @@ SOUND = {
     "values": b'{"a": [1, {"b": 2}], "c": "d"}',
     "tensor_header": (24).to_bytes(8, "little") + b'{"a": {"dtype": "F32"}} ' + bytes(4),
     "any_bytes": bytes(range(256)) * 4,
+    "header_bytes": (348).to_bytes(4, "little") + bytes(600),
 }
 
 
@@ -86,6 +91,30 @@ def test_damage_is_repeatable_and_damages(name):
     assert made[0] == made[1]
     assert sum(each != content for each in made[0]) > 150
     assert len(set(made[0])) > 8
+
+
+@pytest.mark.parametrize(
+    ("field", "change", "outcome", "told"),
+    [
+        ("scl_slope", lambda value: value * 6, outcomes.NOTED, "within 5 times their median"),
+        ("scl_slope", lambda value: value * 1e4, outcomes.NOTED, "in SUVR by sidecar or name: expected a large"),
+        ("scl_inter", lambda value: value + 0.125, outcomes.NOTED, "expected values near 0 outside of the head"),
+        ("srow_x", lambda value: value + [0, 0, 0, 1], outcomes.NOTED, "FDG-PETs: 2 grids"),
+        ("scl_slope", lambda value: value * -1, outcomes.REFUSED, "expected uptake"),
+        ("descrip", lambda value: b"x", outcomes.AS_WAS, ""),
+        ("scl_slope", lambda value: value * 1.001, outcomes.ACCEPTED, "another content of headers"),
+    ],
+)  # fmt: skip
+def test_an_edited_header_is_told_beside_the_cohort(tmp_path, cohort, field, change, outcome, told):
+    (tmp_path / "cohort").symlink_to(cohort)
+    headers.write_headers(tmp_path / "headers", cohort)
+    path = tmp_path / "headers" / "pet_uint16.nii"
+    sound, expected = path.read_bytes(), headers.beside_cohort(tmp_path, path)
+    header = nib.Nifti1Header(sound[:348])
+    header[field] = change(header[field])
+    case = fuzz.Case(path, header.binaryblock + sound[348:], READERS["headers"][0])
+    found = fuzz.judge(case, tmp_path, expected)
+    assert found[0] == outcome and told in found[1], found
 
 
 def child_that(monkeypatch, script):
@@ -116,7 +145,7 @@ def test_counts_and_finds_are_written_with_the_command_that_shows_them(tmp_path,
     words = ["--readers", "volumes", "--cases=25", f"--finds={tmp_path}", f"--results={tmp_path / 'fuzz.json'}"]
     assert fuzz.main(words) == 0
     found = json.loads((tmp_path / "fuzz.json").read_text())
-    assert sum(found["counts"]["volumes"].values()) == 25 and found["finds"] == []
+    assert sum(found["volumes"]["counts"].values()) == 25 and found["volumes"]["finds"] == []
     assert "| volumes | 25 |" in capsys.readouterr().out
 
 

@@ -189,9 +189,13 @@ def test_phantom_writes_a_cohort(capsys, tmp_path):
 
 
 def test_a_stopped_training_gives_the_signal_s_status(monkeypatch, tmp_path):
+    from pcsa_jax.synthesis import calibration
     from pcsa_jax.training import train as training
 
     monkeypatch.setattr(training, "train", lambda config, workdir: training.Outcome(5, 15))
     assert run_command("train", [PCSA, f"--workdir={tmp_path}"], prog="train.py") == 143
+    calibrated = []
+    monkeypatch.setattr(calibration, "calibrate_finished", calibrated.append)
     monkeypatch.setattr(training, "train", lambda config, workdir: training.Outcome(5, None))
     assert run_command("train", [PCSA, f"--workdir={tmp_path}"], prog="train.py") == 0
+    assert calibrated == [tmp_path]

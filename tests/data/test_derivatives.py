@@ -12,7 +12,8 @@ from pcsa_jax.data.layout import sidecar
 from pcsa_jax.errors import UserError
 
 RECIPE = {"InputSHA256": "a", "GeneratorSHA256": ["b"]}
-CARD = {"Description": "About it.", "Generators": [{}, {}], **RECIPE}
+GENERATORS = [{"SHA256": sha256, "TrainedOnPhantom": False} for sha256 in "bc"]
+CARD = {"Description": "About it.", "Phantom": False, "Generators": GENERATORS, **RECIPE}
 
 
 def outputs_in(root, **changes):

@@ -32,8 +32,8 @@ def test_one_line_a_volume():
     own = ("a b.nii", "16x12x20", "12x12x12", "RAS", "-90, -108, -84")
     assert [line.split("\t") for line in lines] == [
         list(COLUMNS),
-        ["sub-01", "n/a", "mri", *own, "n/a", "0", "1.5", "3", "nan", "nan", "n/a"],
-        ["sub-02", "ses-1", "pet", *own, "one; two", "0", "1.5", "3", "nan", "nan", "ab" * 32],
+        ["sub-01", "n/a", "mri", *own, "n/a", "0", "1.5", "3", "nan", "nan", "n/a", "n/a"],
+        ["sub-02", "ses-1", "pet", *own, "one; two", "0", "1.5", "3", "nan", "nan", "ab" * 32, "n/a"],
     ]
 
 

@@ -11,6 +11,7 @@ from pcsa_jax.data.regions import (
     PONS_RADII_MM,
     REFERENCE_REGIONS,
     REGION_NAMES,
+    atlas_regions,
     brain_mask,
     hemispheres,
     reference_weights,
@@ -113,3 +114,17 @@ def test_the_pons_lies_in_the_brain_stem_of_another_atlas():
     labels = _atlas_on(grid.affine, grid.shape)
     weights = reference_weights(grid, "pons")
     assert weights[labels == 16].sum() > 0.98 * weights.sum()
+
+
+@pytest.mark.parametrize("size", [16, 32])
+def test_regions_of_the_atlas_are_those_of_the_disease_and_left_is_left(size):
+    grid = Grid(size)
+    atlas, masks, (left, right) = atlas_regions(grid), region_masks(grid), hemispheres(grid)
+    assert len(atlas) == 94 and all(len(voxels) for voxels in atlas.values())
+    both = np.union1d(atlas["Angular_L"], atlas["Angular_R"])
+    assert np.isin(np.flatnonzero(masks["angular"]), both).mean() > 0.9
+    for name, voxels in atlas.items():
+        assert brain_mask(grid).ravel()[voxels].all()
+        if name.startswith(("Angular", "Temporal", "Insula")):
+            own, other = (left, right) if name.endswith("_L") else (right, left)
+            assert own.ravel()[voxels].all() and not other.ravel()[voxels].any()

@@ -10,8 +10,8 @@ from scipy import ndimage
 from pcsa_jax.data.grid import Grid
 from pcsa_jax.data.regions import brain_mask, region_masks
 from pcsa_jax.evaluation.context import ReportContext
-from pcsa_jax.evaluation.predictions import summary_table
 from pcsa_jax.evaluation.summary import ALL_METRICS
+from pcsa_jax.evaluation.terminal import summary_table
 
 GRID = Grid(32)
 
@@ -25,6 +25,8 @@ class FakePairs:
     pet: np.ndarray
     predictable: np.ndarray | None = None
     predictable_own: np.ndarray | None = None
+    ages: tuple[float | None, ...] = ()
+    sexes: tuple[str | None, ...] = ()
 
 
 def fake_pairs(n, *, first=1, predictable=True):
@@ -44,7 +46,8 @@ def fake_pairs(n, *, first=1, predictable=True):
     pet = np.clip(known + smooth(0.03), 0, 1).astype(np.float32)
     ids = tuple(f"sub-{first + i:03d}" for i in range(n))
     own = known / known.max(axis=(1, 2, 3), keepdims=True)
-    return FakePairs(ids, ("",) * n, diagnoses, mri, pet, *((known, own) if predictable else ()))
+    unknown = {"ages": (None,) * n, "sexes": (None,) * n}
+    return FakePairs(ids, ("",) * n, diagnoses, mri, pet, *((known, own) if predictable else ()), **unknown)
 
 
 def report_context(**changes):

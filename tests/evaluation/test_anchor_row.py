@@ -5,8 +5,9 @@ import re
 import numpy as np
 import pytest
 
-from pcsa_jax.evaluation.predictions import evaluate_predictions, summary_table
+from pcsa_jax.evaluation.predictions import evaluate_predictions
 from pcsa_jax.evaluation.report import verdicts
+from pcsa_jax.evaluation.terminal import summary_table
 from tests.evaluation.evaluation_data import GRID, printed, report_context
 from tests.training.test_informed_training import RECIPE
 

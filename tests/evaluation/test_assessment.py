@@ -5,6 +5,7 @@ import json
 import numpy as np
 import pandas as pd
 import pytest
+from PIL import Image
 from rich.console import Console
 
 from pcsa_jax.data import files, layout
@@ -17,8 +18,9 @@ from pcsa_jax.data.volumes import read_volume
 from pcsa_jax.errors import UserError
 from pcsa_jax.evaluation import assessment, illustration, panels
 from pcsa_jax.evaluation.assessment import assess_run
-from pcsa_jax.evaluation.predictions import summary_table
+from pcsa_jax.evaluation.terminal import summary_table
 from pcsa_jax.experiment.workdir import Workdir
+from pcsa_jax.synthesis.export import load_generator
 from pcsa_jax.training.train import train
 from pcsa_jax.training.trained import open_run
 from tests.training import quick_training
@@ -67,6 +69,11 @@ def test_a_phantom_trained_generator_on_people(tiny_run, people, tmp_path, monke
     html = (tmp_path / "out" / "report.html").read_text(encoding="utf-8")
     assert "GENERATOR TRAINED ON A PHANTOM" in html and "NOT PATIENT DATA" not in html
     assert ">real PET</th>" in html and "simulated PET" not in html.replace("simulated PET recognised", "")
+    sha256 = load_generator(tiny_run).card["sha256"]
+    for picture in ("subject_best.png", "groups.png"):
+        with Image.open(next((tmp_path / "out").rglob(picture))) as opened:
+            line = f"SYNTHETIC PET · not measured · model {sha256[:12]} · trained on a PHANTOM"
+            assert opened.text["Description"] == line
     assert len(titles) == 4 and all(title.startswith("PHANTOM-trained generator: ") for title in titles)
     assert "PHANTOM-trained generator: 6 external subjects" in printed(summary)
 

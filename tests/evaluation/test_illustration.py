@@ -1,6 +1,7 @@
 """Who is shown stands beside the prediction that a network has to beat, in many planes, as the reader wants it."""
 
 import dataclasses
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -27,7 +28,8 @@ def test_real_synthetic_and_best_trivial_pet_of_the_same_person(train, test_pair
         test_pairs, **{field.name: getattr(test_pairs, field.name)[:2] for field in dataclasses.fields(test_pairs)}
     )
     synthetic = np.stack([two.pet[0] + 0.01, two.pet[1]])
-    scores, _, trivial = _score_all(train, two, {"model": synthetic}, GRID)
+    no_judge = SimpleNamespace(rows=lambda *_: pd.DataFrame({"predictor": []}))
+    scores, _, _, trivial = _score_all(train, two, {"model": synthetic}, GRID, no_judge)
     assert set(trivial) == set(TRIVIAL_PREDICTORS) and all(set(own) == {0, 1} for own in trivial.values())
     best = scores[scores["predictor"].isin(list(trivial))].groupby("predictor")["mae_brain"].mean().idxmin()
     predicted = TRIVIAL_PREDICTORS[best].fit(train.mri, train.pet).predict(two.mri)

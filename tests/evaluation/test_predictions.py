@@ -13,9 +13,10 @@ from pcsa_jax.data.predictors.linear import VoxelwiseLinear
 from pcsa_jax.data.regions import brain_mask, region_masks
 from pcsa_jax.errors import UserError
 from pcsa_jax.evaluation import charts, illustration, predictions, report
-from pcsa_jax.evaluation.predictions import REGION_COLUMNS, evaluate_predictions, individual_table
+from pcsa_jax.evaluation.predictions import REGION_COLUMNS, evaluate_predictions
 from pcsa_jax.evaluation.scoring import score
 from pcsa_jax.evaluation.summary import ROW_COLUMNS
+from pcsa_jax.evaluation.terminal import individual_table
 from pcsa_jax.presentation import figures
 from tests.evaluation.evaluation_data import GRID, fake_pairs, printed, report_context
 
@@ -27,11 +28,11 @@ def no_figures(monkeypatch):
 def test_files(evaluated):
     out, summary, _ = evaluated
     assert sorted(p.name for p in out.iterdir()) == [
-        "figures", "regions.tsv", "report.html", "subjects.tsv", "summary.json",
+        "figures", "regions.tsv", "report.html", "subjects.tsv", "summary.json", "zmaps.tsv",
     ]  # fmt: skip
     assert sorted(p.stem for p in (out / "figures").iterdir()) == [
         "groups", "planes_best", "planes_median", "planes_worst", "predictors", "regions", "subject_best",
-        "subject_median", "subject_worst", "training",
+        "subject_median", "subject_worst", "training", "zmap_best", "zmap_median", "zmap_worst",
     ]  # fmt: skip
     assert [p.name for p in out.parent.iterdir()] == ["test"], "no temporary folder is left"
     assert json.loads((out / "summary.json").read_text()) == summary

@@ -3,7 +3,7 @@
 import pytest
 from rich.console import Console
 
-from pcsa_jax.evaluation.predictions import individual_table, summary_table
+from pcsa_jax.evaluation.terminal import individual_table, summary_table
 from tests.evaluation.evaluation_data import printed
 
 

@@ -95,7 +95,15 @@ def test_axial_planes_go_evenly_through_the_whole_brain():
 def test_a_mosaic_says_how_it_is_to_be_read(saved, tmp_path, viewing, colours):
     grid = Grid(16)
     scale = Scale(0.0, 3.0, "FDG uptake (SUVR)")
-    draw_mosaic(tmp_path / "a.png", np.full(grid.shape, 0.2), grid=grid, scale=scale, viewing=viewing, title="sub-$1$")
+    draw_mosaic(
+        tmp_path / "a.png",
+        np.full(grid.shape, 0.2),
+        grid=grid,
+        scale=scale,
+        viewing=viewing,
+        title="sub-$1$",
+        line="SYNTHETIC",
+    )
     (figure,) = saved
     words = [text.get_text() for text in figure.findobj(Text)]
     side = "RADIOLOGICAL: left of the picture = the subject's RIGHT" if viewing.is_radiological else (
@@ -113,7 +121,9 @@ def test_a_mosaic_says_how_it_is_to_be_read(saved, tmp_path, viewing, colours):
 def test_a_comparison_shows_everybody_in_the_same_planes(saved, tmp_path):
     grid = Grid(16)
     rows = [Row("one", np.full(grid.shape, 0.25)), Row("other", np.full(grid.shape, 0.75))]
-    draw_comparison(tmp_path / "a.png", rows, grid=grid, scale=UPTAKE, viewing=USUAL, title="x", lines=HALF_LINES)
+    draw_comparison(
+        tmp_path / "a.png", rows, grid=grid, scale=UPTAKE, viewing=USUAL, title="x", line="SYNTHETIC", lines=HALF_LINES
+    )
     (figure,) = saved
     words = [text.get_text() for text in figure.findobj(Text)]
     assert words.count("one") == words.count("other") == words.count("post. cingulate  z = +27") == 2
@@ -127,6 +137,7 @@ def test_the_same_volume_gives_the_same_picture(tmp_path):
     grid = Grid(16)
     volume = np.random.default_rng(0).random(grid.shape)
     one, other = (
-        draw_mosaic(tmp_path / name, volume, grid=grid, scale=UPTAKE, viewing=USUAL, title="x") for name in "ab"
+        draw_mosaic(tmp_path / name, volume, grid=grid, scale=UPTAKE, viewing=USUAL, title="x", line="SYNTHETIC")
+        for name in "ab"
     )
     assert one.read_bytes() == other.read_bytes() and one.read_bytes()[:4] == b"\x89PNG"

@@ -2,7 +2,7 @@
 
 import pytest
 
-from pcsa_jax.presentation.origin import name_origin, phantom_mark
+from pcsa_jax.presentation.origin import name_origin, phantom_mark, synthetic_line
 
 
 @pytest.mark.parametrize(
@@ -27,3 +27,13 @@ def test_a_title_begins_with_what_is_scored_or_what_was_trained_on():
     assert phantom_mark(is_phantom=True) == "PHANTOM: "
     assert phantom_mark(is_phantom=False, trained_on_phantom=True) == "PHANTOM-trained generator: "
     assert phantom_mark(is_phantom=False) == ""
+
+
+@pytest.mark.parametrize(
+    ("is_phantom", "trained", "models", "expected"),
+    [(False, False, (), ""), (False, True, ("0123456789abcdef",), " · model 0123456789ab · trained on a PHANTOM"),
+     (True, False, ("a" * 64, "b" * 64, "c"), " · model aaaaaaaaaaaa and 2 more · MRI of a PHANTOM")],
+)  # fmt: skip
+def test_the_line_of_a_picture_says_what_it_shows(is_phantom, trained, models, expected):
+    line = synthetic_line(is_phantom=is_phantom, trained_on_phantom=trained, models=models)
+    assert line == f"SYNTHETIC PET · not measured{expected}"

@@ -135,7 +135,7 @@ def test_other_files_are_refused(tmp_path):
     with pytest.raises(UserError, match="expected a run folder or an exported generator, found nothing"):
         pcsa_jax.load_generator(tmp_path / "none.safetensors")
     save_file({"x": np.zeros(3)}, tmp_path / "other.safetensors")
-    with pytest.raises(UserError, match="expected format 'pcsa_jax generator 3', found None"):
+    with pytest.raises(UserError, match="expected format 'pcsa_jax generator 4', found None"):
         pcsa_jax.load_generator(tmp_path / "other.safetensors")
 
 

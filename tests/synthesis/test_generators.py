@@ -12,13 +12,10 @@ from safetensors.numpy import load_file, save_file
 from pcsa_jax.data import normalisation
 from pcsa_jax.data.grid import Grid
 from pcsa_jax.errors import UserError
-from pcsa_jax.synthesis import export
-from pcsa_jax.synthesis.export import (
-    describe_generator,
-    export_generator,
-    load_generator,
-)
+from pcsa_jax.synthesis import loaded
+from pcsa_jax.synthesis.export import describe_generator, export_generator
 from pcsa_jax.synthesis.generators import Ensemble, open_generators
+from pcsa_jax.synthesis.loaded import load_generator
 from pcsa_jax.synthesis.reading_cards import pet_scale, scale_note, training_part
 from pcsa_jax.synthesis.verification import CARD_HASH, card_hash
 from pcsa_jax.training.trained import open_run
@@ -139,7 +136,7 @@ def test_a_run_opens_where_nothing_says_what_it_was_trained_on(tiny_run, monkeyp
     def gone(data, environment):
         raise UserError("cohort: expected a folder, found none")
 
-    monkeypatch.setattr(export, "describe_training", gone)
+    monkeypatch.setattr(loaded, "describe_training", gone)
     described = open_generators([tiny_run]).describe()[0]
     assert described["TrainedOnPhantom"] is None
     assert described["TrainingCohort"] == "cohort"

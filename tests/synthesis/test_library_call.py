@@ -12,6 +12,7 @@ from safetensors.numpy import load_file, save_file
 import pcsa_jax
 from pcsa_jax.commands import run_command
 from pcsa_jax.data.cohort import read_cohort
+from pcsa_jax.data.synthetic_mark import read_mark
 from pcsa_jax.errors import UserError
 from pcsa_jax.evaluation.assessment import synthesise
 from pcsa_jax.synthesis.export import export_generator
@@ -73,7 +74,7 @@ def test_a_path_and_an_image_give_what_the_command_writes(request, generator, wo
     command = [f"--checkpoint={source}", f"--out={tmp_path / 'out'}", *words, *map(str, paths.values())]
     assert run_command("synthesize", command, prog="s") == 0
     loaded, options = pcsa_jax.load_generator(source), {"fwhm_mm": 3} if words else {}
-    voxels = {}
+    voxels, trained_on_phantom = {}, loaded.card["training"]["is_phantom"]
     for name, path in paths.items():
         (written,) = (tmp_path / "out" / f"sub-{name}").rglob("*_desc-synthetic_pet.nii.gz")
         expected = nib.load(written)
@@ -84,6 +85,10 @@ def test_a_path_and_an_image_give_what_the_command_writes(request, generator, wo
             np.testing.assert_array_equal(found.affine, expected.affine)
             for field in ("qform_code", "sform_code", "pixdim", "quatern_b"):
                 np.testing.assert_array_equal(found.header[field], expected.header[field])
+            assert read_mark(found.header) == read_mark(expected.header)
+            assert read_mark(found.header)[:2] == ((loaded.card["sha256"],), trained_on_phantom)
+            assert found.header["descrip"] == expected.header["descrip"]
+        assert read_mark(found.header).is_of_phantom == (name in ("own", "turned"))
         voxels[name] = np.asarray(expected.dataobj)
     # Smoothing counts: what the sidecar says makes another PET, unless the caller says something else.
     assert np.array_equal(voxels["said"], voxels["oblique"]) == bool(words)

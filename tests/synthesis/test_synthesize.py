@@ -12,6 +12,7 @@ import jax
 import nibabel as nib
 import numpy as np
 import pytest
+from PIL import Image
 
 from pcsa_jax.commands import run_command
 from pcsa_jax.data.cohort import read_cohort
@@ -112,7 +113,12 @@ def test_several_generators_in_valid_bids(pair_of_generators, cohort, tmp_path):
     assert synthesize(pair_of_generators, [loose, fine], out, panels=True, pages=USUAL).written == 2
     assert len(list(out.rglob("*_page.html"))) == 2 and (out / "index.html").is_file()
     assert len(outputs_of(out)) == len(outputs_of(out, "syntheticStd")) == EVERYBODY + 2
-    assert {path.read_bytes()[:4] for path in (out / "figures").iterdir()} == {b"\x89PNG"}
+    for path in (out / "figures").iterdir():
+        with Image.open(path) as picture:
+            first = pair_of_generators.hashes[0][:12]
+            line = f"SYNTHETIC PET · not measured · model {first} and 1 more"
+            line += " · MRI of a PHANTOM" * path.name.startswith("sub-M") + " · trained on a PHANTOM"
+            assert picture.format == "PNG" and picture.text["Description"] == line
     assert (out / "sub-Mllersmap" / "pet").is_dir()
     (path,) = (out / "sub-X").rglob("*_desc-synthetic_pet.nii.gz")
     assert path.name == "sub-X_ses-2_trc-18FFDG_run-1_space-IXI549Space_desc-synthetic_pet.nii.gz"
@@ -186,6 +192,21 @@ def test_one_map_under_two_ids_is_a_bad_input(ensemble, copy_of_cohort, overwrit
     assert not outputs_of(tmp_path / "out")
     found = synthesize(ensemble, [copy_of_cohort], tmp_path / "out", skip_bad=True)
     assert (found.written, found.skipped) == (EVERYBODY - 2, 2)
+
+
+def test_one_map_under_two_ids_is_found_across_starts(ensemble, copy_of_cohort, overwrite, tmp_path):
+    """What an earlier start has finished counts, whether it is among the inputs again or not."""
+    first, second = (who.mri for who in read_cohort(copy_of_cohort).subjects[:2])
+    synthesize(ensemble, [first], tmp_path / "out")
+    overwrite(second, first.read_bytes())
+    for inputs in ([second], [copy_of_cohort]):
+        with pytest.raises(UserError, match=f"sub-0002: {second}: expected voxels of its own, found those of sub-0001"):
+            synthesize(ensemble, inputs, tmp_path / "out")
+    assert [path.name.split("_")[0] for path in outputs_of(tmp_path / "out")] == ["sub-0001"]
+    # A loose file claims nothing of who it is.
+    (tmp_path / "loose.nii.gz").write_bytes(first.read_bytes())
+    assert synthesize(ensemble, [tmp_path / "loose.nii.gz"], tmp_path / "out").written == 1
+    assert synthesize(ensemble, [first], tmp_path / "out").finished == 1
 
 
 def test_an_oblique_anisotropic_map_gets_its_own_grid_and_header(ensemble, tmp_path):

@@ -198,8 +198,8 @@ HOSTILE_FILES = {
     "NaN": (with_kernel(lambda sound: sound | {KERNEL: np.full_like(sound[KERNEL], np.nan)}), "NaN or infinite"),
     "infinite": (with_kernel(lambda sound: sound | {KERNEL: np.full_like(sound[KERNEL], -np.inf)}), "NaN or infinite"),
     "other values": (lambda path, sound, card: write(path, sound | {KERNEL: sound[KERNEL] + 1}, card), "SHA-256"),
-    "another format": (lambda path, sound, card: write(path, sound, card | {"format": "pcsa_jax generator 4"}),
-                       "expected format 'pcsa_jax generator 3', found 'pcsa_jax generator 4'"),
+    "another format": (lambda path, sound, card: write(path, sound, card | {"format": "pcsa_jax generator 5"}),
+                       "expected format 'pcsa_jax generator 4', found 'pcsa_jax generator 5'"),
 }  # fmt: skip
 """Name -> what makes the file, and a part of what is told."""
 

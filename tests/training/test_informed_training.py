@@ -16,8 +16,9 @@ from pcsa_jax.evaluation.assessment import assess_run
 from pcsa_jax.experiment.build import build
 from pcsa_jax.experiment.cohort import open_cohort
 from pcsa_jax.experiment.workdir import Workdir
-from pcsa_jax.synthesis.export import export_generator, load_generator
+from pcsa_jax.synthesis.export import export_generator
 from pcsa_jax.synthesis.inference import Inference
+from pcsa_jax.synthesis.loaded import load_generator
 from pcsa_jax.training.checkpoints import state_hash
 from pcsa_jax.training.data import load_training_data
 from pcsa_jax.training.loop import Outcome
@@ -129,7 +130,7 @@ def test_run_export_and_evaluation_use_the_same_average_and_prior(finished, tmp_
     assert state_hash(run.params) == state_hash(state.average)
     run = open_run(finished)
     card = export_generator(run, tmp_path / "one.safetensors", cohort="tiny", is_phantom=True)
-    assert card["format"] == "pcsa_jax generator 3" and card["recipe"]["anchor"] == "ridge"
+    assert card["format"] == "pcsa_jax generator 4" and card["recipe"]["anchor"] == "ridge"
     assert {"prior.ridge.components", "prior.linear.slope", "prior.mean_pet.mean"} <= set(
         load_file(tmp_path / "one.safetensors")
     )

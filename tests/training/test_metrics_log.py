@@ -2,15 +2,11 @@
 
 import json
 import math
-import os
-import subprocess
-import sys
 
 import pytest
 
 from pcsa_jax.errors import UserError
 from pcsa_jax.training.metrics_log import MetricsLog, read_metrics
-from tests.conftest import ROOT
 
 
 def open_log(folder, resume_step=0):
@@ -160,15 +156,6 @@ def test_a_record_that_cannot_be_read_is_told(tmp_path):
     for use in (lambda: read_metrics(tmp_path / "metrics.jsonl"), lambda: open_log(tmp_path)):
         with pytest.raises(UserError, match=r"metrics.jsonl: expected the run's record, found Is a directory\. Rest"):
             use()
-
-
-def test_the_writer_does_not_import_pytorch(tmp_path):
-    (tmp_path / "torch.py").write_text("raise SystemExit('PyTorch was imported')")
-    code = "import sys; import pcsa_jax.training.metrics_log; assert 'torch' not in sys.modules; import torch"
-    environment = os.environ | {"PYTHONPATH": os.pathsep.join([str(tmp_path), str(ROOT)])}
-    done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True)
-    # Only the last import, the program's own, finds it.
-    assert (done.returncode, done.stderr) == (1, "PyTorch was imported\n")
 
 
 def test_a_record_that_is_no_file_is_refused(tmp_path, put_odd):

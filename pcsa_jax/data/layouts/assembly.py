@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from pcsa_jax.data.demographics import Person
 from pcsa_jax.data.names import parse_name
 from pcsa_jax.data.people import Label, People, alike_ids, describe_labels, renamings, same_session
 from pcsa_jax.data.problems import visit_name
@@ -169,6 +170,7 @@ def assemble(
             looked_for.add(path)
             findings.check_presence(path, visit=visit)
         label = people.label(*visit, visits_only=reading.diagnosis == "visit") if people else Label("", "")
+        person = people.person(*visit) if people else Person()
         subject = Subject(
             *visit,
             diagnosis=label.diagnosis,
@@ -178,6 +180,8 @@ def assemble(
             mri_fwhm_mm=fwhm_mm(found.path, visit),
             pet_fwhm_mm=fwhm_mm(own_pet, visit) if own_pet else None,
             mri_session_id=session if session != visit[1] else None,
+            age=person.age,
+            sex=person.sex,
         )
         labels[subject.name] = label
         subjects.append(subject)

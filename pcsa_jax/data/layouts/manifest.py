@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from pcsa_jax.data.demographics import read_person
 from pcsa_jax.data.diagnoses import read_diagnosis
 from pcsa_jax.data.layouts.sidecars import Sidecars, dataset_of, is_fwhm, smoothing_fwhm_mm
 from pcsa_jax.data.names import parse_name, why_no_fdg_pet, why_no_grey_matter_map
@@ -119,8 +120,8 @@ def _with_diagnoses(path: Path, subjects: list[Subject], reading: Reading, findi
         _check_diagnoses(path, [subject for subject in subjects if subject.diagnosis], labels, people, findings)
     findings.notes.extend(describe_labels({subject.name: labels[subject.name] for subject in wanting}, people))
     return [
-        subject if subject.diagnosis else dataclasses.replace(subject, diagnosis=labels[subject.name].diagnosis)
-        for subject in subjects
+        dataclasses.replace(s, diagnosis=s.diagnosis or labels[s.name].diagnosis, **people.complete(s)._asdict())
+        for s in subjects
     ]
 
 
@@ -184,7 +185,8 @@ def _subject(table: Table, row: Row, visit: tuple[str, str], findings: Findings)
         _fwhm_mm(table, row, f"{column}_fwhm_mm", volume, visit, findings) if volume else None
         for column, volume in (("mri", mri), ("pet", pet))
     ]
-    return Subject(*visit, diagnosis, mri, pet, mri_fwhm_mm=fwhm[0], pet_fwhm_mm=fwhm[1])
+    age, sex = read_person(table, row, findings)
+    return Subject(*visit, diagnosis, mri, pet, mri_fwhm_mm=fwhm[0], pet_fwhm_mm=fwhm[1], age=age, sex=sex)
 
 
 LONGEST_SHOWN = 80

@@ -9,7 +9,8 @@ import nibabel as nib
 import numpy as np
 
 from pcsa_jax.data.headers import MAX_BYTES
-from pcsa_jax.data.volumes import READ_ERRORS, Volume
+from pcsa_jax.data.synthetic_mark import judge_image
+from pcsa_jax.data.volumes import READ_ERRORS, Volume, refuse
 from pcsa_jax.errors import UserError
 
 LARGEST_VOXEL_MM = 8.0
@@ -78,6 +79,7 @@ def _read(path: Path, subject: str) -> tuple[np.ndarray, np.ndarray]:
         raise UserError(f"{subject}: expected a file at {path}, found {what}. Restore or fetch it.")
     try:
         image = nib.load(path)
+        refuse(filter(None, [judge_image(image)]), subject=subject, path=path)
         if float(np.prod(image.shape, dtype=np.float64)) * 4 > 2 * MAX_BYTES:
             raise ValueError(f"declares {image.shape} voxels, more than {2 * MAX_BYTES / 2**30:g} GiB")
         if image.get_data_dtype().kind not in "iuf":

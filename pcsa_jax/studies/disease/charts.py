@@ -17,7 +17,7 @@ from pcsa_jax.evaluation.summary import MODEL, predictor_labels
 from pcsa_jax.presentation import figures
 from pcsa_jax.presentation.charts import DIAGNOSIS_COLOURS, OTHER_COLOUR, diagnosis_handles, draw_scatter, tidy
 from pcsa_jax.presentation.figures import INK, MUTED
-from pcsa_jax.presentation.origin import name_origin
+from pcsa_jax.presentation.origin import name_origin, synthetic_line
 from pcsa_jax.studies.disease.lesions import KINDS
 
 if TYPE_CHECKING:
@@ -183,6 +183,7 @@ def lesions_figure(
     label = f"mean change of uptake, lesion of {100 * max(DEPTHS):.0f} %"
     figures.add_colour_bar(figure, image, grid_of_axes[:, 1:], label, limit=limit, aspect=40)
     figures.add_title(figure, title)
+    figures.mark_synthetic(figure, synthetic_line(is_phantom=is_phantom, trained_on_phantom=is_phantom))
     return figures.save(figure, path)
 
 

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -10,17 +9,12 @@ from pcsa_jax.data.grid import Grid
 from pcsa_jax.data.norms import LOW_Z
 from pcsa_jax.data.regions import brain_mask
 from pcsa_jax.presentation import figures
-from pcsa_jax.presentation.origin import name_origin
+from pcsa_jax.presentation.origin import name_origin, synthetic_line
+from pcsa_jax.presentation.zmap_page import LARGEST_Z, outline_strong
 from pcsa_jax.studies.disease.zmaps import volume_of_planes
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
 
 Shown = tuple[str, Mapping[str, np.ndarray], int]
 """Label of a subject, the slices of its fold (:class:`~pcsa_jax.studies.disease.findings.FoldFindings`), its row."""
-
-LARGEST_Z = 4.0
-"""End of the colour scale; larger values have the last colour."""
 
 
 def zmaps_figure(path: Path, shown: Sequence[Shown], grid: Grid, title: str, *, is_phantom: bool) -> Path:
@@ -45,7 +39,7 @@ def zmaps_figure(path: Path, shown: Sequence[Shown], grid: Grid, title: str, *, 
             for axes, plane in zip(half, figures.SLICES_MM, strict=True):
                 style = figures.difference_style(LARGEST_Z)
                 image = figures.draw_brain(axes, volume, brain, grid, plane, style, square=True)
-                _outline_strong(axes, volume, grid, plane)
+                outline_strong(axes, volume, grid, plane)
         row[0].set_ylabel(label, fontsize=8, color=figures.INK)
     names = ("", name_origin("Real PET\n", is_phantom=is_phantom), "", "", "Synthetic PET\n", "")
     for axes, name, plane in zip(grid_of_axes[0], names, 2 * list(figures.SLICES_MM), strict=True):
@@ -53,17 +47,5 @@ def zmaps_figure(path: Path, shown: Sequence[Shown], grid: Grid, title: str, *, 
     label = f"z against the CN training subjects; outlined: |z| ≥ {abs(LOW_Z):g}"
     figures.add_colour_bar(figure, image, grid_of_axes, label, limit=LARGEST_Z, aspect=48)
     figures.add_title(figure, title)
+    figures.mark_synthetic(figure, synthetic_line(is_phantom=is_phantom, trained_on_phantom=is_phantom))
     return figures.save(figure, path)
-
-
-def _outline_strong(axes: "Axes", volume: np.ndarray, grid: Grid, plane: str) -> None:
-    """Draws the border of what a reader would mark, along the voxels' edges."""
-    cut = figures.take_slice(np.abs(volume) >= abs(LOW_Z), grid, plane)
-    if not cut.pixels.any():
-        return
-    left, right, bottom, top = cut.extent_mm
-    fine = np.kron(cut.pixels, np.ones((6, 6)))
-    height, width = fine.shape
-    across = left + (np.arange(width) + 0.5) * (right - left) / width
-    up = bottom + (np.arange(height) + 0.5) * (top - bottom) / height
-    axes.contour(across, up, fine, levels=[0.5], colors=figures.INK, linewidths=0.9)

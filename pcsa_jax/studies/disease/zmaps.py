@@ -6,18 +6,15 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from pcsa_jax.data.grid import Grid
-from pcsa_jax.data.norms import LOW_Z, Norm, dice_of_low
+from pcsa_jax.data.norms import Norm
 from pcsa_jax.data.regions import CONTROL_REGIONS
+from pcsa_jax.evaluation.abnormality import MAP_MEASURES, map_measures
 from pcsa_jax.presentation.figures import NORMAL_AXIS, SLICES_MM, slice_index
-from pcsa_jax.presentation.statistics import correlation
 
 if TYPE_CHECKING:
     import pandas as pd
 
-Z_MEASURES = (
-    "z_correlation", "dice", "low_real", "low_synthetic", "std_real", "std_synthetic", "severity_real",
-    "severity_synthetic",
-)  # fmt: skip
+Z_MEASURES = (*MAP_MEASURES, "severity_real", "severity_synthetic")
 
 
 def region_rows(
@@ -44,22 +41,15 @@ def z_row(
     """The measures of one subject and predictor in ``zmaps.tsv``.
 
     Returns:
-      ``z_correlation`` (Pearson's r of the two maps over the brain's voxels), ``dice`` (of the voxels below
-      ``LOW_Z``), ``low_*`` (share of the brain below it), ``std_*`` (SD of z over the brain), ``severity_*`` (mean z
-      of the disease's regions, each counting once); NaN without a norm or where there is no answer.
+      The measures of :func:`~pcsa_jax.evaluation.abnormality.map_measures` and ``severity_*`` (mean z of the
+      disease's regions, each counting once); NaN without a norm or where there is no answer.
     """
     if norm is None:
         return dict.fromkeys(Z_MEASURES, float("nan"))
     real, synthetic = norm.z(pet), norm.z(predicted)
-    r = correlation(real[brain].astype(float), synthetic[brain].astype(float))
-    found = {
-        "z_correlation": float("nan") if r is None else r,
-        "dice": dice_of_low(real[brain], synthetic[brain]),
-    }
+    found = map_measures(real[brain], synthetic[brain])
     of_disease = [mask for region, mask in regions.items() if region not in CONTROL_REGIONS]
     for name, z in (("real", real), ("synthetic", synthetic)):
-        found[f"low_{name}"] = float((z[brain] < LOW_Z).mean())
-        found[f"std_{name}"] = float(z[brain].std(dtype=float))
         found[f"severity_{name}"] = float(np.mean([z[mask].mean(dtype=float) for mask in of_disease]))
     return found
 

@@ -7,7 +7,7 @@ import numpy as np
 
 from pcsa_jax.data.grid import Grid
 from pcsa_jax.presentation import figures
-from pcsa_jax.presentation.origin import name_origin
+from pcsa_jax.presentation.origin import name_origin, synthetic_line
 
 COLUMN_INCHES = 1.5
 
@@ -58,4 +58,5 @@ def systems_panel(
     label = name_origin("synthetic − real, difference in uptake", is_phantom=is_phantom)
     figures.add_colour_bar(figure, shown, axes[:, 2:], label, limit=limit, aspect=40)
     figures.add_title(figure, title)
+    figures.mark_synthetic(figure, synthetic_line(is_phantom=is_phantom, trained_on_phantom=is_phantom))
     return figures.save(figure, path)

@@ -1,0 +1,1 @@
+"""Whether to believe one image: what is fitted on the training people and kept beside a generator."""

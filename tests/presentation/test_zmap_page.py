@@ -1,0 +1,30 @@
+"""The picture of one person's deviation from normal."""
+
+import numpy as np
+from PIL import Image
+
+from pcsa_jax.data.grid import Grid
+from pcsa_jax.presentation import surfaces
+from pcsa_jax.presentation.zmap_page import NO_ZMAP, PLANES, draw_zmap_page
+
+
+def test_a_row_for_each_map_and_the_same_picture_each_time(tmp_path, monkeypatch):
+    grid = Grid(32)
+    real = np.random.default_rng(0).normal(size=grid.shape).astype(np.float32)
+    drawn = []
+    monkeypatch.setattr("pcsa_jax.presentation.figures.save", lambda figure, path: drawn.append(figure) or path)
+    maps = {"Real PET": real, "Synthetic PET": np.full(grid.shape, np.nan)}
+    draw_zmap_page(tmp_path / "one.png", maps, grid, "PHANTOM: sub-1 $x$", is_phantom=True)
+    (figure,) = drawn
+    assert len(figure.axes) == 2 * (len(PLANES) + len(surfaces.VIEWS)) + 1
+    assert [axes.get_ylabel() for axes in figure.axes if axes.get_ylabel()] == ["Simulated PET", "Synthetic PET"]
+    texts = [text.get_text() for axes in figure.axes for text in axes.texts]
+    assert texts.count(NO_ZMAP) == 1, "what is not known is not drawn as normal"
+    assert [len(axes.images) for axes in figure.axes[:-1]] == [1] * 8 + [0] * 8
+    assert "SSP-like (not Minoshima's 3D-SSP)" in figure.axes[-1].get_xlabel()
+    monkeypatch.undo()
+    paths = [draw_zmap_page(tmp_path / f"{n}.png", {"Synthetic PET": real}, grid, "sub-1", is_phantom=False)
+             for n in range(2)]  # fmt: skip
+    assert paths[0].read_bytes() == paths[1].read_bytes()
+    with Image.open(paths[0]) as image:
+        assert image.width > 3 * image.height
