@@ -98,6 +98,8 @@ class Trust(NamedTuple):
             held_out, least = self.about.get("calibration_people"), round(2 / (1 - LEVELS[-1])) - 1
             few = held_out is not None
             why = f"{held_out} people that it has not learnt from are fewer than {least}" if few else REMEDY
+            if self.about.get("is_of_first"):
+                why = "several generators need a file of theirs: python -m pcsa_jax calibrate RUN ... --out=FILE"
             lines.append(f"How sure the PET is cannot be said: {why}")
         if self.norm is None:
             known = self.about.get("norm_missing")
