@@ -14,7 +14,7 @@ from pcsa_jax.data.normalisation import PetScale
 from pcsa_jax.data.predictors.registry import PREDICTORS
 from pcsa_jax.data.regional_values import RegionalValues, all_values, value_names
 from pcsa_jax.data.trust.familiarity import OUTSIDE_VERDICT, Assessment, explain
-from pcsa_jax.data.trust.statistics import TRIVIAL, Trust
+from pcsa_jax.data.trust.statistics import TRIVIAL, VALUES, Trust
 from pcsa_jax.errors import UserError
 from pcsa_jax.synthesis.generators import Ensemble, Synthetic
 from pcsa_jax.text import table_text
@@ -86,7 +86,9 @@ def judge_pet(
 def _regional(
     trust: Trust, pet: np.ndarray, ensemble: Ensemble
 ) -> dict[str, tuple[RegionalValues, RegionalValues]]:  # fmt: skip
-    """Region -> ends of its values; uptake in the unit of the PET."""
+    """Region -> ends of its values, uptake in the unit of the PET; {} if another version has named them."""
+    if list(trust.about.get(VALUES, [])) != value_names():
+        return {}
     ends = trust.intervals.regionally(all_values(pet[None], ensemble.grid)[0])
     least, most = ensemble.scale.range
     found: dict[str, list[dict[str, float]]] = {}
