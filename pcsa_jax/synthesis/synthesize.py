@@ -1,5 +1,6 @@
 """Synthetic PET of many files: read and check all, generate in batches over the devices, write each whole."""
 
+import contextlib
 import tempfile
 from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -10,7 +11,6 @@ import numpy as np
 from pcsa_jax.data.derivatives import (
     DEVIATION,
     HIGH,
-    INDEX,
     LOW,
     SPREAD,
     TABLE,
@@ -32,6 +32,7 @@ from pcsa_jax.machine.progress import console, progress
 from pcsa_jax.presentation.viewing import Viewing
 from pcsa_jax.synthesis.card import describe_synthetic
 from pcsa_jax.synthesis.generators import Ensemble, Synthetic
+from pcsa_jax.synthesis.index import check_index, has_index, write_index
 from pcsa_jax.synthesis.judging import assess_map, describe_judged, judge_pet, write_familiarity
 from pcsa_jax.synthesis.pictures import draw_pictures
 from pcsa_jax.synthesis.tasks import WORKERS, Outcome, Task, plan_tasks
@@ -72,6 +73,8 @@ class Synthesis:
         self._assessments: dict[Path, Assessment | None] = {}
         self._bad: list[tuple[Input, UserError]] = []
         check_folder(out)
+        if pages:
+            check_index(out)
 
     def run(self) -> Outcome:
         """Reads and checks every input, then generates and writes.
@@ -83,14 +86,21 @@ class Synthesis:
             self._ensemble, self._inputs, self._out, extras=self._extras(), has_panel=self._panels,
             page_look=self._pages.describe() if self._pages else "", overwrite=self._overwrite,
         )  # fmt: skip
-        outcome = self._make(tasks) if tasks else Outcome(0, len(self._inputs), 0, None)
+        try:
+            outcome = self._make(tasks) if tasks else Outcome(0, len(self._inputs), 0, None)
+        except UserError:
+            with contextlib.suppress(UserError):  # what stopped the work is to be told
+                self._list()
+            raise
+        self._list()
+        return outcome
+
+    def _list(self) -> None:
+        """Writes what is said of all outputs, those of earlier starts among them."""
         if self._out.is_dir():
             write_familiarity(self._out)
-        if self._pages or (self._out / INDEX).exists():
-            from pcsa_jax.synthesis.page import write_index
-
+        if self._pages or has_index(self._out):
             write_index(self._out)
-        return outcome
 
     def _extras(self) -> tuple[str, ...]:
         """Which volumes there will be beside the PET.
