@@ -202,6 +202,11 @@ class Findings:
             notes.append(f"Not taken for {modality}s, by {reason}: {counted(counts.total(), 'file')} ({shown})")
         return notes
 
+    def describe_formats(self, modality: str) -> str:
+        """The volumes of formats that no reader takes, and what converts them; "" without any."""
+        counts = self.unread.get((modality, "format"), Counter()).most_common()
+        return ", ".join(f"{count} {what}" for what, count in counts)
+
     def check_presence(self, path: Path, *, visit: tuple[str, str]) -> None:
         """Adds a problem if ``path`` does not lead to anything."""
         if path.exists():
