@@ -97,7 +97,7 @@ def write_page(path: Path, content: PageContent, viewing: Viewing) -> None:
         meaning=content.scale.meaning,
         regions=_regions(content),
         has_trivial=bool(content.trivial),
-        coverage=content.coverage,
+        coverage=f"{content.coverage.rstrip('.')}." if content.coverage else "",
         sides=f"{viewing.convention} convention: {CONVENTIONS[viewing.convention]}",
         missing=_missing(content),
     )

@@ -75,7 +75,8 @@ def _zmap_pictures(name: str, judged: Judged, ensemble: Ensemble, card: Mapping[
     by = f", at the person's {' and '.join(norm.covariates)}" if norm.covariates else ""
     notes = "".join(f" {note[:1].upper()}{note[1:]}." for note in (*norm.missing, *judged.z_notes))
     caption = (
-        f"Deviation from {norm.count} cognitively normal training subjects{by}: blue is low. Divided by the uptake of "
+        f"Deviation from {norm.count} cognitively normal training subjects{by}: blue is low. Neurological "
+        "convention: left of the picture = the subject's left. Divided by the uptake of "
         f"{', '.join(REFERENCES[norm.reference])}, not by the global mean, which falls with the disease.{notes} A "
         "synthetic PET has less spread than a real one: it finds too little, and nothing that the MRI does not show."
     )

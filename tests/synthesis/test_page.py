@@ -70,6 +70,7 @@ def test_what_is_there_is_shown_on_one_scale(content, drawn, tmp_path):
     html = written(full, tmp_path, Viewing("radiological", "grey"))
     assert not any(text in html for text in MISSING.values())
     assert html.count("data:image/png;base64") == 5
+    assert "drawn in neurological\nconvention on every page" in html
     for words in ("90 % of people.", "Deviation of $z$", "97th percentile", "to +77.7", "radiological convention"):
         assert words in html
     assert [row.name for row in drawn["comparison"][0]] == ["Synthetic PET", "mean PET"]
