@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from pcsa_jax.calls.places import AnyPath
+from pcsa_jax.calls.places import AnyPath, given
 from pcsa_jax.machine.home import user_path
 
 if TYPE_CHECKING:
@@ -36,6 +36,10 @@ def synthesize(
     pages: bool = False,
     convention: str = "neurological",
     colours: str = "hot",
+    intervals: bool = False,
+    zmaps: bool = False,
+    refuse_outside: bool = False,
+    calibration: AnyPath | None = None,
     skip_bad: bool = False,
     overwrite: bool = False,
 ) -> "synthesis.Outcome":
@@ -50,6 +54,10 @@ def synthesize(
       panels: draw a picture of each.
       pages: write a page to read for each, and ``OUT/index.html``.
       convention, colours: of the pages: ``neurological`` or ``radiological``, ``hot`` or ``grey``.
+      intervals: write the ends of each voxel's interval.
+      zmaps: write the deviation from cognitively normal people.
+      refuse_outside: a map outside of what the generators know is a bad input.
+      calibration: file of :func:`pcsa_jax.calibrate` for several generators together.
       skip_bad: leave bad inputs out (``OUT/skipped.tsv``) and go on.
       overwrite: replace outputs of other inputs or generators.
 
@@ -62,17 +70,17 @@ def synthesize(
     from pcsa_jax.data.synthesis_inputs import find_inputs
     from pcsa_jax.machine.compilation import keep_compiled_programs
     from pcsa_jax.machine.progress import console
-    from pcsa_jax.presentation.viewing import choose_viewing
+    from pcsa_jax.presentation.viewing import choose_pages
     from pcsa_jax.synthesis.generators import open_generators
     from pcsa_jax.synthesis.synthesize import Synthesis
 
-    note, viewing = console.print, choose_viewing(convention, colours)
+    note, look = console.print, choose_pages(convention, colours, are_wanted=pages)
     found = find_inputs([user_path(path) for path in inputs], fwhm_mm=fwhm_mm, are_raw=are_raw, note=note)
     keep_compiled_programs()
-    ensemble = open_generators([user_path(path) for path in generators])
+    ensemble = open_generators([user_path(path) for path in generators], given(calibration))
     return Synthesis(
-        ensemble, found, user_path(out), panels=panels, pages=viewing if pages else None, overwrite=overwrite,
-        skip_bad=skip_bad,
+        ensemble, found, user_path(out), panels=panels, pages=look, intervals=intervals,
+        zmaps=zmaps, refuse_outside=refuse_outside, overwrite=overwrite, skip_bad=skip_bad,
     ).run()  # fmt: skip
 
 

@@ -3,6 +3,8 @@
 Examples:
   python -m pcsa_jax synthesize --generator=runs/demo --out=synthetic sub-01_space-MNI152NLin6Asym_label-GM_probseg.nii.gz
   python -m pcsa_jax synthesize --generator=demo.safetensors --out=synthetic --png data/phantom
+  python -m pcsa_jax synthesize --generator=demo.safetensors --out=synthetic --pages --convention=radiological data/phantom
+  python -m pcsa_jax synthesize --generator=demo.safetensors --out=synthetic --pages --intervals --zmap data/phantom
   python -m pcsa_jax synthesize --generator=runs/fold0 --generator=runs/fold1 --out=synthetic cohort
 
 A run folder gives its best checkpoint. Several generators give the mean and a map of the voxel-wise SD.
@@ -50,6 +52,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--pages", action="store_true", help="a page to read for each, beside it (*_page.html), and OUT/index.html"
     )
     add_viewing(parser)
+    parser.add_argument("--intervals", action="store_true", help="the ends of each voxel's interval (docs/trust.md)")
+    parser.add_argument("--zmap", action="store_true", help="deviation from cognitively normal people (docs/trust.md)")
+    parser.add_argument(
+        "--refuse-outside", action="store_true", help="a map unlike those trained on is a bad input, not a warning"
+    )
+    parser.add_argument(
+        "--calibration", type=user_path, metavar="FILE", help="of several generators, by calibrate RUN ... --out=FILE"
+    )
     parser.add_argument("--skip-bad", action="store_true", help="leave bad inputs out (OUT/skipped.tsv) and go on")
     parser.add_argument("--overwrite", action="store_true", help="replace outputs of other inputs or generators")
 
@@ -61,9 +71,13 @@ def run(arguments: argparse.Namespace) -> int:
     outcome = pcsa_jax.synthesize(
         arguments.inputs, arguments.generator, arguments.out, fwhm_mm=arguments.fwhm_mm, are_raw=arguments.raw,
         panels=arguments.png, pages=arguments.pages, convention=arguments.convention, colours=arguments.colours,
-        overwrite=arguments.overwrite, skip_bad=arguments.skip_bad,
+        intervals=arguments.intervals, zmaps=arguments.zmap, refuse_outside=arguments.refuse_outside,
+        calibration=arguments.calibration, overwrite=arguments.overwrite, skip_bad=arguments.skip_bad,
     )  # fmt: skip
     before = f", {outcome.finished} were finished before" if outcome.finished else ""
     left_out = f", {outcome.skipped} left out (skipped.tsv)" if outcome.skipped else ""
     console.print(f"Wrote synthetic PET of {outcome.written} inputs to {arguments.out}{before}{left_out}")
+    index = arguments.out / "index.html"
+    if arguments.pages and index.exists():
+        console.print(f"Pages to read: {index}")
     return 0 if outcome.signal_number is None else 128 + outcome.signal_number

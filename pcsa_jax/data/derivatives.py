@@ -6,7 +6,7 @@ import gzip
 import hashlib
 import os
 import re
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -30,8 +30,20 @@ BIDS_VERSION = "1.10.0"
 VOXELS = "InputVoxelsSHA256"
 """Key of a sidecar: :func:`~pcsa_jax.data.fingerprints.volume_hash` of the map that the PET was made from."""
 
-SYNTHETIC, SPREAD = "synthetic", "syntheticStd"
-"""``desc-`` of the synthetic PET, and of the voxel-wise SD over several generators."""
+SYNTHETIC = "synthetic"
+"""``desc-`` of the synthetic PET."""
+
+SPREAD, LOW, HIGH, DEVIATION = "Std", "Low", "High", "Z"
+EXTRAS = {
+    SPREAD: "Voxel-wise standard deviation over several generators (n - 1)",
+    LOW: "Lower end of the interval of each voxel of the real PET, looked at by itself",
+    HIGH: "Upper end of the interval of each voxel of the real PET, looked at by itself",
+    DEVIATION: "z: deviation from the cognitively normal training subjects, in SD of a new normal person",
+}
+"""What follows ``synthetic`` in the ``desc-`` of other volumes -> what they are, in words."""
+
+TABLE = "familiarity.tsv"
+"""Whether the generators know each map."""
 
 INDEX = "index.html"
 """Lists the pages of a folder."""
@@ -46,10 +58,12 @@ metabolism was measured. {INTENDED_USE}
 
 The JSON file beside each volume names its input, the generator (SHA-256), the unit and everything that was done. The
 header of each volume says that it is synthetic, too, and by which generator.
-`*_desc-{SPREAD}_pet.nii.gz` is the voxel-wise standard deviation over several generators, in the same unit.
+`*_desc-{SYNTHETIC}Std_pet.nii.gz` is the voxel-wise standard deviation over several generators, `...Low` and
+`...High` the ends of each voxel's interval, in the same unit; `...Z` the deviation from normal people in SD.
+`{TABLE}` says which inputs are unlike those that the generator was trained on.
 `*_page.html`, if asked for, is what a person reads; `{INDEX}` lists them.
 """
-IGNORED = ("figures", "skipped.tsv", "*_page.html", INDEX)
+IGNORED = ("figures", "skipped.tsv", TABLE, "*_page.html", INDEX)
 """What BIDS does not know of in such a folder; the validator does not see ``figures/`` as the folder itself."""
 
 
@@ -59,30 +73,33 @@ class Outputs:
 
     Attributes:
       pet: the synthetic PET.
-      spread: voxel-wise SD over several generators.
       panel: a picture.
-      has_spread, has_panel: whether these two are to be made.
+      extras: of :data:`EXTRAS`, the other volumes to be made.
+      has_panel: whether the picture is to be made.
       page: what a person reads.
       page_look: how it is to look, in words; "" if it is not to be made.
     """
 
     pet: Path
-    spread: Path
     panel: Path
-    has_spread: bool
+    extras: tuple[str, ...]
     has_panel: bool
     page: Path
     page_look: str
 
     @property
     def volumes(self) -> tuple[Path, ...]:
-        """Those to be made."""
-        return (self.pet, self.spread) if self.has_spread else (self.pet,)
+        """Those to be made, the synthetic PET first."""
+        return (self.pet, *map(self.extra, self.extras))
+
+    def extra(self, kind: str) -> Path:
+        """Where a volume of :data:`EXTRAS` goes."""
+        return self.pet.with_name(self.pet.name.replace(f"desc-{SYNTHETIC}_", f"desc-{SYNTHETIC}{kind}_"))
 
 
 def name_outputs(
-    root: Path, participant_id: str, session_id: str, entities: Mapping[str, str], *, has_spread: bool,
-    has_panel: bool, page_look: str = "",
+    root: Path, participant_id: str, session_id: str, entities: Mapping[str, str], *,
+    extras: Sequence[str] = (), has_panel: bool = False, page_look: str = "",
 ) -> Outputs:  # fmt: skip
     """Where the outputs of one input go.
 
@@ -90,7 +107,7 @@ def name_outputs(
       root: folder of the outputs.
       participant_id, session_id: "sub-X"; "ses-Y" or "".
       entities: others of the input's name, of ``run``, ``space`` and ``res``.
-      has_spread: whether there will be a map of the SD.
+      extras: of :data:`EXTRAS`, the other volumes that there will be.
       has_panel: whether there will be a picture.
       page_look: how the page will look, in words; "" if there will be none.
     """
@@ -100,9 +117,8 @@ def name_outputs(
     stem, folder = "_".join(words), subject_folder(root, participant_id, session_id) / "pet"
     return Outputs(
         pet=folder / f"{stem}_desc-{SYNTHETIC}_pet.nii.gz",
-        spread=folder / f"{stem}_desc-{SPREAD}_pet.nii.gz",
         panel=root / "figures" / f"{stem}_desc-{SYNTHETIC}_pet.png",
-        has_spread=has_spread,
+        extras=tuple(extras),
         has_panel=has_panel,
         page=folder / f"{stem}_desc-{SYNTHETIC}_page.html",
         page_look=page_look,
@@ -118,7 +134,7 @@ def write_outputs(outputs: Outputs, images: Iterable[nib.Nifti1Image], card: Map
     Args:
       outputs: where.
       images: one for each of ``outputs.volumes``.
-      card: content of the sidecar; what it says of the unit holds for the SD as well.
+      card: content of the sidecar; what it says of the unit holds for all but z.
     """
     marked = [
         mark_image(image, SyntheticMark.of_sidecar(card, content=parse_name(path).entities["desc"]))
@@ -132,12 +148,14 @@ def write_outputs(outputs: Outputs, images: Iterable[nib.Nifti1Image], card: Map
     # What an earlier recipe made and this one does not would be taken for this one's.
     for path in (outputs.panel, outputs.page):
         path.unlink(missing_ok=True)
-    if not outputs.has_spread:
-        for path in (outputs.spread, sidecar(outputs.spread)):
-            path.unlink(missing_ok=True)
-    else:
-        description = f"Voxel-wise standard deviation over {len(card['Generators'])} generators (n - 1). "
-        write_json(sidecar(outputs.spread), {**card, "Description": description + card["Description"]})
+    for kind, words in EXTRAS.items():
+        path = outputs.extra(kind)
+        if kind in outputs.extras:
+            unit = {"Units": "arbitrary", "UnitsDescription": words} if kind == DEVIATION else {}
+            write_json(sidecar(path), {**card, "Description": f"{words}. {card['Description']}", **unit})
+        else:
+            for left in (path, sidecar(path)):
+                left.unlink(missing_ok=True)
     for path, blob in zip(outputs.volumes, blobs, strict=True):
         with replacing(path) as temporary:
             temporary.write_bytes(blob)

@@ -5,6 +5,7 @@ import re
 from collections import Counter
 from pathlib import Path
 
+from pcsa_jax.data.demographics import Person
 from pcsa_jax.data.foreign_formats import unread_format
 from pcsa_jax.data.grid import SPACE
 from pcsa_jax.data.layouts.sidecars import Sidecars, dataset_of, smoothing_fwhm_mm
@@ -16,6 +17,8 @@ from pcsa_jax.errors import UserError
 
 KEPT_ENTITIES = ("run", "space", "res")
 """Entities of an input's name, beside the participant and the session, that its outputs have too."""
+
+NOBODY_KNOWN = Person()
 
 RAW_SPACE = "T1w"
 """``space-`` of PET on the grid of a T1w scan."""
@@ -33,6 +36,7 @@ class Input:
       fwhm_mm: what it has been smoothed with; None if nobody says (see :func:`~.harmonisation.harmonise`).
       is_raw: True for a T1w scan in its own space.
       is_modulated: whether the name says that values are volumes; None if it does not say.
+      person: age and sex, if the data set's tables say.
     """
 
     path: Path
@@ -43,6 +47,7 @@ class Input:
     fwhm_mm: float | None = None
     is_raw: bool = False
     is_modulated: bool | None = None
+    person: Person = NOBODY_KNOWN
 
     @property
     def name(self) -> str:

@@ -22,7 +22,9 @@ from pcsa_jax.data.layouts.sidecars import dataset_of
 from pcsa_jax.data.names import NIFTI, parse_name
 from pcsa_jax.data.normalisation import intensity_range
 from pcsa_jax.data.own_grid import OwnGrid
+from pcsa_jax.data.people import read_people
 from pcsa_jax.data.quality_table import check_map
+from pcsa_jax.data.subjects import Findings
 from pcsa_jax.data.volumes import Volume, refuse
 from pcsa_jax.errors import UserError
 from pcsa_jax.text import table_text
@@ -84,7 +86,21 @@ def find_inputs(
             raise UserError(f"{place}: expected a .nii or .nii.gz file or a cohort, found {found}. Check the path.")
     if fwhm_mm is not None:
         inputs = [dataclasses.replace(each, fwhm_mm=fwhm_mm) for each in inputs]
-    return inputs
+    return _with_ages(inputs)
+
+
+def _with_ages(inputs: Sequence[Input]) -> list[Input]:
+    """The same with age and sex, of data sets whose ``participants.tsv`` says them."""
+    people = {}
+    for dataset in {each.dataset for each in inputs if each.dataset is not None}:
+        if (dataset / "participants.tsv").is_file():
+            # What is wrong with the table is no problem of a map: its check tells.
+            people[dataset] = read_people(dataset, Findings())
+    return [
+        each if people.get(each.dataset) is None
+        else dataclasses.replace(each, person=people[each.dataset].person(each.participant_id, each.session_id))
+        for each in inputs
+    ]  # fmt: skip
 
 
 def check_identities(inputs: Iterable[Input]) -> None:

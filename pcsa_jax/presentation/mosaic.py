@@ -224,7 +224,7 @@ def _finish(
       names: what stands at the left edge, and how far down (pixels).
     """
     width, height = _size(tiles)
-    figure = figures.new_figure(WIDTH_INCHES, (WIDTH_INCHES - 0.3 * bool(names)) * height / width + 1.2)
+    figure = figures.new_figure(WIDTH_INCHES, (WIDTH_INCHES - 0.3 * bool(names)) * height / width + 1.4)
     axes = figure.subplots()
     _paint(axes, tiles, scale, viewing)
     for name, middle in names:
@@ -235,7 +235,7 @@ def _finish(
         ticks=np.linspace(scale.low, scale.high, 5),
     )  # fmt: skip
     legend = (
-        f"{COLOURS[viewing.colours].name}, one fixed scale for everybody. Planes by MNI152 coordinates (mm), "
+        f"{COLOURS[viewing.colours].name}, one fixed window for everybody. Planes by MNI152 coordinates (mm), "
         f"interpolated for display:\ncubic splines between voxels of {grid.voxel_size_mm:g} mm."
     )
     bar.set_label(f"{scale.label}; {legend}", fontsize=8, color=figures.INK)

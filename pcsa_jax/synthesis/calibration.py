@@ -4,22 +4,24 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+import jax
 import numpy as np
 
 from pcsa_jax.data.grid import Grid
 from pcsa_jax.data.inputs import check_together
 from pcsa_jax.data.pairs import Pairs, load_pairs
 from pcsa_jax.data.predictors.prior import Prior
-from pcsa_jax.data.regional_values import all_values
+from pcsa_jax.data.regional_values import all_values, value_names
 from pcsa_jax.data.splits import check_splits
 from pcsa_jax.data.trust.familiarity import Familiarity
 from pcsa_jax.data.trust.intervals import Intervals, level_for
-from pcsa_jax.data.trust.statistics import TRIVIAL, Trust
+from pcsa_jax.data.trust.statistics import TRIVIAL, VALUES, Trust
 from pcsa_jax.data.trust.uptake_norm import norm_of_controls
 from pcsa_jax.errors import UserError
 from pcsa_jax.experiment.cohort import check_phantom, open_cohort
 from pcsa_jax.experiment.environment import read_environment
 from pcsa_jax.experiment.workdir import Workdir
+from pcsa_jax.machine.processes import is_main
 from pcsa_jax.machine.progress import console, progress
 from pcsa_jax.synthesis.export import generator_hash
 from pcsa_jax.synthesis.inference import Inference
@@ -87,7 +89,7 @@ def fit_trust(runs: Sequence[TrainedRun], pairs: Pairs) -> Trust:
     intervals = None if errors is None else Intervals.fit(*errors)
     about = {
         "training_people": len(train), "calibration_people": len(_held_out(runs, pairs)[0]),
-        "norm": None if norm is None else norm.describe(), "norm_missing": norm_missing,
+        VALUES: value_names(), "norm": None if norm is None else norm.describe(), "norm_missing": norm_missing,
     }  # fmt: skip
     return Trust(familiarity, intervals, norm, trivial, about)
 
@@ -182,7 +184,14 @@ def describe_trust(trust: Trust) -> list[str]:
 
 
 def calibrate_finished(root: Path) -> None:
-    """:func:`calibrate` at the end of a training: says what it finds; a cohort that has moved is no error then."""
+    """:func:`calibrate` at the end of a training, and what it has found.
+
+    Of several processes none does it: they would wait for one that reads everything again.
+    """
+    if jax.process_count() > 1:
+        if is_main():
+            console.print(f"What single images are judged by is not fitted yet: python -m pcsa_jax calibrate {root}")
+        return
     trust = calibrate([root])
     for line in describe_trust(trust):
         console.print(line)

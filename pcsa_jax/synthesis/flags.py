@@ -58,7 +58,9 @@ def find_flags(card: Mapping[str, Any]) -> list[Flag]:
     if not isinstance(familiarity, Mapping):
         flags.append(Flag(NOTICE, f"Whether this brain is one that the generator knows is not known. {CALIBRATE}"))
     elif familiarity.get("Verdict") in _FAMILIARITY:
-        flags.append(Flag(*_FAMILIARITY[familiarity["Verdict"]]))
+        level, text = _FAMILIARITY[familiarity["Verdict"]]
+        reasons = "; ".join(map(str, familiarity.get("Reasons", [])))
+        flags.append(Flag(level, f"{text} {reasons[:1].upper()}{reasons[1:]}{'.' if reasons else ''}".rstrip()))
     if card.get("Units") != "SUVR":
         text = "Uptake is no SUVR but relative to the volume's own range: compare ratios and asymmetry between people."
         flags.append(Flag(NOTICE, text))

@@ -7,9 +7,11 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from pcsa_jax.data.normalisation import PetScale
+from pcsa_jax.data.trust.statistics import Trust
 from pcsa_jax.errors import UserError
 from pcsa_jax.synthesis.loaded import LoadedGenerator, load_generator
 from pcsa_jax.synthesis.reading_cards import is_modulated, pet_scale, training_part
+from pcsa_jax.synthesis.trust_file import read_trust
 
 
 class Synthetic(NamedTuple):
@@ -32,9 +34,12 @@ class Ensemble:
       grid: on which they work.
       mri_normalisation, pet_normalisation: keys of :data:`~pcsa_jax.data.normalisation.NORMALISATIONS`.
       scale: of their output.
+      trust: what single images are judged by.
     """
 
-    def __init__(self, sources: Sequence[Path], members: Sequence[LoadedGenerator]):
+    def __init__(
+        self, sources: Sequence[Path], members: Sequence[LoadedGenerator], calibration: Path | None = None
+    ):  # fmt: skip
         _check_alike(sources, members)
         first = members[0]
         self.sources, self.members = tuple(sources), tuple(members)
@@ -42,6 +47,7 @@ class Ensemble:
         self.mri_normalisation: str = first.card["normalisation"]["mri"]
         self.pet_normalisation: str = first.card["normalisation"]["pet"]
         self.scale: PetScale = pet_scale(first.card)
+        self.trust = _trust_of(members, calibration)
 
     def __len__(self) -> int:
         return len(self.members)
@@ -103,13 +109,44 @@ class Ensemble:
         ]
 
 
-def open_generators(sources: Sequence[Path]) -> Ensemble:
+def open_generators(sources: Sequence[Path], calibration: Path | None = None) -> Ensemble:
     """Opens run folders (their best checkpoint) and exported files.
+
+    Args:
+      sources: folders and files.
+      calibration: file of ``python -m pcsa_jax calibrate`` for all of them together.
 
     Raises:
       UserError: if one cannot be opened, two are the same, or they do not fit together.
     """
-    return Ensemble(sources, [_open(Path(source)) for source in sources])
+    return Ensemble(sources, [_open(Path(source)) for source in sources], calibration)
+
+
+def _trust_of(members: Sequence[LoadedGenerator], calibration: Path | None) -> Trust:
+    """What single images are judged by: of the file, or the generator's own.
+
+    Of several generators without a file, the first one's: its training maps and its normal people are good enough for
+    all, its errors are not theirs.
+    """
+    if calibration is None:
+        own = members[0].trust
+        return own if len(members) == 1 else own._replace(intervals=None, about={**own.about, "is_of_first": True})
+    found, hashes = read_trust(calibration), sorted(member.card["sha256"] for member in members)
+    if list(found.generators) != hashes:
+        raise UserError(
+            f"--calibration {calibration}: expected that of the generators given ({_short(hashes)}), found that of "
+            f"{_short(found.generators)}. Calibrate these together: python -m pcsa_jax calibrate RUN ... --out=FILE"
+        )
+    if found.trust.shape not in (None, members[0].grid.shape):
+        raise UserError(
+            f"--calibration {calibration}: expected volumes of {members[0].grid.shape} voxels, found "
+            f"{found.trust.shape}. Calibrate again."
+        )
+    return found.trust
+
+
+def _short(hashes: Sequence[str]) -> str:
+    return ", ".join(digest[:12] for digest in hashes)
 
 
 def _open(source: Path) -> LoadedGenerator:

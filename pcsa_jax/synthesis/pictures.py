@@ -1,17 +1,24 @@
 """What is drawn beside a synthetic PET: a panel of three planes, and the page that a person reads."""
 
+import tempfile
 import threading
 from collections.abc import Mapping
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from pcsa_jax.data.derivatives import Outputs
 from pcsa_jax.data.phantom_mark import SIDECAR_KEY
 from pcsa_jax.data.synthesis_inputs import Prepared
+from pcsa_jax.data.trust.uptake_norm import REFERENCES
 from pcsa_jax.presentation.viewing import Viewing
 from pcsa_jax.synthesis.flags import line_of_card
 from pcsa_jax.synthesis.generators import Ensemble, Synthetic
+from pcsa_jax.synthesis.judging import Judged, trivial_volumes
+
+if TYPE_CHECKING:
+    from pcsa_jax.synthesis.page import Picture
 
 ONE_AT_A_TIME = threading.Lock()
 """Matplotlib is not made for several threads."""
@@ -19,7 +26,7 @@ ONE_AT_A_TIME = threading.Lock()
 
 def draw_pictures(
     outputs: Outputs, name: str, *, prepared: Prepared, synthetic: Synthetic, ensemble: Ensemble,
-    card: Mapping[str, Any], viewing: Viewing | None,
+    card: Mapping[str, Any], viewing: Viewing | None, judged: Judged,
 ) -> None:  # fmt: skip
     """Draws what ``outputs`` asks for.
 
@@ -31,6 +38,7 @@ def draw_pictures(
       ensemble: the generators.
       card: the sidecar.
       viewing: of the page.
+      judged: what is known of the PET.
     """
     if outputs.has_panel:
         from pcsa_jax.synthesis.panel import draw_panel
@@ -45,8 +53,36 @@ def draw_pictures(
     if viewing is not None and outputs.page_look:
         from pcsa_jax.synthesis.page import PageContent, write_page
 
-        content = PageContent(
-            name, mean=synthetic.mean, std=synthetic.std, grid=ensemble.grid, scale=ensemble.scale, card=card
-        )
+        trust = ensemble.trust
         with ONE_AT_A_TIME:
+            content = PageContent(
+                name, mean=synthetic.mean, std=synthetic.std, grid=ensemble.grid, scale=ensemble.scale, card=card,
+                trivial=trivial_volumes(trust, prepared.mri, ensemble.scale), low=judged.low, high=judged.high,
+                intervals=judged.regions, coverage=trust.intervals.describe() if trust.intervals else "",
+                norm=_zmap_pictures(name, judged, ensemble, card),
+            )  # fmt: skip
             write_page(outputs.page, content, viewing)
+
+
+def _zmap_pictures(name: str, judged: Judged, ensemble: Ensemble, card: Mapping[str, Any]) -> "list[Picture]":
+    """The deviation from normal, if it is known."""
+    if judged.z is None:
+        return []
+    from pcsa_jax.presentation.zmap_page import draw_zmap_page
+    from pcsa_jax.synthesis.page import Picture
+
+    norm = ensemble.trust.norm
+    by = f", at the person's {' and '.join(norm.covariates)}" if norm.covariates else ""
+    notes = "".join(f" {note[:1].upper()}{note[1:]}." for note in (*norm.missing, *judged.z_notes))
+    caption = (
+        f"Deviation from {norm.count} cognitively normal training subjects{by}: blue is low. Neurological "
+        "convention: left of the picture = the subject's left. Divided by the uptake of "
+        f"{', '.join(REFERENCES[norm.reference])}, not by the global mean, which falls with the disease.{notes} A "
+        "synthetic PET has less spread than a real one: it finds too little, and nothing that the MRI does not show."
+    )
+    with tempfile.TemporaryDirectory() as folder:
+        path = draw_zmap_page(
+            Path(folder, "z.png"), {"Synthetic PET": judged.z}, ensemble.grid, name, is_phantom=False,
+            line=line_of_card(card),
+        )  # fmt: skip
+        return [Picture(path.read_bytes(), caption)]

@@ -1,68 +1,44 @@
 """Synthetic PET of many files: read and check all, generate in batches over the devices, write each whole."""
 
-import os
+import contextlib
 import tempfile
 from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
-from typing import Any, NamedTuple
 
 import numpy as np
 
 from pcsa_jax.data.derivatives import (
-    INDEX,
-    Outputs,
+    DEVIATION,
+    HIGH,
+    LOW,
+    SPREAD,
+    TABLE,
     check_folder,
     finished_contents,
-    is_finished,
-    name_outputs,
     open_folder,
     write_outputs,
 )
-from pcsa_jax.data.fingerprints import file_hash
 from pcsa_jax.data.given_files import Input
 from pcsa_jax.data.harmonisation import NOBODY_SAYS
 from pcsa_jax.data.placement import load_references
 from pcsa_jax.data.raw_scans import check_scan, prepare_scan
 from pcsa_jax.data.subjects import listing
 from pcsa_jax.data.synthesis_inputs import Prepared, check_identities, check_place, find_doubles, prepare, write_skipped
-from pcsa_jax.data.threads import count_cores
+from pcsa_jax.data.trust.familiarity import VERDICTS, Assessment
 from pcsa_jax.errors import UserError
 from pcsa_jax.machine.interruption import Interruption, watch_signals
 from pcsa_jax.machine.progress import console, progress
 from pcsa_jax.presentation.viewing import Viewing
 from pcsa_jax.synthesis.card import describe_synthetic
 from pcsa_jax.synthesis.generators import Ensemble, Synthetic
+from pcsa_jax.synthesis.index import check_index, has_index, write_index
+from pcsa_jax.synthesis.judging import assess_map, describe_judged, judge_pet, write_familiarity
 from pcsa_jax.synthesis.pictures import draw_pictures
+from pcsa_jax.synthesis.tasks import WORKERS, Outcome, Task, plan_tasks
 from pcsa_jax.synthesis.waiting import waiting_maps
 
-WORKERS = min(8, count_cores())
-"""Threads that read, resample and write; most of their work is in zlib and SciPy, which let others run."""
-
 SKIPPED = "skipped.tsv"
-
-
-class Task(NamedTuple):
-    """One input and what is to become of it.
-
-    Attributes:
-      source: the input.
-      outputs: its files.
-      recipe: the entries of the sidecar that decide on the voxels.
-    """
-
-    source: Input
-    outputs: Outputs
-    recipe: dict[str, Any]
-
-
-class Outcome(NamedTuple):
-    """How many inputs were written, were finished before, were left out as bad; the signal that stopped it, or None."""
-
-    written: int
-    finished: int
-    skipped: int
-    signal_number: int | None
 
 
 class Synthesis:
@@ -74,6 +50,8 @@ class Synthesis:
       out: folder of the outputs.
       panels: draw a picture of each.
       pages: how a page of each is to look; None for no pages.
+      intervals, zmaps: write the ends of each voxel's interval; the deviation from normal people.
+      refuse_outside: a map outside of what the generators know is a bad input.
       overwrite: replace outputs of other inputs or generators.
       skip_bad: leave bad inputs out instead of stopping.
 
@@ -83,15 +61,20 @@ class Synthesis:
 
     def __init__(
         self, ensemble: Ensemble, inputs: Sequence[Input], out: Path, *, panels: bool = False,
-        pages: Viewing | None = None, overwrite: bool = False, skip_bad: bool = False,
+        pages: Viewing | None = None, intervals: bool = False, zmaps: bool = False, refuse_outside: bool = False,
+        overwrite: bool = False, skip_bad: bool = False,
     ):  # fmt: skip
         check_identities(inputs)
         check_place(inputs, out)
         self._ensemble, self._inputs, self._out = ensemble, list(inputs), out
         self._panels, self._pages, self._overwrite, self._skip_bad = panels, pages, overwrite, skip_bad
+        self._intervals, self._zmaps, self._refuse_outside = intervals, zmaps, refuse_outside
         self._links: dict[Path, str] = {}
+        self._assessments: dict[Path, Assessment | None] = {}
         self._bad: list[tuple[Input, UserError]] = []
         check_folder(out)
+        if pages:
+            check_index(out)
 
     def run(self) -> Outcome:
         """Reads and checks every input, then generates and writes.
@@ -99,13 +82,45 @@ class Synthesis:
         Raises:
           UserError: if an input is bad (all of them are listed), an output is in the way, or the disk is full.
         """
-        tasks = self._plan()
-        outcome = self._make(tasks) if tasks else Outcome(0, len(self._inputs), 0, None)
-        if self._pages or (self._out / INDEX).exists():
-            from pcsa_jax.synthesis.page import write_index
-
-            write_index(self._out)
+        tasks = plan_tasks(
+            self._ensemble, self._inputs, self._out, extras=self._extras(), has_panel=self._panels,
+            page_look=self._pages.describe() if self._pages else "", overwrite=self._overwrite,
+        )  # fmt: skip
+        try:
+            outcome = self._make(tasks) if tasks else Outcome(0, len(self._inputs), 0, None)
+        except UserError:
+            with contextlib.suppress(UserError):  # what stopped the work is to be told
+                self._list()
+            raise
+        self._list()
         return outcome
+
+    def _list(self) -> None:
+        """Writes what is said of all outputs, those of earlier starts among them."""
+        if self._out.is_dir():
+            write_familiarity(self._out)
+        if self._pages or has_index(self._out):
+            write_index(self._out)
+
+    def _extras(self) -> tuple[str, ...]:
+        """Which volumes there will be beside the PET.
+
+        Raises:
+          UserError: if the generators lack what one of them needs.
+        """
+        trust, spread = self._ensemble.trust, (SPREAD,) if len(self._ensemble) > 1 else ()
+        asked = (("--intervals", self._intervals, trust.intervals), ("--zmap", self._zmaps, trust.norm))
+        for option, is_asked, part in asked:
+            if is_asked and part is None:
+                why = next(line for line in trust.missing() if ("sure" in line) == (option == "--intervals"))
+                raise UserError(f"{option}: expected generators that can say it, found none. {why}.")
+        return (*spread, *((LOW, HIGH) if self._intervals else ()), *((DEVIATION,) if self._zmaps else ()))
+
+    def _assess(self, source: Input, mri: np.ndarray) -> None:
+        """Notes whether the map is known; raises UserError if it is to be refused."""
+        self._assessments[source.path] = assess_map(
+            source, mri, self._ensemble.trust, refuse_outside=self._refuse_outside
+        )
 
     def _make(self, tasks: list[Task]) -> Outcome:
         """Reads, generates and writes."""
@@ -119,32 +134,6 @@ class Synthesis:
         self._note_skipped()
         return Outcome(written, len(self._inputs) - len(tasks), len(self._bad), interruption.signal_number)
 
-    def _plan(self) -> list[Task]:
-        """What is to be done; inputs whose outputs are finished are not among it."""
-
-        def plan(source: Input) -> Task | None:
-            outputs = name_outputs(
-                self._out, source.participant_id, source.session_id, source.entities,
-                has_spread=len(self._ensemble) > 1, has_panel=self._panels,
-                page_look=self._pages.describe() if self._pages else "",
-            )  # fmt: skip
-            # A file that cannot be read has no hash; reading it will say why.
-            is_readable = source.path.is_file() and os.access(source.path, os.R_OK)
-            digest = file_hash(source.path) if is_readable else ""
-            recipe = {
-                "InputSHA256": digest, "InputFWHM": source.fwhm_mm, "GeneratorSHA256": sorted(self._ensemble.hashes),
-            }  # fmt: skip
-            try:
-                done = is_finished(outputs, recipe)
-            except UserError:
-                if not self._overwrite:
-                    raise
-                done = False
-            return None if done else Task(source, outputs, recipe)
-
-        with ThreadPoolExecutor(WORKERS) as pool:
-            return [task for task in pool.map(plan, self._inputs) if task is not None]
-
     def _read(self, tasks: Sequence[Task], maps: np.ndarray) -> tuple[dict[int, Prepared], list[int]]:
         """Fills the rows of ``maps``; returns what else is known of each, and the rows of raw scans, which are not."""
 
@@ -156,6 +145,7 @@ class Synthesis:
                     tasks[row].source, self._ensemble.grid, self._ensemble.mri_normalisation,
                     is_modulated=self._ensemble.is_modulated,
                 )  # fmt: skip
+                self._assess(tasks[row].source, found.mri)
             except UserError as error:
                 return error
             maps[row] = found.mri
@@ -180,6 +170,7 @@ class Synthesis:
         self._report_bad(bad)
         prepared = {row: prepared[row] for place, row in enumerate(rows) if place not in doubles}
         self._note_trained([(tasks[row].source, found) for row, found in prepared.items()])
+        self._note_odd([tasks[row].source for row in prepared])
         guessed = sum(any(NOBODY_SAYS in step for step in found.steps) for found in prepared.values())
         if guessed:
             console.print(f"Taken as not smoothed, as nobody says: {guessed} maps. If they were, say so: --fwhm-mm=MM")
@@ -193,6 +184,17 @@ class Synthesis:
                 f"{len(names)} of {len(inputs)} maps are training maps of the generator ({listing(names)}), voxel for "
                 "voxel: their PET is no test of it"
             )
+
+    def _note_odd(self, sources: Sequence[Input]) -> None:
+        """Says whose maps are unlike the training maps."""
+        found = [(each.name, self._assessments.get(each.path)) for each in sources]
+        for verdict in VERDICTS[1:]:
+            names = [name for name, one in found if one is not None and one.verdict == verdict]
+            if names:
+                console.print(
+                    f"{len(names)} of {len(found)} maps are {verdict} for the generator ({listing(names)}): "
+                    f"{TABLE} and the sidecars say why"
+                )
 
     def _report_bad(self, bad: Sequence[tuple[Input, UserError]]) -> None:
         """Lists every bad input; raises UserError unless they are to be left out."""
@@ -251,6 +253,7 @@ class Synthesis:
                         prepared = prepare_scan(
                             task.source, self._ensemble.grid, self._ensemble.mri_normalisation, folder=Path(folder)
                         )
+                        self._assess(task.source, prepared.mri)
                         one = self._ensemble(prepared.mri[None]).take(0)
                         self._write(task, prepared, one)
                 except UserError as error:
@@ -262,17 +265,23 @@ class Synthesis:
 
     def _write(self, task: Task, prepared: Prepared, synthetic: Synthetic) -> None:
         own, grid, (low, high) = prepared.own_grid, self._ensemble.grid, self._ensemble.scale.range
+        judged = judge_pet(
+            task.source, self._assessments.get(task.source.path), synthetic, self._ensemble,
+            sure=self._intervals or self._pages is not None, normal=self._zmaps or self._pages is not None,
+        )  # fmt: skip
         images = [own.give_back(synthetic.mean, grid, low=low, high=high)]
-        if synthetic.std is not None:
-            images.append(own.give_back(synthetic.std, grid, low=0, high=np.inf))
+        volumes = {SPREAD: synthetic.std, LOW: judged.low, HIGH: judged.high, DEVIATION: judged.z}
+        for kind in task.outputs.extras:
+            least = -np.inf if kind == DEVIATION else 0
+            images.append(own.give_back(volumes[kind], grid, low=least, high=np.inf))
         try:
             card = describe_synthetic(
                 task.source, prepared, self._ensemble, dataset=self._links.get(task.source.dataset, "")
-            )
+            ) | describe_judged(judged, self._ensemble.trust)
             write_outputs(task.outputs, images, card | task.recipe)
             draw_pictures(
                 task.outputs, task.source.name, prepared=prepared, synthetic=synthetic, ensemble=self._ensemble,
-                card=card, viewing=self._pages,
+                card=card, viewing=self._pages, judged=judged,
             )  # fmt: skip
         except OSError as error:
             raise UserError(

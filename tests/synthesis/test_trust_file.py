@@ -16,7 +16,10 @@ from pcsa_jax.synthesis.trust_file import read_trust, trust_of_run, write_trust
 @pytest.fixture
 def path(tmp_path):
     errors = np.random.default_rng(0).normal(size=(20, 4, 4, 4)).astype(np.float32)
-    trust = Trust(intervals=Intervals.fit(errors, np.zeros((20, 3))), about={"calibration_people": 20})
+    trust = Trust(
+        intervals=Intervals.fit(errors, np.zeros((20, 3))),
+        about={"calibration_people": 20, "regional_values": ["a", "b", "c"]},
+    )
     write_trust(tmp_path / "trust.safetensors", trust, ["b", "a"])
     return tmp_path / "trust.safetensors"
 
@@ -32,7 +35,7 @@ def test_what_was_written_is_read(path):
     found = read_trust(path)
     assert found.generators == ("a", "b")
     assert found.trust.intervals.num_people == 20
-    assert found.trust.about == {"calibration_people": 20}
+    assert found.trust.about["calibration_people"] == 20
     assert found.trust.familiarity is None
 
 

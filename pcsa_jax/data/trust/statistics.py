@@ -15,6 +15,9 @@ from pcsa_jax.data.trust.uptake_norm import UptakeNorm
 TRIVIAL = ("linear", "mean_pet")
 """Keys of :data:`~pcsa_jax.data.predictors.registry.PREDICTORS` that are shown beside a synthetic PET."""
 
+VALUES = "regional_values"
+"""Key of :attr:`Trust.about`: the names of the regional values whose errors the intervals come from, in their order."""
+
 REMEDY = "python -m pcsa_jax calibrate RUN adds it"
 
 
@@ -77,6 +80,9 @@ class Trust(NamedTuple):
         volumes = {array.shape[-3:] for array in self.arrays().values() if array.ndim >= 3}
         if len(volumes) > 1:
             raise ValueError(f"expected volumes of one grid, found {sorted(volumes)}")
+        columns, names = (0 if self.intervals is None else self.intervals.regional.shape[1]), self.about.get(VALUES, [])
+        if self.intervals is not None and columns != len(names):
+            raise ValueError(f"expected a name for each of {columns} regional values, found {len(names)}")
         odd = next((name for name, array in self.arrays().items() if np.isnan(array).any()), None)
         if odd is not None:
             raise ValueError(f"expected no NaN, found some in {odd}")
@@ -98,6 +104,8 @@ class Trust(NamedTuple):
             held_out, least = self.about.get("calibration_people"), round(2 / (1 - LEVELS[-1])) - 1
             few = held_out is not None
             why = f"{held_out} people that it has not learnt from are fewer than {least}" if few else REMEDY
+            if self.about.get("is_of_first"):
+                why = "several generators need a file of theirs: python -m pcsa_jax calibrate RUN ... --out=FILE"
             lines.append(f"How sure the PET is cannot be said: {why}")
         if self.norm is None:
             known = self.about.get("norm_missing")

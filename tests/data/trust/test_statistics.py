@@ -6,7 +6,7 @@ import pytest
 from pcsa_jax.data.predictors.prior import Prior
 from pcsa_jax.data.trust.familiarity import Familiarity
 from pcsa_jax.data.trust.intervals import Intervals
-from pcsa_jax.data.trust.statistics import TRIVIAL, Trust
+from pcsa_jax.data.trust.statistics import TRIVIAL, VALUES, Trust
 from pcsa_jax.data.trust.uptake_norm import UptakeNorm
 
 SIZE = 16
@@ -18,7 +18,13 @@ def whole():
     from pcsa_jax.data.grid import Grid
 
     norm = UptakeNorm.fit(pet + 1, ages=[60.0 + i for i in range(24)], sexes=["F", "M"] * 12, grid=Grid(SIZE))
-    about = {"training_people": 24, "calibration_people": 24, "norm": norm.describe(), "norm_missing": ""}
+    about = {
+        "training_people": 24,
+        "calibration_people": 24,
+        "norm": norm.describe(),
+        "norm_missing": "",
+        VALUES: ["a", "b", "c", "d"],
+    }
     intervals = Intervals.fit(pet - mri, rng.normal(size=(24, 4)))
     return Trust(Familiarity.fit(mri), intervals, norm, Prior.fit(TRIVIAL, mri, pet), about), mri, pet
 
@@ -64,6 +70,8 @@ def test_arrays_of_something_else_are_refused(trust):
     arrays = trust[0].arrays()
     with pytest.raises(ValueError, match="found other"):
         Trust.from_arrays(arrays | {"other.mean": arrays["intervals.low"]}, trust[0].about)
+    with pytest.raises(ValueError, match="a name for each of 4 regional values, found 0"):
+        Trust.from_arrays(arrays, {**trust[0].about, VALUES: []})
     with pytest.raises(ValueError, match="volumes of one grid"):
         Trust.from_arrays(arrays | {"intervals.low": np.zeros((8, 8, 8), np.float32)}, trust[0].about)
     with pytest.raises(ValueError, match="no NaN, found some in intervals.high"):
