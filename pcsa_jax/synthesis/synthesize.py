@@ -15,10 +15,10 @@ from pcsa_jax.data.derivatives import (
     SPREAD,
     TABLE,
     check_folder,
-    finished_contents,
     open_folder,
     write_outputs,
 )
+from pcsa_jax.data.finished_maps import finished_contents
 from pcsa_jax.data.given_files import Input
 from pcsa_jax.data.harmonisation import NOBODY_SAYS
 from pcsa_jax.data.placement import load_references
