@@ -14,11 +14,10 @@ from pcsa_jax.data.derivatives import (
     LOW,
     SPREAD,
     TABLE,
-    check_folder,
     finished_contents,
-    open_folder,
     write_outputs,
 )
+from pcsa_jax.data.derivatives_folder import check_folder, open_folder
 from pcsa_jax.data.given_files import Input
 from pcsa_jax.data.harmonisation import NOBODY_SAYS
 from pcsa_jax.data.placement import load_references
@@ -99,11 +98,14 @@ class Synthesis:
           UserError: if the generators lack what one of them needs.
         """
         trust, spread = self._ensemble.trust, (SPREAD,) if len(self._ensemble) > 1 else ()
-        asked = (("--intervals", self._intervals, trust.intervals), ("--zmap", self._zmaps, trust.norm))
-        for option, is_asked, part in asked:
-            if is_asked and part is None:
-                why = next(line for line in trust.missing() if ("sure" in line) == (option == "--intervals"))
-                raise UserError(f"{option}: expected generators that can say it, found none. {why}.")
+        missing = trust.missing_parts()
+        asked = {
+            "--intervals": (self._intervals, "intervals"), "--zmap": (self._zmaps, "norm"),
+            "--refuse-outside": (self._refuse_outside, "familiarity"),
+        }  # fmt: skip
+        for option, (is_asked, part) in asked.items():
+            if is_asked and part in missing:
+                raise UserError(f"{option}: expected generators that can say it, found none. {missing[part]}.")
         return (*spread, *((LOW, HIGH) if self._intervals else ()), *((DEVIATION,) if self._zmaps else ()))
 
     def _assess(self, source: Input, mri: np.ndarray) -> None:
@@ -267,7 +269,7 @@ class Synthesis:
         try:
             card = describe_synthetic(
                 task.source, prepared, self._ensemble, dataset=self._links.get(task.source.dataset, "")
-            ) | describe_judged(judged, self._ensemble.trust)
+            ) | describe_judged(judged, self._ensemble)
             write_outputs(task.outputs, images, card | task.recipe)
             draw_pictures(
                 task.outputs, task.source.name, prepared=prepared, synthetic=synthetic, ensemble=self._ensemble,

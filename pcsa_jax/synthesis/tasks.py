@@ -69,7 +69,7 @@ def plan_tasks(
             "InputSHA256": digest, "InputFWHM": source.fwhm_mm, "GeneratorSHA256": sorted(ensemble.hashes),
         }  # fmt: skip
         try:
-            done = is_finished(outputs, recipe)
+            done = is_finished(outputs, recipe, calibration=ensemble.calibration)
         except UserError:
             if not overwrite:
                 raise
