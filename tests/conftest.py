@@ -147,3 +147,27 @@ def exported(tiny_run, tmp_path_factory):
     path = tmp_path_factory.mktemp("exported") / "generator.safetensors"
     export_generator(open_run(tiny_run), path, cohort="phantom", is_phantom=True)
     return path
+
+
+@pytest.fixture(scope="session")
+def tiny_trust(tiny_run, cohort):
+    """What single images of the tiny run are judged by: every pair counts twice, as its twelve are too few."""
+    from pcsa_jax.data.cohort import read_cohort
+    from pcsa_jax.data.pairs import load_pairs
+    from pcsa_jax.evaluation.assessment import synthesise
+    from pcsa_jax.training.trained import open_run
+    from tests.trust_data import fit_tiny_trust
+
+    pairs = load_pairs(read_cohort(cohort).pairs, size=SIZE, normalisation="minmax")
+    return fit_tiny_trust(pairs, synthesise(open_run(tiny_run), pairs))
+
+
+@pytest.fixture(scope="session")
+def trusted(tiny_run, tiny_trust, tmp_path_factory):
+    """The tiny run's generator in one file with all that single images are judged by; not to be changed."""
+    from pcsa_jax.synthesis.export import export_generator
+    from pcsa_jax.training.trained import open_run
+
+    path = tmp_path_factory.mktemp("trusted") / "generator.safetensors"
+    export_generator(open_run(tiny_run), path, cohort="phantom", is_phantom=True, trust=tiny_trust)
+    return path

@@ -4,6 +4,7 @@ import argparse
 import ast
 import importlib
 import inspect
+import shutil
 import subprocess
 import sys
 
@@ -16,6 +17,7 @@ from pcsa_jax.commands import COMMANDS, run_command
 from pcsa_jax.errors import UserError
 from pcsa_jax.experiment.config import parse_config
 from pcsa_jax.experiment.words import config_words
+from pcsa_jax.experiment.workdir import Workdir
 from tests.conftest import ROOT
 
 OFFERED = ["calibrate", "check", "evaluate", "export", "load_generator", "phantom", "reproduce", "synthesize", "train"]
@@ -123,10 +125,10 @@ def test_and_in_every_call(name, parameter, cohort, tmp_path, tiny_run):
     """Told by an unknown user, in whichever path of whichever call."""
     out = tmp_path / "out"
     known = {"config": "pcsa", "target": "fig3", "cohort": cohort, "out": out, "workdir": tiny_run, "inputs": [cohort]}
-    known |= {"generators": [tiny_run], "report": None, "participants": None}
+    known |= {"generators": [tiny_run], "runs": [tiny_run], "report": None, "participants": None}
     signature = inspect.signature(getattr(calls, name))
     given = {key: value for key, value in known.items() if key in signature.parameters}
-    bad = [NOBODY] if parameter in ("inputs", "generators") else NOBODY
+    bad = [NOBODY] if parameter in ("inputs", "generators", "runs") else NOBODY
     with pytest.raises(UserError, match="expected the name of a user of this machine after ~, found 'no-such-user'"):
         getattr(calls, name)(**{**given, parameter: bad})
     assert list(tmp_path.iterdir()) == []
@@ -147,14 +149,17 @@ def test_a_config_and_what_overrides_it():
 
 
 def test_the_whole_way_in_python(tiny_run, cohort, tmp_path, tiny_words):
+    run = shutil.copytree(tiny_run, tmp_path / "run")
     assert pcsa_jax.check(cohort).problems == ()
     config, *overrides = tiny_words()
-    outcome = pcsa_jax.train(config.removeprefix("--config="), tiny_run, overrides=overrides)
-    assert outcome.signal_number is None  # finished: left as it is
-    card = pcsa_jax.export(tiny_run, tmp_path / "tiny.safetensors")
+    outcome = pcsa_jax.train(config.removeprefix("--config="), run, overrides=overrides)
+    assert outcome.signal_number is None  # finished: left as it is, but for what single images are judged by
+    assert Workdir(run).trust.is_file()
+    assert pcsa_jax.calibrate([run]).about["training_people"] == 6
+    card = pcsa_jax.export(run, tmp_path / "tiny.safetensors")
     generator = pcsa_jax.load_generator(tmp_path / "tiny.safetensors")
     assert generator.card["sha256"] == card["sha256"]
-    written = pcsa_jax.synthesize([cohort], [tiny_run], tmp_path / "pet")
+    written = pcsa_jax.synthesize([cohort], [run], tmp_path / "pet")
     assert (written.written, written.skipped) == (14, 0)
     maps = np.random.default_rng(0).uniform(size=(2, 16, 16, 16))
     assert generator(maps).shape == maps.shape

@@ -62,6 +62,8 @@ def assess_run(
     data, environment = run.config.data, read_environment(workdir.environment)
     check_phantom(data, environment, workdir.root)
     cohort = open_cohort(data)
+    model = generator_hash(run)
+    trust = trust_of_run(workdir.trust, model)
     subjects, others = _people(cohort, workdir, external, other_people=other_people)
     split = EXTERNAL if others else split
     train, test = _compare(run, workdir, *_read_parts(data, subjects["train"], subjects[split]), others, elsewhere)
@@ -83,13 +85,13 @@ def assess_run(
         people=others.describe() if others else "",
         uptake=_describe_uptake(data),
         events=describe_events(read_events(workdir.events)),
-        model=generator_hash(run),
+        model=model,
         viewing=viewing,
     )
     console.print(f"Scoring {len(test)} subjects and drawing the figures")
     return evaluate_predictions(
         out=out, train=train, test=test, synthetic=synthetic, grid=Grid(data.size), context=context,
-        anchor=unlearnt and synthesise(unlearnt, test), trust=trust_of_run(workdir.trust, context.model),
+        anchor=unlearnt and synthesise(unlearnt, test), trust=trust,
     )  # fmt: skip
 
 

@@ -23,7 +23,7 @@ class Coverage(NamedTuple):
       volume: share of the people at each voxel, x y z.
       quarters: share in each quarter of a person's voxels by the width of their intervals, the narrowest first; mean
         over people.
-      regional: whether each regional value of each person does, bool (n, m).
+      regional: whether each regional value of each person does, 0 or 1, (n, m); NaN where the real PET has no value.
       width: mean over voxels of the brain and people.
     """
 
@@ -55,7 +55,10 @@ def measure_coverage(
         quarters.append(by_width(inside[mask], width))
         widths.append(width.mean(dtype=float))
     regional = [
-        [end.low <= value <= end.high for end, value in zip(intervals.regionally(made), own, strict=True)]
+        [
+            float(end.low <= value <= end.high) if np.isfinite(value) else np.nan
+            for end, value in zip(intervals.regionally(made), own, strict=True)
+        ]
         for made, own in zip(all_values(synthetic, grid), all_values(real, grid), strict=True)
     ]
     return Coverage(
@@ -67,7 +70,7 @@ def summarise_coverage(intervals: Intervals, coverage: Coverage, grid: Grid, *, 
     """For ``summary.json``: shares in [0, 1], with 95 % bootstrap intervals over people where there are enough."""
     weights, names = resampling_weights(len(coverage.people), seed), value_names()
     regional = {
-        kind: describe(coverage.regional[:, [name.partition(".")[2] in fields for name in names]].mean(axis=1), weights)
+        kind: _shares(coverage.regional[:, [name.partition(".")[2] in fields for name in names]], seed)
         for kind, fields in KINDS.items()
     }
     return {
@@ -82,3 +85,12 @@ def summarise_coverage(intervals: Intervals, coverage: Coverage, grid: Grid, *, 
         "mean_width": coverage.width,
         "regional": regional,
     }
+
+
+def _shares(inside: np.ndarray, seed: int) -> dict[str, Any]:
+    """Mean over the people who have any of these values (columns), and how many they are."""
+    people = inside[np.isfinite(inside).any(axis=1)]
+    if not len(people):
+        reason = "no real PET has uptake in the reference region"
+        return {"n": 0, "mean": None, "std": None, "ci95": None, "reason": reason}
+    return {"n": len(people)} | describe(np.nanmean(people, axis=1), resampling_weights(len(people), seed))

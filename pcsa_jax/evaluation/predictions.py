@@ -44,17 +44,9 @@ REGION_COLUMNS = ("participant_id", "diagnosis", "region", *MEASURES)
 
 
 def evaluate_predictions(
-    *,
-    out: Path,
-    train: "Pairs",
-    test: "Pairs",
-    synthetic: np.ndarray,
-    grid: Grid,
-    context: "ReportContext",
-    anchor: np.ndarray | None = None,
-    trust: Trust | None = None,
-    seed: int = 0,
-) -> dict[str, Any]:
+    *, out: Path, train: "Pairs", test: "Pairs", synthetic: np.ndarray, grid: Grid, context: "ReportContext",
+    anchor: np.ndarray | None = None, trust: Trust | None = None, seed: int = 0,
+) -> dict[str, Any]:  # fmt: skip
     """Scores the generator beside the trivial predictors and the ceiling, and writes tables, figures and report.
 
     The generator's output is clipped to [0, 1], the range of the volumes, as the predictors' output is.
@@ -81,28 +73,26 @@ def evaluate_predictions(
     _check(train, test, synthetic)
     synthetic = np.clip(synthetic, 0, 1)
     warnings = _look_at_spread(test, synthetic, grid)
-    for text in warnings:
-        console.print(f"warning: {text}")
     with _replacing_folder(Path(out)) as folder:
         own = {MODEL: synthetic} | ({} if anchor is None else {ANCHOR: anchor})
         judge = Judge.of(train, test, grid)
         rows, regions, zmaps, trivial = _score_all(train, test, own, grid, judge)
         summary = _summary(rows, regions, context, seed) | {"warnings": warnings}
         summary["abnormality"] = finite_or_none(judge.summarise(zmaps))
-        judgement = judge_trust(trust or Trust(), test, synthetic, grid, seed=seed)
+        judgement = judge_trust(
+            trust or Trust(), test, synthetic, grid, are_calibration=context.split == "validation", seed=seed
+        )
         summary["trust"] = finite_or_none(judgement.summary)
+        _write_tables(folder, rows, regions, zmaps)
         if judgement.assessments is not None:
             write_table(folder / "familiarity.tsv", familiarity_table(test, judgement.assessments), FAMILIARITY_COLUMNS)
-        write_table(folder / "subjects.tsv", rows, ROW_COLUMNS)
-        write_table(folder / "regions.tsv", regions[regions["predictor"] == "model"], REGION_COLUMNS)
-        write_table(folder / "zmaps.tsv", zmaps, ZMAP_COLUMNS)
         write_json(folder / "summary.json", summary)
         from pcsa_jax.evaluation.illustration import draw_all
+        from pcsa_jax.evaluation.report import write_report
 
         figures = draw_all(
             folder / "figures", test, synthetic, grid, rows, regions, summary, context, judge, trivial, judgement
         )
-        from pcsa_jax.evaluation.report import write_report
 
         write_report(folder / "report.html", summary=summary, rows=rows, figures=figures, context=context)
     return summary
@@ -131,10 +121,13 @@ def _check(train: "Pairs", test: "Pairs", synthetic: np.ndarray) -> None:
 
 
 def _look_at_spread(test: "Pairs", synthetic: np.ndarray, grid: Grid) -> list[str]:
-    """One sentence for each way in which the output hardly differs, within or between subjects."""
+    """Tells, in one sentence each, in which way the output hardly differs, within or between subjects."""
     mask = brain_mask(grid)
     lacking = judge_spread(spread_of(synthetic, mask), spread_of(test.pet, mask))
-    return [f"{text}. The scores are of no use; look at the training's curves." for text in lacking.values()]
+    found = [f"{text}. The scores are of no use; look at the training's curves." for text in lacking.values()]
+    for text in found:
+        console.print(f"warning: {text}")
+    return found
 
 
 def _score_all(
@@ -197,6 +190,12 @@ def _summary(rows: "pd.DataFrame", regions: "pd.DataFrame", context: "ReportCont
         "regions": summarise_regions(regions, seed=seed),
     }
     return finite_or_none(summary)
+
+
+def _write_tables(folder: Path, rows: "pd.DataFrame", regions: "pd.DataFrame", zmaps: "pd.DataFrame") -> None:
+    write_table(folder / "subjects.tsv", rows, ROW_COLUMNS)
+    write_table(folder / "regions.tsv", regions[regions["predictor"] == MODEL], REGION_COLUMNS)
+    write_table(folder / "zmaps.tsv", zmaps, ZMAP_COLUMNS)
 
 
 def check_out(out: Path) -> None:

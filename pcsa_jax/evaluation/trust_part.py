@@ -24,6 +24,12 @@ LOWEST_SHOWN = 0.5
 """Lower end of the colour scale of the map of coverage."""
 
 
+OF_THEMSELVES = (
+    "How often the real PET lies within its interval cannot be said of these people: the intervals come from their own "
+    "errors. Score the test part or another cohort"
+)
+
+
 class Judgement(NamedTuple):
     """What is said of the scored people; each part None where it has not been fitted.
 
@@ -38,7 +44,9 @@ class Judgement(NamedTuple):
     summary: dict[str, Any]
 
 
-def judge_trust(trust: Trust, test: "Pairs", synthetic: np.ndarray, grid: Grid, *, seed: int = 0) -> Judgement:
+def judge_trust(
+    trust: Trust, test: "Pairs", synthetic: np.ndarray, grid: Grid, *, are_calibration: bool = False, seed: int = 0
+) -> Judgement:  # fmt: skip
     """Assesses every scored map, and how often the real PET lies within its interval.
 
     Args:
@@ -46,6 +54,7 @@ def judge_trust(trust: Trust, test: "Pairs", synthetic: np.ndarray, grid: Grid, 
       test: what is scored.
       synthetic: its PET, (n, x, y, z) in [0, 1].
       grid: of all volumes.
+      are_calibration: the scored people are those whom the intervals come from, in which they lie by construction.
       seed: of the bootstrap.
     """
     assessments, coverage = None, None
@@ -57,7 +66,9 @@ def judge_trust(trust: Trust, test: "Pairs", synthetic: np.ndarray, grid: Grid, 
             "training_people": trust.about["training_people"], "n": len(assessments), "verdicts": counts,
             "median_oddity": float(np.median([one.oddity for one in assessments])),
         }  # fmt: skip
-    if trust.intervals is not None:
+    if trust.intervals is not None and are_calibration:
+        summary["missing"].append(OF_THEMSELVES)
+    elif trust.intervals is not None:
         coverage = measure_coverage(trust.intervals, synthetic, test.pet, grid)
         summary["intervals"] = summarise_coverage(trust.intervals, coverage, grid, seed=seed)
     return Judgement(assessments, coverage, summary)

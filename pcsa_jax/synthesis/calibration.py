@@ -67,7 +67,7 @@ def calibrate(roots: Sequence[Path], out: Path | None = None, *, checkpoint: str
     runs = [open_run(workdir.root, checkpoint=checkpoint) for workdir in workdirs]
     hashes = [generator_hash(run) for run in runs]
     path = workdirs[0].trust if out is None else out
-    if out is None and (there := trust_of_run(path, hashes[0])) is not None:
+    if out is None and (there := _kept(path, hashes[0])) is not None:
         return there
     _check_alike(runs, workdirs, hashes)
     pairs = _read(runs, workdirs)
@@ -76,19 +76,30 @@ def calibrate(roots: Sequence[Path], out: Path | None = None, *, checkpoint: str
     return trust
 
 
+def _kept(path: Path, generator: str) -> Trust | None:
+    """What a run has already; a damaged file is told and made again, as its remedy says."""
+    try:
+        return trust_of_run(path, generator)
+    except UserError as error:
+        console.print(f"{error} It is made again now.")
+        return None
+
+
 def fit_trust(runs: Sequence[TrainedRun], pairs: Pairs) -> Trust:
     """From the pairs that any of the runs was trained or validated on."""
     grid = Grid(runs[0].config.data.size)
     learnt = [row for row, who in enumerate(pairs.participant_ids) if any(r.splits[who] == "train" for r in runs)]
     train = pairs.take(learnt)
+    # One visit each: beside another visit of the same person every map would be usual, and a new person would not.
+    people = list(_first_visits(train).values())
     with progress("Comparing maps") as report:
-        familiarity = Familiarity.fit(train.mri, progress=report)
+        familiarity = Familiarity.fit(train.mri[people], progress=report)
     norm, norm_missing = norm_of_controls(train, grid)
     trivial = Prior.fit(TRIVIAL, train.mri, train.pet)
     errors = held_out_errors(runs, pairs, grid)
     intervals = None if errors is None else Intervals.fit(*errors)
     about = {
-        "training_people": len(train), "calibration_people": len(_held_out(runs, pairs)[0]),
+        "training_people": len(people), "calibration_people": len(_held_out(runs, pairs)[0]),
         VALUES: value_names(), "norm": None if norm is None else norm.describe(), "norm_missing": norm_missing,
     }  # fmt: skip
     return Trust(familiarity, intervals, norm, trivial, about)
@@ -125,12 +136,18 @@ def held_out_errors(runs: Sequence[TrainedRun], pairs: Pairs, grid: Grid) -> Err
 
 def _held_out(runs: Sequence[TrainedRun], pairs: Pairs) -> tuple[np.ndarray, np.ndarray]:
     """Row of the first visit of everybody that some of the runs have not learnt from, and which runs (runs, people)."""
-    first: dict[str, int] = {}
-    for row, who in enumerate(pairs.participant_ids):
-        first.setdefault(who, row)
+    first = _first_visits(pairs)
     held_out = np.array([[run.splits[who] not in LEARNT_FROM for who in first] for run in runs])
     used = held_out.any(axis=0)
     return np.array(list(first.values()))[used], held_out[:, used]
+
+
+def _first_visits(pairs: Pairs) -> dict[str, int]:
+    """Participant -> row of the first visit."""
+    first: dict[str, int] = {}
+    for row, who in enumerate(pairs.participant_ids):
+        first.setdefault(who, row)
+    return first
 
 
 def _read(runs: Sequence[TrainedRun], workdirs: Sequence[Workdir]) -> Pairs:

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from pcsa_jax.data.phantom_mark import SIDECAR_KEY
+from pcsa_jax.data.trust.statistics import UNKNOWN_MAP
 from pcsa_jax.presentation.origin import TRAINED_ON_PHANTOM, synthetic_line
 
 BAD, NOTICE = "bad", "notice"
@@ -26,6 +27,14 @@ class Flag(NamedTuple):
 
     level: str
     text: str
+
+
+def _why(card: Mapping[str, Any]) -> str:
+    """Why nothing is said of the map, as the sidecar has it; the remedy where it has nothing."""
+    told = card.get("NotKnown")
+    lines = map(str, told) if isinstance(told, list) else ()
+    line = next((line for line in lines if line.startswith(UNKNOWN_MAP)), None)
+    return CALIBRATE if line is None else f"{line}."
 
 
 def is_trained_on_phantom(card: Mapping[str, Any]) -> bool:
@@ -56,7 +65,7 @@ def find_flags(card: Mapping[str, Any]) -> list[Flag]:
     flags += [Flag(*part)] if part else []
     familiarity = card.get("Familiarity")
     if not isinstance(familiarity, Mapping):
-        flags.append(Flag(NOTICE, f"Whether this brain is one that the generator knows is not known. {CALIBRATE}"))
+        flags.append(Flag(NOTICE, f"Whether this brain is one that the generator knows is not known. {_why(card)}"))
     elif familiarity.get("Verdict") in _FAMILIARITY:
         level, text = _FAMILIARITY[familiarity["Verdict"]]
         reasons = "; ".join(map(str, familiarity.get("Reasons", [])))

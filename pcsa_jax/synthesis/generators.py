@@ -12,6 +12,7 @@ from pcsa_jax.errors import UserError
 from pcsa_jax.synthesis.loaded import LoadedGenerator, load_generator
 from pcsa_jax.synthesis.reading_cards import is_modulated, pet_scale, training_part
 from pcsa_jax.synthesis.trust_file import read_trust
+from pcsa_jax.synthesis.verification import content_hash
 
 
 class Synthetic(NamedTuple):
@@ -35,6 +36,7 @@ class Ensemble:
       mri_normalisation, pet_normalisation: keys of :data:`~pcsa_jax.data.normalisation.NORMALISATIONS`.
       scale: of their output.
       trust: what single images are judged by.
+      calibration: SHA-256 of that; "" without anything.
     """
 
     def __init__(
@@ -48,6 +50,8 @@ class Ensemble:
         self.pet_normalisation: str = first.card["normalisation"]["pet"]
         self.scale: PetScale = pet_scale(first.card)
         self.trust = _trust_of(members, calibration)
+        arrays = self.trust.arrays()
+        self.calibration: str = content_hash(arrays) if arrays else ""
 
     def __len__(self) -> int:
         return len(self.members)

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from pcsa_jax.data.derivatives import SYNTHETIC, TABLE
+from pcsa_jax.data.derivatives import CALIBRATION, SYNTHETIC, TABLE
 from pcsa_jax.data.files import write_text
 from pcsa_jax.data.given_files import Input
 from pcsa_jax.data.json_objects import read_object
@@ -100,9 +100,10 @@ def _regional(
     return {region: tuple(RegionalValues(**side) for side in pair) for region, pair in found.items()}
 
 
-def describe_judged(judged: Judged, trust: Trust) -> dict[str, Any]:
+def describe_judged(judged: Judged, ensemble: Ensemble) -> dict[str, Any]:
     """For the sidecar."""
-    card: dict[str, Any] = {}
+    trust = ensemble.trust
+    card: dict[str, Any] = {CALIBRATION: ensemble.calibration} if ensemble.calibration else {}
     if judged.assessment is not None:
         card["Familiarity"] = judged.assessment.describe()
     if judged.low is not None:
@@ -143,8 +144,10 @@ def write_familiarity(root: Path) -> None:
         except UserError:  # of another version, or damaged: the next start with this input tells
             continue
         volume = path.relative_to(root).with_suffix(".nii.gz").as_posix()
-        odd, reasons = found.get("Oddity", 0.0), "; ".join(map(str, found.get("Reasons", [])))
-        rows.append((odd, (volume, found.get("Verdict"), found.get("Percentile"), odd, reasons)))
+        odd, reasons = found.get("Oddity"), found.get("Reasons")
+        if not isinstance(odd, int | float) or not isinstance(reasons, list):
+            continue
+        rows.append((odd, (volume, found.get("Verdict"), found.get("Percentile"), odd, "; ".join(map(str, reasons)))))
     try:
         if rows:
             titles = ("file", "verdict", "percentile", "oddity", "reasons")

@@ -7,13 +7,13 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from pcsa_jax.data.derivatives import INTENDED_USE
 from pcsa_jax.data.files import finite_or_none, write_text
 from pcsa_jax.data.grid import Grid
 from pcsa_jax.data.normalisation import PetScale
 from pcsa_jax.data.phantom_mark import SIDECAR_KEY
 from pcsa_jax.data.regional_values import RegionalValues, measure_regions
 from pcsa_jax.data.regions import CONTROL_REGIONS
+from pcsa_jax.data.synthetic_mark import INTENDED_USE
 from pcsa_jax.presentation.figures import UPTAKE_LABEL
 from pcsa_jax.presentation.html import data_uri, render
 from pcsa_jax.presentation.mosaic import Row, Scale, draw_comparison, draw_mosaic
@@ -59,6 +59,7 @@ class PageContent(NamedTuple):
       coverage: what the intervals promise, one sentence.
       norm: pictures of the deviation from cognitively normal people.
       facts: more lines of the list below the flags, as (name, value).
+      missing: part ("trivial", "intervals", "norm") that the generator lacks -> why, in place of :data:`MISSING`.
     """
 
     name: str
@@ -74,6 +75,7 @@ class PageContent(NamedTuple):
     coverage: str = ""
     norm: Sequence[Picture] = ()
     facts: Sequence[tuple[str, str]] = ()
+    missing: Mapping[str, str] = {}
 
 
 def write_page(path: Path, content: PageContent, viewing: Viewing) -> None:
@@ -112,7 +114,7 @@ def _missing(content: PageContent) -> dict[str, str]:
         "norm": bool(content.norm),
         "spread": content.std is not None,
     }
-    return {part: text for part, text in MISSING.items() if not there[part]}
+    return {part: content.missing.get(part, text) for part, text in MISSING.items() if not there[part]}
 
 
 def _picture(png: bytes, caption: str) -> dict[str, str]:

@@ -60,6 +60,7 @@ def draw_pictures(
                 trivial=trivial_volumes(trust, prepared.mri, ensemble.scale), low=judged.low, high=judged.high,
                 intervals=judged.regions, coverage=trust.intervals.describe() if trust.intervals else "",
                 norm=_zmap_pictures(name, judged, ensemble, card),
+                missing={part: f"{line}." for part, line in trust.missing_parts().items()},
             )  # fmt: skip
             write_page(outputs.page, content, viewing)
 

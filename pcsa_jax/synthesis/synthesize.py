@@ -3,7 +3,7 @@
 import contextlib
 import tempfile
 from collections.abc import Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -14,10 +14,9 @@ from pcsa_jax.data.derivatives import (
     LOW,
     SPREAD,
     TABLE,
-    check_folder,
-    open_folder,
     write_outputs,
 )
+from pcsa_jax.data.derivatives_folder import check_folder, open_folder
 from pcsa_jax.data.finished_maps import finished_contents
 from pcsa_jax.data.given_files import Input
 from pcsa_jax.data.harmonisation import NOBODY_SAYS
@@ -35,7 +34,7 @@ from pcsa_jax.synthesis.generators import Ensemble, Synthetic
 from pcsa_jax.synthesis.index import check_index, has_index, write_index
 from pcsa_jax.synthesis.judging import assess_map, describe_judged, judge_pet, write_familiarity
 from pcsa_jax.synthesis.pictures import draw_pictures
-from pcsa_jax.synthesis.tasks import WORKERS, Outcome, Task, plan_tasks
+from pcsa_jax.synthesis.tasks import WORKERS, Outcome, Task, plan_tasks, settle
 from pcsa_jax.synthesis.waiting import waiting_maps
 
 SKIPPED = "skipped.tsv"
@@ -109,11 +108,14 @@ class Synthesis:
           UserError: if the generators lack what one of them needs.
         """
         trust, spread = self._ensemble.trust, (SPREAD,) if len(self._ensemble) > 1 else ()
-        asked = (("--intervals", self._intervals, trust.intervals), ("--zmap", self._zmaps, trust.norm))
-        for option, is_asked, part in asked:
-            if is_asked and part is None:
-                why = next(line for line in trust.missing() if ("sure" in line) == (option == "--intervals"))
-                raise UserError(f"{option}: expected generators that can say it, found none. {why}.")
+        missing = trust.missing_parts()
+        asked = {
+            "--intervals": (self._intervals, "intervals"), "--zmap": (self._zmaps, "norm"),
+            "--refuse-outside": (self._refuse_outside, "familiarity"),
+        }  # fmt: skip
+        for option, (is_asked, part) in asked.items():
+            if is_asked and part in missing:
+                raise UserError(f"{option}: expected generators that can say it, found none. {missing[part]}.")
         return (*spread, *((LOW, HIGH) if self._intervals else ()), *((DEVIATION,) if self._zmaps else ()))
 
     def _assess(self, source: Input, mri: np.ndarray) -> None:
@@ -232,9 +234,9 @@ class Synthesis:
                     one = synthetic.take(place)
                     waiting.append(pool.submit(self._write, tasks[row], prepared[row], one))
                 # Volumes on fine grids are large: few of them wait to be written.
-                written += _settle(waiting, leave=WORKERS)
+                written += settle(waiting, leave=WORKERS)
                 report(written, len(rows))
-            written += _settle(waiting, leave=0)
+            written += settle(waiting, leave=0)
             if rows:
                 report(written, len(rows))
         return written
@@ -277,7 +279,7 @@ class Synthesis:
         try:
             card = describe_synthetic(
                 task.source, prepared, self._ensemble, dataset=self._links.get(task.source.dataset, "")
-            ) | describe_judged(judged, self._ensemble.trust)
+            ) | describe_judged(judged, self._ensemble)
             write_outputs(task.outputs, images, card | task.recipe)
             draw_pictures(
                 task.outputs, task.source.name, prepared=prepared, synthetic=synthetic, ensemble=self._ensemble,
@@ -288,12 +290,3 @@ class Synthesis:
                 f"{task.outputs.pet}: could not be written ({error.strerror}). Make room and start again: what is "
                 "finished stays."
             ) from error
-
-
-def _settle(waiting: list[Future], *, leave: int) -> int:
-    """Waits until at most ``leave`` of the oldest-first ``waiting`` are left; returns how many are done with."""
-    count = 0
-    while len(waiting) > leave:
-        waiting.pop(0).result()
-        count += 1
-    return count

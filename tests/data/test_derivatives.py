@@ -6,7 +6,7 @@ import nibabel as nib
 import numpy as np
 import pytest
 
-from pcsa_jax.data.derivatives import IGNORED, check_folder, is_finished, name_outputs, open_folder, write_outputs
+from pcsa_jax.data.derivatives import CALIBRATION, is_finished, name_outputs, write_outputs
 from pcsa_jax.data.fingerprints import file_hash
 from pcsa_jax.data.layout import sidecar
 from pcsa_jax.errors import UserError
@@ -58,6 +58,14 @@ def test_the_same_volume_gives_the_same_bytes(written, tmp_path):
     assert file_hash(again.pet) == file_hash(written.pet)
 
 
+def test_the_same_pet_judged_by_something_else_is_to_be_made_anew(written, tmp_path):
+    """A calibration of later brings what its first outputs lack, and is no other recipe."""
+    assert not is_finished(written, RECIPE, calibration="c")
+    write_outputs(written, images(), CARD | {CALIBRATION: "c"})
+    assert is_finished(written, RECIPE, calibration="c")
+    assert not is_finished(written, RECIPE, calibration="d") and not is_finished(written, RECIPE)
+
+
 def test_a_page_of_another_look_is_another_page(tmp_path):
     wanted, other = (outputs_in(tmp_path, page_look=look) for look in ("radiological, grey", "neurological, hot"))
     assert wanted.page.name == wanted.pet.name.replace("_pet.nii.gz", "_page.html")
@@ -70,17 +78,9 @@ def test_a_page_of_another_look_is_another_page(tmp_path):
     assert not wanted.page.exists(), "the page of an earlier recipe is gone"
 
 
-def test_a_folder_of_an_earlier_version_ignores_pages_too(tmp_path):
-    open_folder(tmp_path, [])
-    (tmp_path / ".bidsignore").write_text("mine.txt\nfigures\nskipped.tsv\n")
-    open_folder(tmp_path, [])
-    lines = (tmp_path / ".bidsignore").read_text().split()
-    assert lines[:3] == ["mine.txt", "figures", "skipped.tsv"] and sorted(lines[1:]) == sorted(IGNORED)
-
-
-@pytest.mark.parametrize("missing", ["pet", "spread"])
+@pytest.mark.parametrize("missing", [0, 1], ids=["pet", "spread"])
 def test_what_an_interruption_left_is_finished_later(written, missing):
-    getattr(written, missing).unlink()
+    written.volumes[missing].unlink()
     assert not is_finished(written, RECIPE)
 
 
@@ -137,52 +137,3 @@ def test_an_interrupted_write_leaves_no_volume(tmp_path, monkeypatch):
     assert not list(tmp_path.rglob("*.nii.gz*"))
     monkeypatch.undo()
     assert not is_finished(outputs, RECIPE)
-
-
-def test_the_folder_names_the_data_sets_once(tmp_path):
-    first, second = tmp_path / "a" / "cohort-1", tmp_path / "b" / "cohort1"
-    root = tmp_path / "out"
-    assert open_folder(root, [first]) == {first: "cohort1"}
-    assert open_folder(root, [second, first]) == {first: "cohort1", second: "cohort12"}
-    description = check_folder(root)
-    assert description["DatasetLinks"] == {"cohort1": "../a/cohort-1", "cohort12": "../b/cohort1"}
-    assert description["DatasetType"] == "derivative"
-    assert "not for diagnosis" in (root / "README.md").read_text()
-
-
-def _description(links):
-    return f'{{"GeneratedBy": [{{"Name": "pcsa_jax synthesize"}}], "DatasetLinks": {links}}}'
-
-
-def test_a_start_that_was_killed_while_it_wrote_its_first_file_is_no_obstacle(tmp_path):
-    (tmp_path / ".dataset_description.json.q4h6q5qh.tmp").touch()
-    assert check_folder(tmp_path) == {}
-    open_folder(tmp_path, [])
-    assert check_folder(tmp_path)["DatasetType"] == "derivative"
-
-
-@pytest.mark.parametrize(
-    ("content", "message"),
-    [
-        ({"notes.txt": "x"}, "expected a new or empty folder, or one of synthetic PET, found other files"),
-        ({"dataset_description.json": "{"}, "found other files"),
-        ({"dataset_description.json": '{"GeneratedBy": [{"Name": "fMRIPrep"}]}'}, "found other files"),
-        ({"dataset_description.json": _description('["x"]')}, "expected DatasetLinks .* as an object of text"),
-        (
-            {"dataset_description.json": _description('{"a": 1}')},
-            "expected DatasetLinks .* as an object of text",
-        ),
-        ({"dataset_description.json": _description("[" * 100 + "]" * 100)}, "found other files"),
-        (None, "expected a folder, found a file"),
-    ],
-)
-def test_other_folders_are_left_alone(tmp_path, content, message):
-    root = tmp_path / "out"
-    if content is None:
-        root.write_text("x")
-    else:
-        root.mkdir()
-        for name, text in content.items():
-            (root / name).write_text(text)
-    with pytest.raises(UserError, match=f"--out {root}: .*{message}"):
-        open_folder(root, [])

@@ -129,7 +129,7 @@ def test_of_several_generators_one_of_a_phantom_s_is_enough(trained, expected):
 
 
 def test_whatever_is_written_for_an_input_has_it(tmp_path):
-    outputs = name_outputs(tmp_path, "sub-1", "", {}, has_spread=True, has_panel=False)
+    outputs = name_outputs(tmp_path, "sub-1", "", {}, extras=["Std"])
     card = {"Description": "", "Phantom": True, "Generators": [{"SHA256": "ab", "TrainedOnPhantom": None}]}
     write_outputs(outputs, (image_of() for _ in range(2)), card)
     for path, content in zip(outputs.volumes, ("synthetic", "syntheticStd"), strict=True):

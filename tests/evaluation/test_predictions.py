@@ -38,7 +38,7 @@ def test_files(evaluated):
     assert json.loads((out / "summary.json").read_text()) == summary
     assert summary["n_subjects"] == 6
     html = (out / "report.html").read_text(encoding="utf-8")
-    assert html.count("data:image/png;base64") == 10
+    assert html.count("data:image/png;base64") == 13, "every figure of the folder"
     assert "http://" not in html and "https://" not in html
 
 
@@ -300,7 +300,8 @@ def test_every_figure_and_caption_says_whose_pet_it_is(train, test_pairs, tmp_pa
         out=tmp_path / "out", train=train, test=test_pairs, synthetic=test_pairs.mri, grid=GRID,
         context=report_context(metrics_jsonl=log, **changes),
     )  # fmt: skip
-    assert len(drawn) == len(shown) == 10
+    assert len(drawn) == len(shown) == 13
+    assert {stem for stem in drawn if stem.startswith("planes")} == {"planes_best", "planes_median", "planes_worst"}
     titles = {stem: figure.get_suptitle() for stem, figure in drawn.items()}
     training = titles.pop("training")
     assert all(title.startswith(mark) and title[len(mark) :][:7] != "PHANTOM" for title in titles.values())

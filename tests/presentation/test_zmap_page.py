@@ -1,6 +1,7 @@
 """The picture of one person's deviation from normal."""
 
 import numpy as np
+from matplotlib.text import Text
 from PIL import Image
 
 from pcsa_jax.data.grid import Grid
@@ -14,17 +15,20 @@ def test_a_row_for_each_map_and_the_same_picture_each_time(tmp_path, monkeypatch
     drawn = []
     monkeypatch.setattr("pcsa_jax.presentation.figures.save", lambda figure, path: drawn.append(figure) or path)
     maps = {"Real PET": real, "Synthetic PET": np.full(grid.shape, np.nan)}
-    draw_zmap_page(tmp_path / "one.png", maps, grid, "PHANTOM: sub-1 $x$", is_phantom=True)
+    draw_zmap_page(tmp_path / "one.png", maps, grid, "PHANTOM: sub-1 $x$", is_phantom=True, line="SYNTHETIC $y$")
     (figure,) = drawn
     assert len(figure.axes) == 2 * (len(PLANES) + len(surfaces.VIEWS)) + 1
     assert [axes.get_ylabel() for axes in figure.axes if axes.get_ylabel()] == ["Simulated PET", "Synthetic PET"]
     texts = [text.get_text() for axes in figure.axes for text in axes.texts]
+    assert "SYNTHETIC $y$" in [text.get_text() for text in figure.findobj(Text)], "every picture says what it is"
     assert texts.count(NO_ZMAP) == 1, "what is not known is not drawn as normal"
     assert [len(axes.images) for axes in figure.axes[:-1]] == [1] * 8 + [0] * 8
     assert "SSP-like (not Minoshima's 3D-SSP)" in figure.axes[-1].get_xlabel()
     monkeypatch.undo()
-    paths = [draw_zmap_page(tmp_path / f"{n}.png", {"Synthetic PET": real}, grid, "sub-1", is_phantom=False)
-             for n in range(2)]  # fmt: skip
+    paths = [
+        draw_zmap_page(tmp_path / f"{n}.png", {"Synthetic PET": real}, grid, "sub-1", is_phantom=False, line="x")
+        for n in range(2)
+    ]
     assert paths[0].read_bytes() == paths[1].read_bytes()
     with Image.open(paths[0]) as image:
         assert image.width > 3 * image.height

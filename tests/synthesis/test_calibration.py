@@ -1,5 +1,7 @@
 """Errors come from people whom a generator has not learnt from; a run's test people stay closed."""
 
+import shutil
+from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
@@ -80,6 +82,15 @@ def test_too_few_people_give_no_intervals_but_the_rest():
     assert any("6 people that it has not learnt from are fewer than 9" in line for line in trust.missing())
 
 
+def test_further_visits_do_not_make_a_person_look_usual():
+    """Beside another visit of the same person every map would be near the others, and a new person's would not."""
+    own = pairs(22, sessions=2)
+    trust = fit_trust([run(1, parts(own.participant_ids, []))], own)
+    assert trust.about["training_people"] == len(trust.familiarity.oddities) == 22
+    few = pairs(15, sessions=2)
+    assert fit_trust([run(1, parts(few.participant_ids, []))], few).familiarity is None
+
+
 def test_one_training_subject_gives_what_can_be_given():
     own = pairs(1)
     trust = fit_trust([run(1, parts(own.participant_ids, []))], own)
@@ -115,3 +126,19 @@ class TestOfARun:
             pcsa_jax.calibrate([tiny_run, tiny_run])
         with pytest.raises(UserError, match=r"expected another generator, found that of .*\. Give it once"):
             pcsa_jax.calibrate([tiny_run, tiny_run], out=tmp_path / "both.safetensors")
+
+    def test_a_damaged_file_is_made_again_by_the_command_that_its_message_names(self, tiny_run, tmp_path, capsys):
+        own = Path(shutil.copytree(tiny_run, tmp_path / "run"))
+        place = Workdir(own).trust
+        place.write_bytes(b"no tensors")
+        with pytest.raises(UserError, match=r"found a damaged one .*\. Make it again: python -m pcsa_jax calibrate"):
+            pcsa_jax.load_generator(own)
+        assert run_command("calibrate", [str(own)], prog="pcsa_jax calibrate") == 0
+        told = capsys.readouterr().err
+        assert f"{place}: expected a file of python -m pcsa_jax calibrate, found a damaged one" in " ".join(
+            told.split()
+        )
+        assert read_trust(place).trust.trivial is not None
+        before = place.read_bytes()
+        assert run_command("calibrate", [str(own)], prog="pcsa_jax calibrate") == 0
+        assert place.read_bytes() == before, "what is whole is left as it is"

@@ -287,7 +287,7 @@ def test_pages_are_made_once_and_anew_for_another_look(ensemble, cohort, tmp_pat
     pages = sorted(out.rglob("*_page.html"))
     assert [page.parent for page in pages] == [volume.parent for volume in outputs_of(out)]
     html = pages[0].read_text()
-    assert "neurological convention" in html and "Beside predictors that need no network" in html
+    assert "neurological convention" in html and "calibrate RUN adds it" in html
     assert ensemble.hashes[0] in html and "PHANTOM" in html
     pages[1].unlink()
     assert synthesize(ensemble, maps, out, pages=USUAL) == Outcome(1, 1, 0, None)

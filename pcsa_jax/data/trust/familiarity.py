@@ -154,9 +154,12 @@ class Familiarity:
 
     @property
     def usual(self) -> float:
-        """The oddity that :data:`USUAL` of people like the training subjects do not exceed (n + 1 in the rank)."""
+        """The oddity that :data:`USUAL` of people like the training subjects do not exceed (n + 1 in the rank).
+
+        At least 1: where the training maps hardly differ, what is smaller than :data:`LEAST` stays usual.
+        """
         rank = min(int(np.ceil(USUAL * (len(self.oddities) + 1))), len(self.oddities))
-        return float(self.oddities[rank - 1])
+        return max(float(self.oddities[rank - 1]), 1.0)
 
     def assess(self, volume: np.ndarray) -> Assessment:
         """What is said of a normalised map ``(x, y, z)`` on the grid of the training maps.

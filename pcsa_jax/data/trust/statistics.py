@@ -18,6 +18,7 @@ TRIVIAL = ("linear", "mean_pet")
 VALUES = "regional_values"
 """Key of :attr:`Trust.about`: the names of the regional values whose errors the intervals come from, in their order."""
 
+UNKNOWN_MAP = "Whether the model knows a map cannot be said"
 REMEDY = "python -m pcsa_jax calibrate RUN adds it"
 
 
@@ -93,23 +94,27 @@ class Trust(NamedTuple):
         return next((array.shape[-3:] for array in self.arrays().values() if array.ndim >= 3), None)
 
     def missing(self) -> list[str]:
-        """One line for each part that is not there: what cannot be said, why, and what would change it."""
+        """The lines of :meth:`missing_parts`."""
+        return list(self.missing_parts().values())
+
+    def missing_parts(self) -> dict[str, str]:
+        """Each part that is not there -> one line: what cannot be said, why, and what would change it."""
         count = self.about.get("training_people")
-        lines = []
+        lines = {}
         if self.familiarity is None:
             few = count is not None and count < FAMILIAR_PEOPLE
             why = f"{count} training maps are fewer than {FAMILIAR_PEOPLE}" if few else REMEDY
-            lines.append(f"Whether the model knows a map cannot be said: {why}")
+            lines["familiarity"] = f"{UNKNOWN_MAP}: {why}"
         if self.intervals is None:
             held_out, least = self.about.get("calibration_people"), round(2 / (1 - LEVELS[-1])) - 1
             few = held_out is not None
             why = f"{held_out} people that it has not learnt from are fewer than {least}" if few else REMEDY
             if self.about.get("is_of_first"):
                 why = "several generators need a file of theirs: python -m pcsa_jax calibrate RUN ... --out=FILE"
-            lines.append(f"How sure the PET is cannot be said: {why}")
+            lines["intervals"] = f"How sure the PET is cannot be said: {why}"
         if self.norm is None:
             known = self.about.get("norm_missing")
-            lines.append(f"Whether the PET is abnormal cannot be said: {known or REMEDY}")
+            lines["norm"] = f"Whether the PET is abnormal cannot be said: {known or REMEDY}"
         if self.trivial is None:
-            lines.append(f"What a trivial predictor makes of the map cannot be shown: {REMEDY}")
+            lines["trivial"] = f"What a trivial predictor makes of the map cannot be shown: {REMEDY}"
         return lines

@@ -31,7 +31,9 @@ class Subspace:
         deviation = volume - self.mean
         coordinates = np.tensordot(self.components, deviation, axes=3)
         rest = deviation - np.tensordot(coordinates, self.components, axes=1)
-        return float(np.sqrt(np.mean((coordinates / self.spread) ** 2))), rest.astype(np.float32)
+        squares = (coordinates / self.spread) ** 2
+        # Maps that are all the same have no components to be far along.
+        return float(np.sqrt(squares.mean())) if len(squares) else 0.0, rest.astype(np.float32)
 
 
 def fit_subspace(maps: np.ndarray, number: int) -> Subspace:
@@ -62,8 +64,9 @@ def _solve(maps: np.ndarray, products: np.ndarray, mean: np.ndarray, chosen: np.
     centred = own - own.mean(axis=0) - own.mean(axis=1)[:, None] + own.mean()
     values, vectors = np.linalg.eigh(centred)
     values, vectors = values[::-1][:number], vectors[:, ::-1][:, :number]
-    # Maps that do not differ in as many ways as are asked for: directions of rounding error would say anything.
-    is_real = values > max(values[0], 0) * 1e-5
+    # Maps that do not differ in as many ways as are asked for, or not at all: directions of rounding error (the
+    # products are sums in float32) would say anything.
+    is_real = values > max(values[0] * 1e-5, np.trace(own) * 1e-6)
     values, vectors = values[is_real], vectors[:, is_real]
     weights = np.zeros((len(maps), len(values)), np.float32)
     weights[chosen] = vectors / np.sqrt(values)

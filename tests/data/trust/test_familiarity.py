@@ -88,6 +88,15 @@ def test_the_order_of_the_training_maps_does_not_matter(fitted):
     np.testing.assert_allclose(one.oddity, other.oddity, rtol=1e-3)
 
 
+def test_training_maps_that_are_all_the_same_know_that_map_alone():
+    """Nothing is divided by zero, and directions of rounding error are no components."""
+    one = heads(1, seed=0)[0]
+    same = Familiarity.fit(np.repeat(one[None], 30, axis=0))
+    assert same.usual == 1 and len(same.subspace.spread) == 0
+    assert same.assess(one).verdict == AS_TRAINED and same.assess(one).oddity == pytest.approx(0, abs=0.2)
+    assert same.assess(one[::-1].copy()).verdict == OUTSIDE_VERDICT
+
+
 def test_too_few_maps_say_nothing():
     assert Familiarity.fit(heads(MIN_PEOPLE - 1, seed=0)) is None
     assert Familiarity.fit(heads(MIN_PEOPLE, seed=0)) is not None

@@ -66,6 +66,12 @@ def test_what_is_missing_says_why_or_what_to_do():
     assert few[2] == "Whether the PET is abnormal cannot be said: no CN"
 
 
+def test_each_missing_part_has_its_own_line():
+    lines = Trust(about={"training_people": 1, "norm_missing": "no CN"}).missing_parts()
+    assert list(lines) == ["familiarity", "intervals", "norm", "trivial"]
+    assert "sure" in lines["intervals"] and lines["norm"].endswith("abnormal cannot be said: no CN")
+
+
 def test_arrays_of_something_else_are_refused(trust):
     arrays = trust[0].arrays()
     with pytest.raises(ValueError, match="found other"):
