@@ -4,9 +4,10 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from pcsa_jax.data.derivatives import INDEX, INTENDED_USE, SYNTHETIC
+from pcsa_jax.data.derivatives import INDEX, SYNTHETIC
 from pcsa_jax.data.files import read_text, write_text
 from pcsa_jax.data.json_objects import read_object
+from pcsa_jax.data.synthetic_mark import INTENDED_USE
 from pcsa_jax.errors import UserError
 from pcsa_jax.presentation.html import render
 from pcsa_jax.synthesis.flags import BAD, Flag, find_flags
