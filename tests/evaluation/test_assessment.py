@@ -20,7 +20,7 @@ from pcsa_jax.evaluation import assessment, illustration, panels
 from pcsa_jax.evaluation.assessment import assess_run
 from pcsa_jax.evaluation.terminal import summary_table
 from pcsa_jax.experiment.workdir import Workdir
-from pcsa_jax.synthesis.export import load_generator
+from pcsa_jax.synthesis.loaded import load_generator
 from pcsa_jax.training.train import train
 from pcsa_jax.training.trained import open_run
 from tests.training import quick_training
