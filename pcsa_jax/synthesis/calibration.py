@@ -77,12 +77,15 @@ def calibrate(roots: Sequence[Path], out: Path | None = None, *, checkpoint: str
 
 
 def _kept(path: Path, generator: str) -> Trust | None:
-    """What a run has already; a damaged file is told and made again, as its remedy says."""
+    """What a run has already; a damaged file is told and made again, as its remedy says; so is another checkpoint's."""
     try:
-        return trust_of_run(path, generator)
+        found = trust_of_run(path, generator)
     except UserError as error:
         console.print(f"{error} It is made again now.")
         return None
+    if found is None and path.is_file():
+        console.print(f"{path}: was another checkpoint's, and is fitted anew")
+    return found
 
 
 def fit_trust(runs: Sequence[TrainedRun], pairs: Pairs) -> Trust:

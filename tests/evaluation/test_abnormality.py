@@ -121,7 +121,7 @@ def test_the_real_pet_agrees_with_itself():
 def test_without_cn_there_are_no_zmaps_and_the_rest_is_there(train, test_pairs, tmp_path, monkeypatch):
     drawn = []
     monkeypatch.setattr(
-        illustration, "draw_all", lambda folder, test, synthetic, grid, rows, regions, summary, context, judge:
+        illustration, "draw_all", lambda folder, test, synthetic, grid, rows, regions, summary, context, judge, *_:
         drawn.extend(illustration._zmaps(folder, synthetic, rows, context, judge)) or [],
     )  # fmt: skip
     patients = dataclasses.replace(train, diagnoses=("AD",) * 9)

@@ -1,6 +1,8 @@
 """A trained run on its own cohort and on another one: both say which of them is a phantom."""
 
 import json
+import shutil
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -20,7 +22,8 @@ from pcsa_jax.evaluation import assessment, illustration, panels
 from pcsa_jax.evaluation.assessment import assess_run
 from pcsa_jax.evaluation.terminal import summary_table
 from pcsa_jax.experiment.workdir import Workdir
-from pcsa_jax.synthesis.export import load_generator
+from pcsa_jax.synthesis.loaded import load_generator
+from pcsa_jax.synthesis.trust_file import write_trust
 from pcsa_jax.training.train import train
 from pcsa_jax.training.trained import open_run
 from tests.training import quick_training
@@ -124,3 +127,25 @@ def test_the_place_is_tried_before_the_work(tiny_run, tmp_path, monkeypatch):
     monkeypatch.setattr(files.tempfile, "TemporaryFile", refuse)
     with pytest.raises(UserError, match=f"--out {tmp_path / 'out'}: expected a place that can be written, found Read"):
         assess_run(run, Workdir(tiny_run), split="test", out=tmp_path / "out")
+
+
+def test_damaged_statistics_are_told_before_anything_is_read(tiny_run, tmp_path, monkeypatch):
+    run = Path(shutil.copytree(tiny_run, tmp_path / "run"))
+    Workdir(run).trust.write_bytes(b"no tensors")
+    monkeypatch.setattr(assessment, "load_pairs", lambda *_, **__: pytest.fail("read"))
+    with pytest.raises(UserError, match=r"trust\.safetensors: expected .* found a damaged one .*calibrate\."):
+        assess_run(open_run(run), Workdir(run), split="test", out=tmp_path / "out")
+
+
+@pytest.mark.parametrize(("split", "has_coverage"), [("test", True), ("validation", False)])
+def test_a_run_s_own_statistics_judge_its_test_part(
+    tiny_run, tiny_trust, tmp_path, monkeypatch, split, has_coverage
+):  # fmt: skip
+    run = Path(shutil.copytree(tiny_run, tmp_path / "run"))
+    write_trust(Workdir(run).trust, tiny_trust, [load_generator(run).card["sha256"]])
+    monkeypatch.setattr(illustration, "draw_all", lambda *_: [])
+    summary = assess_run(open_run(run), Workdir(run), split=split, out=tmp_path / "out")
+    found = summary["trust"]
+    assert found["familiarity"]["n"] == {"test": 4, "validation": 2}[split]
+    assert (found["intervals"] is not None) is has_coverage
+    assert len(found["missing"]) == (not has_coverage)

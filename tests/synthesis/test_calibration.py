@@ -16,7 +16,7 @@ from pcsa_jax.errors import UserError
 from pcsa_jax.experiment.workdir import Workdir
 from pcsa_jax.synthesis import calibration
 from pcsa_jax.synthesis.calibration import fit_trust, held_out_errors
-from pcsa_jax.synthesis.trust_file import read_trust
+from pcsa_jax.synthesis.trust_file import read_trust, write_trust
 
 SIZE = 16
 
@@ -140,5 +140,9 @@ class TestOfARun:
         )
         assert read_trust(place).trust.trivial is not None
         before = place.read_bytes()
+        write_trust(place, read_trust(place).trust, ["a" * 64])
+        assert run_command("calibrate", [str(own)], prog="pcsa_jax calibrate") == 0
+        assert f"{place}: was another checkpoint's, and is fitted anew" in " ".join(capsys.readouterr().err.split())
+        assert place.read_bytes() == before
         assert run_command("calibrate", [str(own)], prog="pcsa_jax calibrate") == 0
         assert place.read_bytes() == before, "what is whole is left as it is"

@@ -7,8 +7,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from pcsa_jax.data.predictors.prior import Prior, arrays_of, made_of
+from pcsa_jax.data.trust.familiarity import LABELS, Familiarity
 from pcsa_jax.data.trust.familiarity import MIN_PEOPLE as FAMILIAR_PEOPLE
-from pcsa_jax.data.trust.familiarity import Familiarity
 from pcsa_jax.data.trust.intervals import LEVELS, Intervals
 from pcsa_jax.data.trust.uptake_norm import UptakeNorm
 
@@ -84,6 +84,10 @@ class Trust(NamedTuple):
         columns, names = (0 if self.intervals is None else self.intervals.regional.shape[1]), self.about.get(VALUES, [])
         if self.intervals is not None and columns != len(names):
             raise ValueError(f"expected a name for each of {columns} regional values, found {len(names)}")
+        numbers = [] if self.familiarity is None else [self.familiarity.middle, self.familiarity.limit]
+        other = next((array.shape for array in numbers if array.shape != (len(LABELS),)), None)
+        if other is not None:
+            raise ValueError(f"another version's numbers of a map, {other[0]} in place of {len(LABELS)}")
         odd = next((name for name, array in self.arrays().items() if np.isnan(array).any()), None)
         if odd is not None:
             raise ValueError(f"expected no NaN, found some in {odd}")
