@@ -10,16 +10,14 @@ import numpy as np
 from pcsa_jax.data.files import finite_or_none, write_text
 from pcsa_jax.data.grid import Grid
 from pcsa_jax.data.normalisation import PetScale
-from pcsa_jax.data.phantom_mark import SIDECAR_KEY
 from pcsa_jax.data.regional_values import RegionalValues, measure_regions
 from pcsa_jax.data.regions import CONTROL_REGIONS
 from pcsa_jax.data.synthetic_mark import INTENDED_USE
 from pcsa_jax.presentation.figures import UPTAKE_LABEL
 from pcsa_jax.presentation.html import data_uri, render
 from pcsa_jax.presentation.mosaic import Row, Scale, draw_comparison, draw_mosaic
-from pcsa_jax.presentation.origin import phantom_mark
 from pcsa_jax.presentation.viewing import CONVENTIONS, Viewing
-from pcsa_jax.synthesis.flags import BAD, CALIBRATE, find_flags, is_trained_on_phantom, line_of_card
+from pcsa_jax.synthesis.flags import BAD, CALIBRATE, find_flags, find_limit, line_of_card, title_mark
 
 TEMPLATE = Path(__file__).with_name("templates") / "reading.html"
 OWN = "Synthetic PET"
@@ -99,12 +97,17 @@ def write_page(path: Path, content: PageContent, viewing: Viewing) -> None:
         meaning=content.scale.meaning,
         regions=_regions(content),
         has_trivial=bool(content.trivial),
-        coverage=f"{content.coverage.rstrip('.')}." if content.coverage else "",
+        coverage=_sentence(content.coverage),
+        limit=find_limit(content.card),
         sides=f"{viewing.convention} convention: {CONVENTIONS[viewing.convention]}",
         missing=_missing(content),
     )
     path.parent.mkdir(parents=True, exist_ok=True)
     write_text(path, html)
+
+
+def _sentence(text: str) -> str:
+    return f"{text.rstrip('.')}." if text else ""
 
 
 def _missing(content: PageContent) -> dict[str, str]:
@@ -138,17 +141,17 @@ def _draw(content: PageContent, viewing: Viewing) -> dict[str, dict[str, str]]:
         "comparison": "The same planes of each, above each other, on one scale."
         if others
         else "The planes to look at first.",
-        "intervals": "The synthetic PET between the ends of each voxel's interval, on the same scale.",
+        "intervals": "The synthetic PET between the ends of each voxel's interval, on the same scale. "
+        f"{_sentence(content.coverage)}".rstrip(),
         "spread": f"SD over the generators; the scale ends at {100 * SPREAD_SHARE:g} % of the PET's.",
         "mosaic": "The synthetic PET from below to above.",
     }
-    mark = phantom_mark(
-        is_phantom=bool(content.card.get(SIDECAR_KEY)), trained_on_phantom=is_trained_on_phantom(content.card)
-    )
     look = {
-        "grid": content.grid, "viewing": viewing, "title": f"{mark}{content.name}, synthetic FDG-PET",
+        "grid": content.grid,
+        "viewing": viewing,
+        "title": f"{title_mark(content.card)}{content.name}, synthetic FDG-PET",
         "line": line_of_card(content.card),
-    }  # fmt: skip
+    }
     with tempfile.TemporaryDirectory() as folder:
         drawn = {
             section: draw_comparison(Path(folder, section), rows, scale=scale, **look)

@@ -70,7 +70,7 @@ def test_what_is_there_is_shown_on_one_scale(content, drawn, tmp_path):
     html = written(full, tmp_path, Viewing("radiological", "grey"))
     assert not any(text in html for text in MISSING.values())
     assert html.count("data:image/png;base64") == 5
-    assert "drawn in neurological\nconvention on every page" in html
+    assert "Surfaces are drawn as they are seen" in html and "promises nothing" not in html
     for words in ("90 % of people.", "Deviation of $z$", "97th percentile", "to +77.7", "radiological convention"):
         assert words in html
     assert [row.name for row in drawn["comparison"][0]] == ["Synthetic PET", "mean PET"]
@@ -78,6 +78,15 @@ def test_what_is_there_is_shown_on_one_scale(content, drawn, tmp_path):
     ends = {section: (look["scale"].low, look["scale"].high) for section, (_, look) in drawn.items()}
     assert ends == {"comparison": (0, 1), "intervals": (0, 1), "mosaic": (0, 1), "spread": (0, 0.1)}
     assert all(look["title"].startswith("PHANTOM: sub-<1>") for _, look in drawn.values())
+
+
+def test_beside_intervals_and_norm_stands_that_they_are_not_for_this_brain(content, drawn, tmp_path):
+    odd = {"Verdict": "outside", "Reasons": ["volume 1 ml"]}
+    full = content._replace(low=content.mean, high=content.mean, coverage="90 % of people", norm=[Picture(b"z", "z")])
+    html = written(full._replace(card=CARD | {"Familiarity": odd}), tmp_path)
+    assert html.count("Fitted on other brains than this one") == 3
+    assert html.count("90 % of people.") >= 2, "what intervals promise stands at the table and at the picture"
+    assert "cannot be relied on.</strong><br>Volume 1 ml." in html
 
 
 def test_the_table_holds_every_predictor_s_values(content, drawn, tmp_path):
