@@ -105,7 +105,7 @@ class Checkpoints:
                     check_plain(path)
                 self._place = held.enter_context(plainly_named(folder))
                 self._manager = ocp.CheckpointManager(self._place, options=options, item_names=("state", "meta"))
-            except (OSError, ValueError) as error:
+            except (OSError, ValueError, TypeError, AttributeError, LookupError, RecursionError) as error:
                 raise UserError(
                     f"{folder}: expected checkpoints that can be read, found {self._reason(error)}. Move the damaged "
                     "step's folder away."
@@ -125,7 +125,7 @@ class Checkpoints:
 
     def _score(self, metrics: Mapping[str, float] | None) -> float:
         """Higher is better; Orbax silently loses the best step when it is given NaN."""
-        value = (metrics or {}).get(self._best, math.nan)
+        value = metrics.get(self._best, math.nan) if isinstance(metrics, Mapping) else math.nan
         return -value if math.isfinite(value) else -1e30
 
     def save(self, state: State, *, scores: Mapping[str, float], meta: Mapping[str, Any]) -> None:

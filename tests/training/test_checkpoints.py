@@ -188,11 +188,24 @@ def test_only_damaged_ones_is_an_error(tmp_path):
     )
 
 
-def test_a_damaged_score_is_told(tmp_path):
+@pytest.mark.parametrize("content", ["[1]", '"text"', "null"])
+def test_a_score_that_is_no_object_stands_in_nothing_s_way(tmp_path, content):
+    with open_checkpoints(tmp_path) as checkpoints:
+        save(checkpoints, 3, 0.5)
+    (tmp_path / "checkpoints" / "3" / "metrics" / "metrics").write_text(content)
+    with open_checkpoints(tmp_path) as checkpoints:
+        save(checkpoints, 6, 0.7)
+        assert checkpoints.best_step() == 3
+        save(checkpoints, 9, 0.8)
+        assert int(checkpoints.restore_latest().state.step) == 9
+
+
+@pytest.mark.parametrize("content", ['{"mae_brai', "[" * 100_000], ids=["cut", "deep"])
+def test_a_damaged_score_is_told(tmp_path, content):
     with open_checkpoints(tmp_path) as checkpoints:
         save(checkpoints, 3, 0.5)
     path = tmp_path / "checkpoints" / "3" / "metrics" / "metrics"
-    path.write_text(path.read_text()[:10])
+    path.write_text(content)
     with pytest.raises(UserError) as caught:
         open_checkpoints(tmp_path)
     assert str(caught.value).startswith(f"{tmp_path / 'checkpoints'}: expected checkpoints that can be read, found ")
