@@ -32,6 +32,7 @@ from typing import Any, NamedTuple
 from benchmarks import outcomes
 from benchmarks.outcomes import Find
 from benchmarks.results import RESULTS
+from pcsa_jax.data.threads import count_cores
 
 ROOT = Path(__file__).parents[1]
 ROWS = ROOT / "tests" / "studies" / "reproduction" / "two_rows.py"
@@ -43,7 +44,7 @@ MOST_KILLS = 8
 
 LATEST_MS = 30
 LONGEST_S, LONGEST_TIMES, REFERENCE_S = 300, 5, 3600
-"""A start hangs that takes longer, or so many times as long as one that nobody killed; that one may take an hour."""
+"""A start hangs after so long, or after so many times as long as one that nobody killed, which may take an hour."""
 CHANGES = {"open", "os.rename", "os.mkdir", "os.remove", "os.rmdir", "os.link", "os.symlink", "shutil.rmtree"}
 """Python's audit events that change what a folder holds."""
 
@@ -223,13 +224,13 @@ class Crashes:
         self.finds.append(outcomes.keep(find, before, self._finds / f"{self.name}-{before.name}"))
 
 
-WORKS = ("train", "reproduce", "synthesize")
-PREPROCESS = "preprocess"
+WORKS, PREPROCESS = ("train", "reproduce", "synthesize"), "preprocess"
 
 
 def works(folder: Path, names: Sequence[str], raw: Path | None) -> dict[str, Work]:
     """The commands of these names: on a small phantom cohort in ``folder``, and ``preprocess`` on ``raw``."""
-    found = {PREPROCESS: Work([PREPROCESS, str(raw)], "")}
+    # One thread a visit: with several a registration does not give the same bits twice.
+    found = {PREPROCESS: Work([PREPROCESS, str(raw), f"--jobs={count_cores()}"], "")}
     if set(names) & set(WORKS):
         found |= _phantom_works(folder)
     return {name: found[name] for name in names}
@@ -289,9 +290,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         for each in tried
     }
     words = f"python -m benchmarks.crash --kills={arguments.kills} --seed={arguments.seed}"
-    words += f" --works {' '.join(arguments.works)}" * bool(arguments.works)
-    minutes = round((time.monotonic() - begin) / 60, 1)
-    outcomes.write(arguments.results, words, rows, seed=arguments.seed, minutes=minutes)
+    words += f" --works {' '.join(arguments.works)}" if arguments.works else ""
+    outcomes.write(
+        arguments.results, words, rows, seed=arguments.seed, minutes=round((time.monotonic() - begin) / 60, 1)
+    )
     return outcomes.tell(rows)
 
 

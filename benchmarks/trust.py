@@ -25,6 +25,7 @@ from benchmarks.results import RESULTS
 from pcsa_jax.data.files import write_json
 from pcsa_jax.data.grid import Grid
 from pcsa_jax.data.pairs import Pairs
+from pcsa_jax.data.regions import brain_mask
 from pcsa_jax.data.trust.familiarity import AS_TRAINED, OUTSIDE_VERDICT, VERDICTS, Familiarity
 from pcsa_jax.data.trust.intervals import Intervals
 from pcsa_jax.data.trust.statistics import Trust
@@ -66,7 +67,20 @@ def coverage(trust: Trust, generators: Sequence[Any], pairs: Pairs) -> dict[str,
     made = np.stack([generate(pairs.mri) for generate in generators])
     std = made.std(axis=0, ddof=1) if len(made) > 1 else None
     found = measure_coverage(trust.intervals, made.mean(axis=0), pairs.pet, grid, std)
-    return summarise_coverage(trust.intervals, found, grid) | {"n": len(pairs)}
+    spread = {} if std is None else {"spread": _told_by_spread(std, made.mean(axis=0) - pairs.pet, grid)}
+    return summarise_coverage(trust.intervals, found, grid) | {"n": len(pairs)} | spread
+
+
+def _told_by_spread(std: np.ndarray, errors: np.ndarray, grid: Grid) -> dict[str, float]:
+    """Whether the error is larger where the members differ: correlation over people, mean over the brain's voxels."""
+    mask = brain_mask(grid)
+    spread, size = (volumes[:, mask].astype(float) for volumes in (std, np.abs(errors)))
+    a, b = (values - values.mean(axis=0) for values in (spread, size))
+    r = (a * b).sum(axis=0) / np.sqrt((a**2).sum(axis=0) * (b**2).sum(axis=0))
+    return {
+        "correlation": float(np.nanmean(r)), "mean_spread": float(spread.mean()),
+        "rms_error": float(np.sqrt((size**2).mean())),
+    }  # fmt: skip
 
 
 def unscaled(roots: Sequence[Path]) -> Intervals:
@@ -153,6 +167,15 @@ def tabulate_coverage(result: Mapping[str, Any]) -> str:
     return markdown_table(titles, lines)
 
 
+def tabulate_spread(result: Mapping[str, Any]) -> str:
+    """One line a group of several generators and place."""
+    lines = [
+        [name, place, *(f"{found['spread'][key]:.3f}" for key in ("correlation", "mean_spread", "rms_error"))]
+        for name, by_place in result.items() for place, found in by_place.items() if "spread" in found
+    ]  # fmt: skip
+    return markdown_table(["generators", "place", "r of SD and size of error", "mean SD", "RMS error"], lines)
+
+
 def tabulate_false_alarms(result: Mapping[str, Any]) -> str:
     """Rows: trained on; columns: new people."""
     columns = sorted({other for own in result.values() for other in own})
@@ -186,14 +209,11 @@ def main() -> None:
     result = measure(arguments.out, arguments.heads, arguments.members, common)
     content = {"members": arguments.members, "set": common, "environment": describe_environment(), "result": result}
     write_json(RESULTS / "trust.json", content)
-    print(
-        tabulate_oddities(result["oddities"]),
-        "",
-        tabulate_false_alarms(result["false_alarms"]),
-        "",
-        tabulate_coverage(result["coverage"]),
-        sep="\n",
-    )
+    tables = (
+        tabulate_oddities(result["oddities"]), tabulate_false_alarms(result["false_alarms"]),
+        tabulate_coverage(result["coverage"]), tabulate_spread(result["coverage"]),
+    )  # fmt: skip
+    print(*tables, sep="\n\n")
 
 
 if __name__ == "__main__":

@@ -11,6 +11,7 @@ from pcsa_jax.data.phantom import subject
 from pcsa_jax.data.phantom.traits import participant_id
 from pcsa_jax.data.regions import brain_mask
 from pcsa_jax.presentation import figures
+from pcsa_jax.presentation.origin import synthetic_line
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -53,6 +54,7 @@ def draw_scan(path: Path, grey_matter: np.ndarray, pets: dict[str, np.ndarray]) 
     _colour_bar(figure, axes[:, :1], "GM map (0–1)")
     _colour_bar(figure, axes[:, 1:], "uptake over its mean in the brain")
     figures.add_title(figure, "A measured T1: PET by two PHANTOM-trained generators, and measured FDG of others")
+    figures.mark_synthetic(figure, synthetic_line(is_phantom=False, trained_on_phantom=True))
     return figures.save(figure, path)
 
 

@@ -70,16 +70,16 @@ def synthesize(
     from pcsa_jax.data.synthesis_inputs import find_inputs
     from pcsa_jax.machine.compilation import keep_compiled_programs
     from pcsa_jax.machine.progress import console
-    from pcsa_jax.presentation.viewing import choose_viewing
+    from pcsa_jax.presentation.viewing import choose_pages
     from pcsa_jax.synthesis.generators import open_generators
     from pcsa_jax.synthesis.synthesize import Synthesis
 
-    note, viewing = console.print, choose_viewing(convention, colours)
+    note, look = console.print, choose_pages(convention, colours, are_wanted=pages)
     found = find_inputs([user_path(path) for path in inputs], fwhm_mm=fwhm_mm, are_raw=are_raw, note=note)
     keep_compiled_programs()
     ensemble = open_generators([user_path(path) for path in generators], given(calibration))
     return Synthesis(
-        ensemble, found, user_path(out), panels=panels, pages=viewing if pages else None, intervals=intervals,
+        ensemble, found, user_path(out), panels=panels, pages=look, intervals=intervals,
         zmaps=zmaps, refuse_outside=refuse_outside, overwrite=overwrite, skip_bad=skip_bad,
     ).run()  # fmt: skip
 

@@ -3,6 +3,7 @@
 Examples:
   python -m pcsa_jax synthesize --generator=runs/demo --out=synthetic sub-01_space-MNI152NLin6Asym_label-GM_probseg.nii.gz
   python -m pcsa_jax synthesize --generator=demo.safetensors --out=synthetic --png data/phantom
+  python -m pcsa_jax synthesize --generator=demo.safetensors --out=synthetic --pages --convention=radiological data/phantom
   python -m pcsa_jax synthesize --generator=demo.safetensors --out=synthetic --pages --intervals --zmap data/phantom
   python -m pcsa_jax synthesize --generator=runs/fold0 --generator=runs/fold1 --out=synthetic cohort
 
@@ -76,4 +77,7 @@ def run(arguments: argparse.Namespace) -> int:
     before = f", {outcome.finished} were finished before" if outcome.finished else ""
     left_out = f", {outcome.skipped} left out (skipped.tsv)" if outcome.skipped else ""
     console.print(f"Wrote synthetic PET of {outcome.written} inputs to {arguments.out}{before}{left_out}")
+    index = arguments.out / "index.html"
+    if arguments.pages and index.exists():
+        console.print(f"Pages to read: {index}")
     return 0 if outcome.signal_number is None else 128 + outcome.signal_number

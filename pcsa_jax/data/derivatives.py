@@ -1,10 +1,9 @@
 """Synthetic PET on disk: names, sidecars and the folder around them, as BIDS derivatives."""
 
-import contextlib
 import dataclasses
 import gzip
 import hashlib
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,15 +12,10 @@ import nibabel as nib
 from pcsa_jax.data.files import replacing, write_json
 from pcsa_jax.data.fingerprints import file_hash
 from pcsa_jax.data.json_objects import read_object
-from pcsa_jax.data.judgements import Content
 from pcsa_jax.data.layout import sidecar, subject_folder, subject_stem
 from pcsa_jax.data.names import parse_name
-from pcsa_jax.data.problems import visit_name
 from pcsa_jax.data.synthetic_mark import SyntheticMark, mark_image
 from pcsa_jax.errors import UserError
-
-VOXELS = "InputVoxelsSHA256"
-"""Key of a sidecar: :func:`~pcsa_jax.data.fingerprints.volume_hash` of the map that the PET was made from."""
 
 CALIBRATION = "CalibrationSHA256"
 """Key of a sidecar: what the map and the PET were judged by; absent without it."""
@@ -180,25 +174,6 @@ def is_finished(outputs: Outputs, recipe: Mapping[str, Any], *, calibration: str
         and (outputs.panel.exists() or not outputs.has_panel)
         and (has_page or not outputs.page_look)
     )
-
-
-def finished_contents(root: Path, but: Collection[Path]) -> list[Content]:
-    """The maps of data sets that the synthetic PET in ``root`` was made from, as its sidecars say.
-
-    Args:
-      root: folder of the outputs.
-      but: synthetic PET that is left out: what is to be made now.
-    """
-    found = []
-    for path in sorted(root.glob(f"sub-*/**/pet/*_desc-{SYNTHETIC}_pet.json")):
-        if path.with_suffix(".nii.gz") in but:
-            continue
-        with contextlib.suppress(UserError):  # what is wrong with it is told where it is in the way
-            card = read_object(path, {VOXELS: str, "Sources": list}, expected="a sidecar")
-            source, name = str(next(iter(card["Sources"]), "")), parse_name(path)
-            if source.startswith("bids:"):
-                found.append(Content(visit_name(name.participant_id, name.session_id), Path(source), card[VOXELS]))
-    return found
 
 
 def _in_the_way(path: Path, found: str) -> UserError:

@@ -38,7 +38,8 @@ class Subject:
         nobody says (see :func:`~pcsa_jax.data.harmonisation.harmonise`).
       mri_session_id: session of the GM map, "" if it has none, where it serves the PET of another session; else None.
       age, sex: years, and "F" or "M", as a table says; None if none does. They do not tell visits apart.
-      pet_unit: unit of the PET's values ("SUVR", "Bq/mL", ...) as its sidecar or name says; "" if neither does.
+      pet_unit: unit of the PET's values ("SUVR", "Bq/mL", ...) as its sidecar or name says; "" if neither does. It does
+        not tell visits apart.
     """
 
     participant_id: str
@@ -52,7 +53,7 @@ class Subject:
     mri_session_id: str | None = None
     age: float | None = dataclasses.field(default=None, compare=False)
     sex: str | None = dataclasses.field(default=None, compare=False)
-    pet_unit: str = ""
+    pet_unit: str = dataclasses.field(default="", compare=False)
 
     @property
     def name(self) -> str:
@@ -201,6 +202,11 @@ class Findings:
             shown = ", ".join(words[:8]) + (", ..." if words[8:] else "")
             notes.append(f"Not taken for {modality}s, by {reason}: {counted(counts.total(), 'file')} ({shown})")
         return notes
+
+    def describe_formats(self, modality: str) -> str:
+        """The volumes of formats that no reader takes, and what converts them; "" without any."""
+        counts = self.unread.get((modality, "format"), Counter()).most_common()
+        return ", ".join(f"{count} {what}" for what, count in counts)
 
     def check_presence(self, path: Path, *, visit: tuple[str, str]) -> None:
         """Adds a problem if ``path`` does not lead to anything."""

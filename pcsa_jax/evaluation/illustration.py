@@ -117,6 +117,7 @@ def _zmaps(
         path = draw_zmap_page(
             folder / f"zmap_{rank}.png", {label: own_maps.z for label, own_maps in maps.items()}, judge.grid,
             f"{context.mark}{name} ({diagnosis})", is_phantom=context.is_phantom, line=context.line,
+            viewing=context.viewing,
         )  # fmt: skip
         regions = judge.outcomes(row, maps["Synthetic PET"].z)
         listed = "; ".join(f"{outcome} {_some(map(readable, names))}" for outcome, names in regions.items())

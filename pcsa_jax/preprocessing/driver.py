@@ -123,6 +123,8 @@ def preprocess(
     dataset.check_places(raw, out)
     table = read_participants(raw).completed_by(out / "participants.tsv")
     dataset.read_decisions(out)  # told before the work, if they cannot be
+    for slip in table.slips:  # and at the end: the work is the same with the column mended
+        console.print(f"warning: {slip}")
     cores = count_cores()
     jobs = jobs or max(1, cores // CORES_PER_JOB)
     with _alone(out):
@@ -136,9 +138,9 @@ def preprocess(
                 with contextlib.closing(run_isolated(work, tasks, jobs=jobs, threads=threads, logs=logs)) as outcomes:
                     _collect(out, outcomes, ended, len(tasks), report)
         finally:
-            written = _write_tables(raw, out, table, ended, cohort.notes)
+            written = _write_tables(raw, out, table, ended, [*cohort.notes, *table.slips])
     failures = tuple(_failure(visit, error) for visit, error in ended.items() if error is not None)
-    notes = [*cohort.notes]
+    notes = [*cohort.notes, *table.slips]
     if written.unknown:
         notes.append(f"no diagnosis in participants.tsv: {', '.join(written.unknown)}; training leaves them out")
     return Result(

@@ -135,9 +135,13 @@ def draw_slice(
     letters: str,
     fontsize: float = 8,
     position_mm: float | None = None,
+    mirrored: bool = False,
     **style: Any,
 ) -> "AxesImage":
-    """Draws one plane with its edge letters in the colour ``letters``; returns the image for a colour bar."""
+    """Draws one plane with its edge letters in the colour ``letters``; returns the image for a colour bar.
+
+    If ``mirrored``, the letters stand as they do once the horizontal axis is turned (radiological convention).
+    """
     cut = take_slice(volume, grid, plane, position_mm)
     image = axes.imshow(cut.pixels, origin="lower", extent=cut.extent_mm, interpolation="nearest", **style)
     axes.set_aspect("equal")
@@ -145,7 +149,9 @@ def draw_slice(
     axes.spines[:].set_visible(False)
     places = ((0.02, 0.5), (0.98, 0.5), (0.5, 0.98), (0.5, 0.02))
     anchors = (("left", "center"), ("right", "center"), ("center", "top"), ("center", "bottom"))
-    for letter, place, (horizontal, vertical) in zip(EDGE_LABELS[plane], places, anchors, strict=True):
+    left, right, *others = EDGE_LABELS[plane]
+    edges = (right, left, *others) if mirrored else (left, right, *others)
+    for letter, place, (horizontal, vertical) in zip(edges, places, anchors, strict=True):
         axes.text(
             *place, letter, transform=axes.transAxes, ha=horizontal, va=vertical, color=letters, fontsize=fontsize
         )
@@ -200,6 +206,7 @@ def draw_brain(
     style: Mapping[str, Any],
     *,
     square: bool = False,
+    mirrored: bool = False,
 ) -> "AxesImage":
     """One plane, cropped to the brain; differences, which are white outside of it, get the brain's outline.
 
@@ -211,12 +218,16 @@ def draw_brain(
       plane: key of :data:`SLICES_MM`.
       style: :data:`GREY_MATTER`, :data:`UPTAKE`, or a :func:`difference_style`.
       square: as high as wide, for planes side by side.
+      mirrored: in radiological convention.
     """
     is_difference = style["cmap"] == ERROR_COLOURS
-    image = draw_slice(axes, volume, grid, plane, letters=INK if is_difference else "white", **style)
+    letters = INK if is_difference else "white"
+    image = draw_slice(axes, volume, grid, plane, letters=letters, mirrored=mirrored, **style)
     crop_to_brain(axes, mask, grid, plane, square=square)
     if is_difference:
         outline(axes, mask, grid, plane)
+    if mirrored:
+        axes.invert_xaxis()
     return image
 
 

@@ -24,7 +24,10 @@ WINDOW_MM = ((-78.0, 78.0), (-124.0, 77.0), (-77.0, 85.0))
 words below it."""
 
 PIXEL_MM = 1.0
-WIDTH_INCHES = 10.0
+WIDTH_INCHES, LETTERS, WORDS = 10.0, 8.5, 8.0
+"""Of a picture, and sizes (points) of what is written on it: on A4 they are three quarters of that."""
+BESIDE = 0.15
+"""Of a plane's height, from its top to the letters: the brain is narrow there in all three kinds."""
 HIPPOCAMPUS_MM, CINGULATE_MM = -12.0, 27.0
 """Axial planes through the hippocampi and the posterior cingulate: z of MNI152."""
 LOWEST_MM, HIGHEST_MM = -64.0, 73.0
@@ -186,7 +189,7 @@ def _paint(axes: "Axes", tiles: Sequence[_Tile], scale: Scale, viewing: Viewing)
     axes.imshow(canvas, cmap=cmap, vmin=scale.low, vmax=scale.high, interpolation="antialiased")
     axes.set_axis_off()
     sides = f"{viewing.convention.upper()}: {CONVENTIONS[viewing.convention]}"
-    axes.set_title(sides, fontsize=9, color=figures.INK, weight="bold", pad=4)
+    axes.set_title(sides, fontsize=10, color=figures.INK, weight="bold", pad=4)
     has_others = any(not tile.plane.name for tile in tiles)
     for tile in tiles:
         _label(axes, tile, colours, viewing, is_framed=has_others and bool(tile.plane.name))
@@ -200,12 +203,16 @@ def _label(axes: "Axes", tile: _Tile, colours: Colours, viewing: Viewing, *, is_
     plane, axis = tile.plane, "xyz"[figures.NORMAL_AXIS[tile.plane.kind]]
     colour = colours.mark if plane.name else colours.ink
     left, right = letters(plane.kind, viewing)
-    small = {"fontsize": 6.5, "color": colours.ink, "va": "center"}
-    axes.text(tile.left + 4, tile.top + height / 2, left, ha="left", **small)
-    axes.text(tile.left + width - 4, tile.top + height / 2, right, ha="right", **small)
+    small = {"fontsize": LETTERS, "color": colours.ink, "va": "center"}
+    beside = tile.top + height * BESIDE
+    axes.text(tile.left + 4, beside, left, ha="left", **small)
+    axes.text(tile.left + width - 4, beside, right, ha="right", **small)
     position = f"{plane.position_mm:+.1f}".removesuffix(".0").replace("-", "−") if plane.position_mm else "0"
     words = f"{plane.name}  {axis} = {position}" if plane.name else f"{axis} = {position}"
-    axes.text(tile.left + 4, tile.top + height - 3, words, ha="left", va="bottom", fontsize=6.5, color=colour)
+    # Of a sagittal plane below the forehead: the cerebellum fills the other corner.
+    is_right = plane.kind == "sagittal" and right == "A"
+    edge, side = (width - 4, "right") if is_right else (4, "left")
+    axes.text(tile.left + edge, tile.top + height - 3, words, ha=side, va="bottom", fontsize=WORDS, color=colour)
     if is_framed:
         corner = (tile.left + 0.5, tile.top + 0.5)
         axes.add_patch(Rectangle(corner, width - 2, height - 2, fill=False, edgecolor=colour, linewidth=1))
@@ -224,21 +231,21 @@ def _finish(
       names: what stands at the left edge, and how far down (pixels).
     """
     width, height = _size(tiles)
-    figure = figures.new_figure(WIDTH_INCHES, (WIDTH_INCHES - 0.3 * bool(names)) * height / width + 1.2)
+    figure = figures.new_figure(WIDTH_INCHES, (WIDTH_INCHES - 0.3 * bool(names)) * height / width + 1.4)
     axes = figure.subplots()
     _paint(axes, tiles, scale, viewing)
     for name, middle in names:
-        axes.text(-6, middle, name, rotation=90, ha="right", va="center", fontsize=8, color=figures.INK,
+        axes.text(-6, middle, name, rotation=90, ha="right", va="center", fontsize=9.5, color=figures.INK,
                   multialignment="center", parse_math=False)  # fmt: skip
     bar = figure.colorbar(
         axes.images[0], ax=axes, location="bottom", shrink=0.5, pad=0.01, aspect=40, format="%.3g",
         ticks=np.linspace(scale.low, scale.high, 5),
     )  # fmt: skip
     legend = (
-        f"{COLOURS[viewing.colours].name}, one fixed scale for everybody. Planes by MNI152 coordinates (mm), "
+        f"{COLOURS[viewing.colours].name}, one fixed window for everybody. Planes by MNI152 coordinates (mm), "
         f"interpolated for display:\ncubic splines between voxels of {grid.voxel_size_mm:g} mm."
     )
-    bar.set_label(f"{scale.label}; {legend}", fontsize=8, color=figures.INK)
+    bar.set_label(f"{scale.label}; {legend}", fontsize=9, color=figures.INK)
     bar.ax.tick_params(labelsize=8)
     figures.add_title(figure, title, fontsize=10)
     figures.mark_synthetic(figure, line)

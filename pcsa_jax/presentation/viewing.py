@@ -63,3 +63,17 @@ def choose_viewing(convention: str, colours: str) -> Viewing:
         if found not in known:
             raise UserError(f"{option}: expected {' or '.join(known)}, found {found!r}. Choose one of them.")
     return Viewing(convention, colours)
+
+
+def choose_pages(convention: str, colours: str, *, are_wanted: bool) -> Viewing | None:
+    """The same for pages; None if none are wanted.
+
+    Raises:
+      UserError: also for a choice that nothing would follow.
+    """
+    viewing = choose_viewing(convention, colours)
+    if not are_wanted and viewing != USUAL:
+        raise UserError(
+            f"convention, colours: expected pages, which they are of, found none ({viewing.describe()}). Add --pages."
+        )
+    return viewing if are_wanted else None

@@ -3,7 +3,7 @@
 from typing import Any
 
 from pcsa_jax import __version__
-from pcsa_jax.data.derivatives import VOXELS
+from pcsa_jax.data.finished_maps import VOXELS
 from pcsa_jax.data.given_files import Input
 from pcsa_jax.data.phantom_mark import SIDECAR_KEY, is_marked
 from pcsa_jax.data.synthesis_inputs import Prepared

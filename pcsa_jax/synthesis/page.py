@@ -1,32 +1,25 @@
-"""What a person reads of one synthetic PET: a page of its own that prints on A4, and the list of a folder's pages."""
+"""What a person reads of one synthetic PET: a page of its own that prints on A4."""
 
 import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
-from urllib.parse import quote
 
 import numpy as np
 
-from pcsa_jax.data.derivatives import INDEX, SYNTHETIC
 from pcsa_jax.data.files import finite_or_none, write_text
 from pcsa_jax.data.grid import Grid
-from pcsa_jax.data.json_objects import read_object
 from pcsa_jax.data.normalisation import PetScale
-from pcsa_jax.data.phantom_mark import SIDECAR_KEY
 from pcsa_jax.data.regional_values import RegionalValues, measure_regions
 from pcsa_jax.data.regions import CONTROL_REGIONS
 from pcsa_jax.data.synthetic_mark import INTENDED_USE
-from pcsa_jax.errors import UserError
 from pcsa_jax.presentation.figures import UPTAKE_LABEL
 from pcsa_jax.presentation.html import data_uri, render
 from pcsa_jax.presentation.mosaic import Row, Scale, draw_comparison, draw_mosaic
-from pcsa_jax.presentation.origin import phantom_mark
 from pcsa_jax.presentation.viewing import CONVENTIONS, Viewing
-from pcsa_jax.synthesis.flags import BAD, CALIBRATE, Flag, find_flags, is_trained_on_phantom, line_of_card
+from pcsa_jax.synthesis.flags import BAD, CALIBRATE, find_flags, find_limit, line_of_card, title_mark
 
-TEMPLATES = Path(__file__).with_name("templates")
-TEMPLATE, INDEX_TEMPLATE = TEMPLATES / "reading.html", TEMPLATES / "index.html"
+TEMPLATE = Path(__file__).with_name("templates") / "reading.html"
 OWN = "Synthetic PET"
 SPREAD_SHARE = 0.1
 """Of the range of the PET: the top of the scale of an SD over generators, the same for everybody."""
@@ -104,12 +97,17 @@ def write_page(path: Path, content: PageContent, viewing: Viewing) -> None:
         meaning=content.scale.meaning,
         regions=_regions(content),
         has_trivial=bool(content.trivial),
-        coverage=content.coverage,
+        coverage=_sentence(content.coverage),
+        limit=find_limit(content.card),
         sides=f"{viewing.convention} convention: {CONVENTIONS[viewing.convention]}",
         missing=_missing(content),
     )
     path.parent.mkdir(parents=True, exist_ok=True)
     write_text(path, html)
+
+
+def _sentence(text: str) -> str:
+    return f"{text.rstrip('.')}." if text else ""
 
 
 def _missing(content: PageContent) -> dict[str, str]:
@@ -140,18 +138,20 @@ def _draw(content: PageContent, viewing: Viewing) -> dict[str, dict[str, str]]:
         spread = Scale(0.0, SPREAD_SHARE * (high - low), "SD over generators, same unit")
         comparisons["spread"] = ([Row("SD", content.std)], spread)
     captions = {
-        "comparison": "The same planes of all of them, above each other, on one scale.",
-        "intervals": "The synthetic PET between the ends of each voxel's interval, on the same scale.",
+        "comparison": "The same planes of each, above each other, on one scale."
+        if others
+        else "The planes to look at first.",
+        "intervals": "The synthetic PET between the ends of each voxel's interval, on the same scale. "
+        f"{_sentence(content.coverage)}".rstrip(),
         "spread": f"SD over the generators; the scale ends at {100 * SPREAD_SHARE:g} % of the PET's.",
         "mosaic": "The synthetic PET from below to above.",
     }
-    mark = phantom_mark(
-        is_phantom=bool(content.card.get(SIDECAR_KEY)), trained_on_phantom=is_trained_on_phantom(content.card)
-    )
     look = {
-        "grid": content.grid, "viewing": viewing, "title": f"{mark}{content.name}, synthetic FDG-PET",
+        "grid": content.grid,
+        "viewing": viewing,
+        "title": f"{title_mark(content.card)}{content.name}, synthetic FDG-PET",
         "line": line_of_card(content.card),
-    }  # fmt: skip
+    }
     with tempfile.TemporaryDirectory() as folder:
         drawn = {
             section: draw_comparison(Path(folder, section), rows, scale=scale, **look)
@@ -200,41 +200,3 @@ def _regions(content: PageContent) -> list[dict[str, Any]]:
             ],
         })  # fmt: skip
     return rows
-
-
-def write_index(root: Path) -> None:
-    """Writes the list of all pages of a folder with their flags anew; none where there are no pages.
-
-    Raises:
-      UserError: if it cannot be written.
-    """
-    pages = sorted(root.rglob(f"*_desc-{SYNTHETIC}_page.html"))
-    try:
-        if not pages:
-            (root / INDEX).unlink(missing_ok=True)
-            return
-        entries = [_entry(root, page) for page in pages]
-        known = [entry["flags"] for entry in entries if not entry["is_damaged"]]
-        shared = [flag for flag in known[0] if all(flag in flags for flags in known)] if known else []
-        for entry in entries:
-            entry["flags"] = [flag for flag in entry["flags"] if flag not in shared]
-        entries.sort(key=lambda entry: all(flag.level != BAD for flag in entry["flags"]))
-        values = {"entries": entries, "shared": shared, "bad": BAD, "intended_use": INTENDED_USE}
-        write_text(root / INDEX, render(INDEX_TEMPLATE, **values))
-    except OSError as error:
-        raise UserError(
-            f"{root / INDEX}: could not be written ({error.strerror}). Make room and start again: what is finished "
-            "stays."
-        ) from error
-
-
-def _entry(root: Path, page: Path) -> dict[str, Any]:
-    stem = page.name.removesuffix("_page.html")
-    is_damaged = False
-    try:
-        flags = find_flags(read_object(page.with_name(f"{stem}_pet.json"), expected="a sidecar"))
-    except UserError as error:
-        flags, is_damaged = [Flag(BAD, str(error).replace(f"{root}/", ""))], True
-    name = stem.removesuffix(f"_desc-{SYNTHETIC}").replace("_trc-18FFDG", "").replace("_", " ")
-    address = quote(page.relative_to(root).as_posix())
-    return {"name": name, "address": address, "flags": flags, "is_damaged": is_damaged}

@@ -13,7 +13,7 @@ from pcsa_jax.data.phantom_mark import SIDECAR_KEY
 from pcsa_jax.data.synthesis_inputs import Prepared
 from pcsa_jax.data.trust.uptake_norm import REFERENCES
 from pcsa_jax.presentation.viewing import Viewing
-from pcsa_jax.synthesis.flags import line_of_card
+from pcsa_jax.synthesis.flags import line_of_card, title_mark
 from pcsa_jax.synthesis.generators import Ensemble, Synthetic
 from pcsa_jax.synthesis.judging import Judged, trivial_volumes
 
@@ -59,13 +59,15 @@ def draw_pictures(
                 name, mean=synthetic.mean, std=synthetic.std, grid=ensemble.grid, scale=ensemble.scale, card=card,
                 trivial=trivial_volumes(trust, prepared.mri, ensemble.scale), low=judged.low, high=judged.high,
                 intervals=judged.regions, coverage=trust.intervals.describe() if trust.intervals else "",
-                norm=_zmap_pictures(name, judged, ensemble, card),
+                norm=_zmap_pictures(name, judged, ensemble, card, viewing),
                 missing={part: f"{line}." for part, line in trust.missing_parts().items()},
             )  # fmt: skip
             write_page(outputs.page, content, viewing)
 
 
-def _zmap_pictures(name: str, judged: Judged, ensemble: Ensemble, card: Mapping[str, Any]) -> "list[Picture]":
+def _zmap_pictures(
+    name: str, judged: Judged, ensemble: Ensemble, card: Mapping[str, Any], viewing: Viewing
+) -> "list[Picture]":  # fmt: skip
     """The deviation from normal, if it is known."""
     if judged.z is None:
         return []
@@ -73,16 +75,19 @@ def _zmap_pictures(name: str, judged: Judged, ensemble: Ensemble, card: Mapping[
     from pcsa_jax.synthesis.page import Picture
 
     norm = ensemble.trust.norm
-    by = f", at the person's {' and '.join(norm.covariates)}" if norm.covariates else ""
+    by = f", {' and '.join(norm.covariates)} regressed out" if norm.covariates else ""
+    who = "cognitively normal training subjects"
+    who += " (PHANTOMS, with simulated PET)" if ensemble.is_phantom else ""
     notes = "".join(f" {note[:1].upper()}{note[1:]}." for note in (*norm.missing, *judged.z_notes))
     caption = (
-        f"Deviation from {norm.count} cognitively normal training subjects{by}: blue is low. Divided by the uptake of "
+        f"Deviation from {norm.count} {who}{by}: blue is low. Divided by the uptake of "
         f"{', '.join(REFERENCES[norm.reference])}, not by the global mean, which falls with the disease.{notes} A "
         "synthetic PET has less spread than a real one: it finds too little, and nothing that the MRI does not show."
     )
     with tempfile.TemporaryDirectory() as folder:
         path = draw_zmap_page(
-            Path(folder, "z.png"), {"Synthetic PET": judged.z}, ensemble.grid, name, is_phantom=False,
-            line=line_of_card(card),
+            Path(folder, "z.png"), {"Synthetic PET": judged.z}, ensemble.grid,
+            f"{title_mark(card)}{name}, synthetic FDG-PET: deviation from normal", is_phantom=False,
+            line=line_of_card(card), viewing=viewing,
         )  # fmt: skip
         return [Picture(path.read_bytes(), caption)]

@@ -1,8 +1,9 @@
 """Synthetic PET of many files: read and check all, generate in batches over the devices, write each whole."""
 
+import contextlib
 import tempfile
 from collections.abc import Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -10,14 +11,13 @@ import numpy as np
 from pcsa_jax.data.derivatives import (
     DEVIATION,
     HIGH,
-    INDEX,
     LOW,
     SPREAD,
     TABLE,
-    finished_contents,
     write_outputs,
 )
 from pcsa_jax.data.derivatives_folder import check_folder, open_folder
+from pcsa_jax.data.finished_maps import finished_contents
 from pcsa_jax.data.given_files import Input
 from pcsa_jax.data.harmonisation import NOBODY_SAYS
 from pcsa_jax.data.placement import load_references
@@ -31,9 +31,10 @@ from pcsa_jax.machine.progress import console, progress
 from pcsa_jax.presentation.viewing import Viewing
 from pcsa_jax.synthesis.card import describe_synthetic
 from pcsa_jax.synthesis.generators import Ensemble, Synthetic
+from pcsa_jax.synthesis.index import check_index, has_index, write_index
 from pcsa_jax.synthesis.judging import assess_map, describe_judged, judge_pet, write_familiarity
 from pcsa_jax.synthesis.pictures import draw_pictures
-from pcsa_jax.synthesis.tasks import WORKERS, Outcome, Task, plan_tasks
+from pcsa_jax.synthesis.tasks import WORKERS, Outcome, Task, plan_tasks, settle
 from pcsa_jax.synthesis.waiting import waiting_maps
 
 SKIPPED = "skipped.tsv"
@@ -71,6 +72,8 @@ class Synthesis:
         self._assessments: dict[Path, Assessment | None] = {}
         self._bad: list[tuple[Input, UserError]] = []
         check_folder(out)
+        if pages:
+            check_index(out)
 
     def run(self) -> Outcome:
         """Reads and checks every input, then generates and writes.
@@ -82,14 +85,21 @@ class Synthesis:
             self._ensemble, self._inputs, self._out, extras=self._extras(), has_panel=self._panels,
             page_look=self._pages.describe() if self._pages else "", overwrite=self._overwrite,
         )  # fmt: skip
-        outcome = self._make(tasks) if tasks else Outcome(0, len(self._inputs), 0, None)
+        try:
+            outcome = self._make(tasks) if tasks else Outcome(0, len(self._inputs), 0, None)
+        except UserError:
+            with contextlib.suppress(UserError):  # what stopped the work is to be told
+                self._list()
+            raise
+        self._list()
+        return outcome
+
+    def _list(self) -> None:
+        """Writes what is said of all outputs, those of earlier starts among them."""
         if self._out.is_dir():
             write_familiarity(self._out)
-        if self._pages or (self._out / INDEX).exists():
-            from pcsa_jax.synthesis.page import write_index
-
+        if self._pages or has_index(self._out):
             write_index(self._out)
-        return outcome
 
     def _extras(self) -> tuple[str, ...]:
         """Which volumes there will be beside the PET.
@@ -224,9 +234,9 @@ class Synthesis:
                     one = synthetic.take(place)
                     waiting.append(pool.submit(self._write, tasks[row], prepared[row], one))
                 # Volumes on fine grids are large: few of them wait to be written.
-                written += _settle(waiting, leave=WORKERS)
+                written += settle(waiting, leave=WORKERS)
                 report(written, len(rows))
-            written += _settle(waiting, leave=0)
+            written += settle(waiting, leave=0)
             if rows:
                 report(written, len(rows))
         return written
@@ -280,12 +290,3 @@ class Synthesis:
                 f"{task.outputs.pet}: could not be written ({error.strerror}). Make room and start again: what is "
                 "finished stays."
             ) from error
-
-
-def _settle(waiting: list[Future], *, leave: int) -> int:
-    """Waits until at most ``leave`` of the oldest-first ``waiting`` are left; returns how many are done with."""
-    count = 0
-    while len(waiting) > leave:
-        waiting.pop(0).result()
-        count += 1
-    return count

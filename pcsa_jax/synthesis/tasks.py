@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -78,3 +78,12 @@ def plan_tasks(
 
     with ThreadPoolExecutor(WORKERS) as pool:
         return [task for task in pool.map(plan, inputs) if task is not None]
+
+
+def settle(waiting: list[Future], *, leave: int) -> int:
+    """Waits until at most ``leave`` of the oldest-first ``waiting`` are left; returns how many are done with."""
+    count = 0
+    while len(waiting) > leave:
+        waiting.pop(0).result()
+        count += 1
+    return count

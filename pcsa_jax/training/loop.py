@@ -32,7 +32,7 @@ class Outcome(NamedTuple):
 
     Attributes:
       step: the last completed step.
-      signal_number: the signal that stopped it, or None if it is finished.
+      signal_number: the signal that stopped it, or came during its last step; else None.
     """
 
     step: int
@@ -156,7 +156,10 @@ class Loop:
                 return Outcome(step, stop)
         console.print(f"Finished after {plan.num_steps} steps; best checkpoint: step {self._record.best_step()}")
         self._tell_wait()
-        return Outcome(plan.num_steps, None)
+        # One that came since the last look is not lost: whoever called has more to do.
+        if stop := self._stop_signal(logging=True):
+            console.print(f"{signal.Signals(stop).name}: stopped after the last step, saved")
+        return Outcome(plan.num_steps, stop or None)
 
     def _stop_signal(self, logging: bool) -> int:
         """The signal after which to stop here; 0 for none.

@@ -11,6 +11,7 @@ import pytest
 
 from benchmarks import crash, outcomes
 from benchmarks.crash import Crashes, Kill, Work
+from pcsa_jax.data.threads import count_cores
 
 WRITER = """
 import sys, pathlib
@@ -138,7 +139,8 @@ def test_preprocess_is_tried_if_there_are_scans_to_try_it_on(tmp_path, capsys):
     with pytest.raises(SystemExit):
         crash.main(["--works", "preprocess"])
     assert "preprocess: expected --raw=DIR and an environment with" in capsys.readouterr().err
-    assert crash.works(tmp_path, ["preprocess"], tmp_path) == {"preprocess": Work(["preprocess", str(tmp_path)], "")}
+    (found,) = crash.works(tmp_path, ["preprocess"], tmp_path).values()
+    assert found.of(tmp_path / "out") == ["preprocess", str(tmp_path), f"--jobs={count_cores()}", str(tmp_path / "out")]
     assert os.listdir(tmp_path) == [], "no cohort is made and nothing is trained for it"
 
 

@@ -142,6 +142,27 @@ def test_no_maps_says_what_to_run(caps):
     assert "Run clinica run t1-volume" in str(survey(caps).problems[0])
 
 
+def test_volumes_of_other_formats_are_counted(caps):
+    first = next(caps.rglob(f"*{MRI}-off_fwhm-8mm*"))
+    scan = next(caps.rglob("*_suvr-pons_mask-brain_fwhm-8mm_pet.nii.gz"))
+    (first.parent / "a.mgz").touch()
+    (scan.parent / "b.hdr").touch()
+    notes = read_cohort(caps).notes
+    assert any(
+        note.startswith("Not taken for GM maps, by format: 1 file (1 a FreeSurfer volume: mri_conv") for note in notes
+    )
+    assert any(
+        note.startswith("Not taken for FDG-PETs, by format: 1 file (1 one file of a pair (.hdr") for note in notes
+    )
+
+
+def test_maps_of_another_format_alone_are_told_with_what_converts_them(caps):
+    for path in list(caps.glob("subjects/*/*/t1/**/*.nii.gz")):
+        path.rename(path.with_name(path.name.replace(".nii.gz", ".mgz")))
+    told = str(survey(caps).problems[0])
+    assert "_probability.nii.gz), found only volumes of other formats. Of these, " in told and "mri_convert" in told
+
+
 def test_files_of_someone_else_are_a_problem(caps):
     path = next(caps.rglob(f"sub-0002*{MRI}-off_fwhm-8mm*"))
     path.rename(path.with_name(path.name.replace("sub-0002", "sub-0003")))

@@ -18,10 +18,10 @@ from pcsa_jax.data.preprocessing.anatomy import prepare_anatomy
 from pcsa_jax.data.preprocessing.ants_images import grid_image, to_ants, to_volume
 from pcsa_jax.data.preprocessing.brain_mask import brain_mask
 from pcsa_jax.data.preprocessing.cerebellum import cerebellum
-from pcsa_jax.data.preprocessing.registration import register, warp_to_grid
+from pcsa_jax.data.preprocessing.registration import Registration, register, template, warp_to_grid
 from pcsa_jax.data.preprocessing.steps import load_extra, scratch
 from pcsa_jax.data.preprocessing.t1 import open_t1, read_t1
-from pcsa_jax.data.preprocessing.tissues import Tissues, tissue_priors
+from pcsa_jax.data.preprocessing.tissues import Tissues, segment, tissue_priors
 from pcsa_jax.data.volumes import Volume
 from pcsa_jax.errors import UserError
 from tests.conftest import ROOT
@@ -228,6 +228,20 @@ def test_what_is_no_head_has_no_brain():
     noise = np.random.default_rng(0).random((40, 44, 48), np.float32)
     with pytest.raises(UserError, match=r"sub-01: expected a brain of 0.6 to 2.5 litres, found 0\.\d\d"):
         brain_mask(to_ants(Volume(noise, np.diag([2.0, 2, 2, 1]))), subject="sub-01")
+
+
+@needs_extra
+def test_the_same_brain_has_the_same_tissues_to_the_bit(tmp_path):
+    """Atropos goes through the voxels in random order."""
+    ants = load_extra("ants")
+    brain = ants.resample_image(template("t1"), (5.0,) * 3, use_voxels=False, interp_type=0)
+    noise = np.random.default_rng(0).normal(0, 0.02 * brain.max(), brain.shape)
+    brain = ants.from_numpy((brain.numpy() + noise).astype(np.float32), *(brain.origin, brain.spacing, brain.direction))
+    mask, nowhere = ants.get_mask(brain), Registration((), (), ())
+    found = [segment(brain, mask, nowhere, folder=tmp_path)[0] for _ in range(2)]
+    assert found[0].grey_matter.numpy().max() > 0.9
+    for first, second in zip(*found, strict=True):
+        np.testing.assert_array_equal(first.numpy(), second.numpy())
 
 
 @needs_extra

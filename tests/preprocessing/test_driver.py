@@ -330,6 +330,19 @@ def test_participants_without_diagnosis_are_told(quick, tmp_path):
     ]  # fmt: skip
 
 
+def test_a_misspelt_column_is_told_before_the_work_and_after(quick, tmp_path, capsys):
+    raw = fake.write_raw(tmp_path / "raw", table="participant_id\tdiagnsis\nsub-01\tAD\nsub-02\tCN\n")
+    said = f"{raw / 'participants.tsv'}: expected the column diagnosis, found diagnsis. Rename diagnsis to diagnosis."
+    result = preprocess(raw, tmp_path / "out")
+    assert result.notes[0] == said and "sub-01, sub-02; training leaves them out" in result.notes[1]
+    assert "".join(capsys.readouterr().err.split()).startswith("".join(f"warning: {said}".split()))
+    assert "expected the column diagnosis, found diagnsis" in result.page.read_text()
+    (raw / "participants.tsv").write_text("participant_id\tdiagnosis\nsub-01\tAD\nsub-02\tCN\n")
+    mended = preprocess(raw, tmp_path / "out")
+    assert mended.notes == () and (mended.num_done, mended.num_skipped) == (0, 3)
+    assert [row[1] for row in table(tmp_path / "out/participants.tsv")] == ["diagnosis", "AD", "CN"]
+
+
 def test_what_belongs_to_the_tables_is_passed_through(quick, raw, tmp_path):
     fake.write_object(raw / "participants.json", {"age": {"Units": "year"}})
     (raw / "sub-02/sub-02_sessions.tsv").write_text("session_id\tdiagnosis\nses-M00\tAD\n")

@@ -9,6 +9,8 @@ import pytest
 from pcsa_jax.evaluation import report
 from pcsa_jax.preprocessing import page
 from pcsa_jax.presentation.html import TEMPLATES, data_uri, render
+from pcsa_jax.synthesis import index
+from pcsa_jax.synthesis import page as reading
 
 CHILD = (
     '{% extends "page.html" %}{% block title %}{{ name }}{% endblock %}{% block body %}<p>{{ name }}</p>{% endblock %}'
@@ -44,7 +46,9 @@ def test_a_picture_is_part_of_the_page():
     assert base64.b64decode(found[1]) == b"\x89PNG\xff"
 
 
-@pytest.mark.parametrize("path", [report.TEMPLATE, page.TEMPLATE], ids=lambda path: path.name)
+@pytest.mark.parametrize(
+    "path", [report.TEMPLATE, page.TEMPLATE, reading.TEMPLATE, index.TEMPLATE], ids=lambda path: path.name
+)
 def test_pages_have_no_style_of_their_own_and_wide_tables_scroll(path):
     source = path.read_text(encoding="utf-8")
     assert source.startswith('{% extends "page.html" %}') and "<style" not in source and " style=" not in source
@@ -56,3 +60,12 @@ def test_the_style_keeps_everything_within_the_page():
     style = (TEMPLATES / "style.css").read_text(encoding="utf-8")
     assert re.search(r"\.scroll \{[^}]*overflow-x: auto", style)
     assert re.search(r"figure img \{[^}]*max-width: 100%", style)
+
+
+def test_pages_print_on_a4_and_cut_no_picture():
+    style = (TEMPLATES / "style.css").read_text(encoding="utf-8")
+    (margin,) = re.findall(r"@page \{ size: A4; margin: (\d+)mm; \}", style)
+    printed = style.partition("@media print")[2]
+    assert re.search(r"figure, tr, [^{]*\{ break-inside: avoid; \}", printed)
+    heights = [int(height) for height in re.findall(r"figure[^{}]* img \{[^}]*max-height: (\d+)mm", printed)]
+    assert heights and max(heights) + 30 <= 297 - 2 * int(margin), "a picture, its heading and its caption fit"

@@ -111,7 +111,7 @@ def test_a_mosaic_says_how_it_is_to_be_read(saved, tmp_path, viewing, colours):
     )  # fmt: skip
     assert side in words and figure.get_suptitle() == "sub-$1$"
     (label,) = (text for text in words if text.startswith("FDG uptake (SUVR)"))
-    assert "one fixed scale for everybody" in label and "interpolated for display" in label and "12 mm" in label
+    assert "one fixed window for everybody" in label and "interpolated for display" in label and "12 mm" in label
     assert {"hippocampi  z = −12", "post. cingulate  z = +27", "hippocampi  y = −21", "midline  x = 0"} < set(words)
     (image,) = figure.axes[0].images
     assert image.get_clim() == (0, 3) and image.cmap.name == colours

@@ -3,7 +3,7 @@
 import pytest
 
 from pcsa_jax.errors import UserError
-from pcsa_jax.presentation.viewing import COLOURS, CONVENTIONS, USUAL, Viewing, choose_viewing
+from pcsa_jax.presentation.viewing import COLOURS, CONVENTIONS, USUAL, Viewing, choose_pages, choose_viewing
 
 
 def test_every_choice_is_one():
@@ -23,3 +23,12 @@ def test_every_choice_is_one():
 def test_any_other_is_told(words, message):
     with pytest.raises(UserError, match=message):
         choose_viewing(*words)
+
+
+def test_a_choice_that_nothing_follows_is_told():
+    assert choose_pages("neurological", "hot", are_wanted=False) is None
+    assert choose_pages("radiological", "hot", are_wanted=True) == Viewing("radiological", "hot")
+    with pytest.raises(
+        UserError, match=r"expected pages, which they are of, found none \(radiological, hot\). Add --pages"
+    ):
+        choose_pages("radiological", "hot", are_wanted=False)

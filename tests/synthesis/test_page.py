@@ -1,6 +1,5 @@
 """A page shows what there is, says what is missing, and prints on A4."""
 
-import json
 import re
 
 import numpy as np
@@ -9,10 +8,9 @@ import pytest
 from pcsa_jax.data.grid import Grid
 from pcsa_jax.data.normalisation import NORMALISATIONS
 from pcsa_jax.data.regional_values import measure_regions
-from pcsa_jax.errors import UserError
 from pcsa_jax.presentation.viewing import USUAL, Viewing
 from pcsa_jax.synthesis import page
-from pcsa_jax.synthesis.page import MISSING, PageContent, Picture, write_index, write_page
+from pcsa_jax.synthesis.page import MISSING, PageContent, Picture, write_page
 
 GRID = Grid(16)
 CARD = {
@@ -72,6 +70,7 @@ def test_what_is_there_is_shown_on_one_scale(content, drawn, tmp_path):
     html = written(full, tmp_path, Viewing("radiological", "grey"))
     assert not any(text in html for text in MISSING.values())
     assert html.count("data:image/png;base64") == 5
+    assert "Surfaces are drawn as they are seen" in html and "promises nothing" not in html
     for words in ("90 % of people.", "Deviation of $z$", "97th percentile", "to +77.7", "radiological convention"):
         assert words in html
     assert [row.name for row in drawn["comparison"][0]] == ["Synthetic PET", "mean PET"]
@@ -79,6 +78,15 @@ def test_what_is_there_is_shown_on_one_scale(content, drawn, tmp_path):
     ends = {section: (look["scale"].low, look["scale"].high) for section, (_, look) in drawn.items()}
     assert ends == {"comparison": (0, 1), "intervals": (0, 1), "mosaic": (0, 1), "spread": (0, 0.1)}
     assert all(look["title"].startswith("PHANTOM: sub-<1>") for _, look in drawn.values())
+
+
+def test_beside_intervals_and_norm_stands_that_they_are_not_for_this_brain(content, drawn, tmp_path):
+    odd = {"Verdict": "outside", "Reasons": ["volume 1 ml"]}
+    full = content._replace(low=content.mean, high=content.mean, coverage="90 % of people", norm=[Picture(b"z", "z")])
+    html = written(full._replace(card=CARD | {"Familiarity": odd}), tmp_path)
+    assert html.count("Fitted on other brains than this one") == 3
+    assert html.count("90 % of people.") >= 2, "what intervals promise stands at the table and at the picture"
+    assert "cannot be relied on.</strong><br>Volume 1 ml." in html
 
 
 def test_the_table_holds_every_predictor_s_values(content, drawn, tmp_path):
@@ -94,43 +102,3 @@ def test_in_suvr_the_scale_is_the_unit_s(content, drawn, tmp_path):
     scale = drawn["mosaic"][1]["scale"]
     assert (scale.high, scale.label) == (3, "FDG uptake (SUVR)") and '<th colspan="2" class="group">SUVR</th>' in html
     assert html.count("–</td>") == 5 * 5, "no ratio and no asymmetry without uptake"
-
-
-def put(root, name, card):
-    folder = root / "sub-1" / "pet"
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / f"{name}_trc-18FFDG_desc-synthetic_page.html").write_text("")
-    (folder / f"{name}_trc-18FFDG_desc-synthetic_pet.json").write_text(
-        card if isinstance(card, str) else json.dumps(card)
-    )
-
-
-def test_the_index_lists_all_pages_those_with_red_flags_first(tmp_path):
-    put(tmp_path, "sub-1_ses-1", CARD)
-    put(tmp_path, "sub-1_ses-2_run-1", CARD | {"SeenInTraining": "train"})
-    put(tmp_path, "sub-1_ses-3", "{")
-    write_index(tmp_path)
-    html = (tmp_path / "index.html").read_text(encoding="utf-8")
-    names = re.findall(r'<a href="(.*?)">(.*?)</a>', html)
-    assert [name for _, name in names] == ["sub-1 ses-2 run-1", "sub-1 ses-3", "sub-1 ses-1"]
-    assert all((tmp_path / address).is_file() for address, _ in names)
-    assert html.count("nobody&#39;s brain") == 1, "what holds for all is said once"
-    assert "sub-1/pet/sub-1_ses-3_trc-18FFDG_desc-synthetic_pet.json: expected a sidecar" in html
-    assert str(tmp_path) not in html
-
-
-def test_without_pages_there_is_no_index(tmp_path):
-    (tmp_path / "index.html").write_text("old")
-    write_index(tmp_path)
-    assert list(tmp_path.iterdir()) == []
-
-
-def test_an_index_that_cannot_be_written_is_told(tmp_path, monkeypatch):
-    put(tmp_path, "sub-1", CARD)
-
-    def full(path, text):
-        raise OSError(28, "No space left on device")
-
-    monkeypatch.setattr(page, "write_text", full)
-    with pytest.raises(UserError, match=r"index.html: could not be written \(No space left on device\). Make room"):
-        write_index(tmp_path)

@@ -298,11 +298,33 @@ def test_pages_are_made_once_and_anew_for_another_look(ensemble, cohort, tmp_pat
 
 
 @pytest.mark.usefixtures("quick_pictures")
+def test_the_pages_made_before_a_failure_are_listed(ensemble, cohort, tmp_path, monkeypatch):
+    draw, out = module.draw_pictures, tmp_path / "out"
+    first, second = (subject.mri for subject in read_cohort(cohort).subjects[:2])
+
+    def fail_at_second(outputs, name, **options):
+        if outputs.page.name.startswith(second.name.partition("_")[0]):
+            raise UserError("the second cannot be drawn")
+        draw(outputs, name, **options)
+
+    monkeypatch.setattr(module, "draw_pictures", fail_at_second)
+    with pytest.raises(UserError, match="^the second cannot be drawn$"):
+        synthesize(ensemble, [first, second], out, pages=USUAL)
+    (page,) = out.rglob("*_page.html")
+    assert (out / "index.html").read_text().count(page.name) == 1
+
+
+@pytest.mark.usefixtures("quick_pictures")
 def test_an_index_is_kept_right_by_starts_without_pages(ensemble, pair_of_generators, cohort, tmp_path):
     out, maps = tmp_path / "out", [subject.mri for subject in read_cohort(cohort).subjects[:1]]
     synthesize(ensemble, maps, out, pages=USUAL)
     synthesize(pair_of_generators, maps, out, overwrite=True)
     assert not list(out.rglob("*.html")), "neither the page of the other generator nor a list with it"
+    (out / "index.html").write_text("mine")
+    synthesize(pair_of_generators, maps, out)
+    with pytest.raises(UserError, match=r"index.html: expected nothing or the list of this folder's pages"):
+        synthesize(pair_of_generators, maps, out, pages=USUAL)
+    assert (out / "index.html").read_text() == "mine"
 
 
 def test_outputs_of_other_generators_stay_unless_told(ensemble, pair_of_generators, cohort, tmp_path):
@@ -449,6 +471,7 @@ def test_raw_scans_one_after_the_other(ensemble, identity_scans, cohort, tmp_pat
     validate(out)
 
 
+@pytest.mark.usefixtures("quick_pictures")
 def test_the_command(second_file, cohort, tmp_path, capsys):
     words = [f"--checkpoint={second_file}", f"--out={tmp_path / 'out'}", str(read_cohort(cohort).subjects[0].mri)]
     assert run_command("synthesize", words, prog="s") == 0
@@ -461,6 +484,11 @@ def test_the_command(second_file, cohort, tmp_path, capsys):
         .err.splitlines()[-1]
         .endswith("found one with another InputFWHM. Use another --out, or --overwrite.")
     )
+    assert run_command("synthesize", [*words, "--colours=grey"], prog="s") == 1
+    assert "expected pages, which they are of, found none (neurological, grey)" in capsys.readouterr().err
+    assert run_command("synthesize", [*words, "--colours=grey", "--pages"], prog="s") == 0
+    assert f"Pages to read: {tmp_path / 'out' / 'index.html'}" in capsys.readouterr().err
+    assert (tmp_path / "out" / "index.html").is_file()
     with pytest.raises(SystemExit):
         run_command("synthesize", [*words, "--fwhm-mm=-1"], prog="s")
     assert "argument --fwhm-mm: invalid number of millimetres value: '-1'" in capsys.readouterr().err

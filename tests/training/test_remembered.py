@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 from pcsa_jax.data import layout, pairs
+from pcsa_jax.data.inputs import COLUMNS, HASH
 from pcsa_jax.data.splits import read_splits
 from pcsa_jax.errors import UserError
 from pcsa_jax.evaluation import assessment
@@ -144,7 +145,8 @@ def test_a_copy_of_one_who_validates_is_no_test_subject(config, workdir, who, co
 
 def test_an_older_run_opens_with_a_note(config, workdir, who, tmp_path, capsys):
     """Without hashes in its table and without those of its tables in its checkpoints."""
-    lines = [line.split("\t")[:-1] for line in workdir.inputs.read_text().splitlines()]
+    place = COLUMNS.index(HASH)
+    lines = [line.split("\t")[:place] for line in workdir.inputs.read_text().splitlines()]
     workdir.inputs.write_text("".join("\t".join(line) + "\n" for line in lines))
     if workdir.arrays.exists():
         (workdir.arrays / "inputs.tsv").write_text(workdir.inputs.read_text())

@@ -118,6 +118,17 @@ def test_stopped_within_an_epoch_and_resumed_is_the_same_run(
     assert_same_run(tiny_config(), workdir, uninterrupted)
 
 
+@pytest.mark.usefixtures("quick")
+def test_a_signal_at_the_last_step_is_not_lost(tiny_config, workdir, uninterrupted, monkeypatch, capsys):
+    """Nothing is left to train, but whoever started the training has more to do."""
+    with monkeypatch.context() as patch:
+        signal_after(patch, STEPS)
+        assert train(tiny_config(), workdir) == Outcome(STEPS, signal.SIGTERM)
+    assert "SIGTERM: stopped after the last step, saved" in capsys.readouterr().err
+    assert train(tiny_config(), workdir) == Outcome(STEPS, None)
+    assert_same_run(tiny_config(), workdir, uninterrupted)
+
+
 @pytest.mark.slow
 def test_killed_without_warning_and_resumed_is_the_same_run(
     tiny_config, tiny_words, workdir, uninterrupted, monkeypatch

@@ -192,9 +192,8 @@ def _add_nothing_found(path: Path, below: list[Path], findings: Findings) -> Non
         findings.add(path, f"expected {expected}, found none, but the folder derivatives", remedy)
     elif any(path.glob("sub-*/anat/*_T1w.nii*")) or any(path.glob("sub-*/ses-*/anat/*_T1w.nii*")):
         findings.add(path, f"expected {expected}, found only T1w scans", "Run python -m pcsa_jax preprocess first")
-    elif formats := findings.unread.get(("GM map", "format")):
-        shown = ", ".join(f"{count} {what}" for what, count in formats.most_common())
-        findings.add(path, f"expected {expected}, found only volumes of other formats", f"Of these, {shown}")
+    elif formats := findings.describe_formats("GM map"):
+        findings.add(path, f"expected {expected}, found only volumes of other formats", f"Of these, {formats}")
     elif maps := describe_maps(path):
         findings.add(path, f"expected {expected}, found {maps[0]}", maps[1])
     else:

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from pathlib import Path
 
+from pcsa_jax.data.foreign_formats import unread_format
 from pcsa_jax.data.layouts.assembly import Candidates, assemble, participants_to_read, visit_of, without_mri
 from pcsa_jax.data.layouts.sidecars import Sidecars, smoothing_fwhm_mm
 from pcsa_jax.data.names import NIFTI, is_fdg, is_mni, parse_name
@@ -52,8 +53,11 @@ def read(path: Path, reading: Reading, findings: Findings) -> tuple[list[Subject
     )  # fmt: skip
     missing = without_mri(listed, mri, findings)
     if not subjects and not any(problem.is_of_all or problem.participant_id for problem in findings.problems):
-        found = "expected GM maps (*_segm-graymatter_space-Ixi549Space_modulated-*_probability.nii.gz), found none"
-        findings.add(path, found, "Run clinica run t1-volume, and pet-volume for the PET")
+        expected = "expected GM maps (*_segm-graymatter_space-Ixi549Space_modulated-*_probability.nii.gz), found "
+        if formats := findings.describe_formats("GM map"):
+            findings.add(path, f"{expected}only volumes of other formats", f"Of these, {formats}")
+        else:
+            findings.add(path, f"{expected}none", "Run clinica run t1-volume, and pet-volume for the PET")
     return subjects, missing
 
 
@@ -63,8 +67,15 @@ def _visits(folder: Path) -> Iterator[tuple[Visit, Path]]:
             yield (folder.name, place.name), place
 
 
-def _volumes(folder: Path, pattern: str) -> list[Path]:
-    return sorted(path for path in folder.glob(pattern) if path.name.startswith("sub-") and NIFTI.search(path.name))
+def _volumes(folder: Path, patterns: tuple[str, ...], modality: str, findings: Findings) -> list[Path]:
+    """The NIfTI files that name somebody; volumes of other formats are counted."""
+    found = []
+    for path in [path for pattern in patterns for path in sorted(folder.glob(pattern))]:
+        if other := unread_format(path.name):
+            findings.leave(modality, "format", other)
+        elif path.name.startswith("sub-") and NIFTI.search(path.name):
+            found.append(path)
+    return found
 
 
 def _fwhm_mm(path: Path) -> float:
@@ -82,7 +93,7 @@ def _words(fwhm_mm: float) -> str:
 
 
 def _maps(folder: Path, visit: Visit, findings: Findings) -> Iterator[Candidate]:
-    for path in [path for pattern in MRI_GLOBS for path in _volumes(folder, pattern)]:
+    for path in _volumes(folder, MRI_GLOBS, "GM map", findings):
         name = parse_name(path)
         if name.suffix != "probability" or not name.tissue:
             findings.leave("GM map", "suffix", name.suffix or "without any")
@@ -99,7 +110,7 @@ def _maps(folder: Path, visit: Visit, findings: Findings) -> Iterator[Candidate]
 
 
 def _scans(folder: Path, visit: Visit, given: str, findings: Findings) -> Iterator[Candidate]:
-    for path in _volumes(folder, PET_GLOB):
+    for path in _volumes(folder, (PET_GLOB,), "FDG-PET", findings):
         name = parse_name(path)
         tracer = name.entities.get("trc") or name.entities.get("acq", "")  # early releases wrote acq-fdg
         if name.suffix != "pet":

@@ -3,8 +3,10 @@
 from collections.abc import Collection
 from pathlib import Path
 
+from pcsa_jax.data.diagnoses import check_columns
 from pcsa_jax.data.files import read_text, write_text
-from pcsa_jax.data.subjects import PARTICIPANT_ID
+from pcsa_jax.data.subjects import PARTICIPANT_ID, Findings
+from pcsa_jax.data.tables import Table
 from pcsa_jax.errors import UserError
 from pcsa_jax.text import lines_of
 
@@ -18,11 +20,15 @@ class ParticipantTable:
     Attributes:
       columns: names; ``participant_id`` and ``diagnosis`` are always among them.
       rows: participant_id -> column -> value.
+      slips: one line for each column that is probably one that training reads in another spelling.
     """
 
-    def __init__(self, columns: list[str], rows: dict[str, dict[str, str]]) -> None:
+    def __init__(
+        self, columns: list[str], rows: dict[str, dict[str, str]], slips: tuple[str, ...] = ()
+    ) -> None:  # fmt: skip
         self.columns = columns
         self.rows = rows
+        self.slips = slips
 
     def write(self, path: Path, participants: Collection[str]) -> None:
         """Writes the lines of ``participants``, one each; values of those not in the table are ``n/a``."""
@@ -38,7 +44,7 @@ class ParticipantTable:
             return self
         other = read_participants(path.parent)
         columns = [*self.columns, *(name for name in other.columns if name not in self.columns)]
-        return ParticipantTable(columns, other.rows | self.rows)
+        return ParticipantTable(columns, other.rows | self.rows, self.slips)
 
     def without_diagnosis(self, participants: Collection[str]) -> list[str]:
         """Those of ``participants`` whose diagnosis is not known."""
@@ -82,6 +88,9 @@ def read_participants(root: Path) -> ParticipantTable:
         if name in rows:
             raise UserError(f"{path} line {number}: {name} is listed twice, expected once. Remove one line.")
         rows[name] = row | {"participant_id": name}
+    slips = Findings()
+    check_columns(Table(path, tuple(columns), ()), slips)
     if "diagnosis" not in columns:
         columns.insert(1, "diagnosis")
-    return ParticipantTable(["participant_id", *(name for name in columns if name != "participant_id")], rows)
+    ordered = ["participant_id", *(name for name in columns if name != "participant_id")]
+    return ParticipantTable(ordered, rows, tuple(map(str, slips.problems)))

@@ -23,6 +23,8 @@ grey matter on a real T1 and a simulated one: 0.82 and 0.98 with weight 0, 0.78 
 
 MRF_SMOOTHING = 0.1
 ITERATIONS = 5
+CONSTANT_SEED = 0
+"""Atropos' ``--use-random-seed``: it updates labels in random order, by a seed of the clock unless told otherwise."""
 
 
 class Tissues(NamedTuple):
@@ -62,10 +64,12 @@ def segment(t1: "ANTsImage", mask: "ANTsImage", registration: Registration, *, f
     scan, inside, *first = (_without_position(image) for image in (t1, mask, *carried))
     with scratch(folder):
         found = ants.atropos(
-            a=scan, x=inside, i=first, m=f"[{MRF_SMOOTHING},1x1x1]", c=f"[{ITERATIONS},0]", priorweight=PRIOR_WEIGHT
-        )
+            a=scan, x=inside, i=first, m=f"[{MRF_SMOOTHING},1x1x1]", c=f"[{ITERATIONS},0]", priorweight=PRIOR_WEIGHT,
+            r=CONSTANT_SEED,
+        )  # fmt: skip
     parameters = {
         "priors": SPACE, "prior_weight": PRIOR_WEIGHT, "mrf_smoothing": MRF_SMOOTHING, "iterations": ITERATIONS,
+        "seed": "constant",
     }  # fmt: skip
     step = Step("segmentation into grey matter, white matter and CSF (Atropos)", software("ants"), parameters)
     return Tissues(*(ants.copy_image_info(t1, image) for image in found["probabilityimages"])), step

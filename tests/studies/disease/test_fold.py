@@ -1,12 +1,17 @@
 """Planted identities of one fold: what is followed, what is not, what is equal."""
 
 import dataclasses
+import gzip
+import shutil
 
+import nibabel as nib
 import numpy as np
 import pandas as pd
 import pytest
 
+from pcsa_jax.data.cohort import read_cohort
 from pcsa_jax.data.lesions import DEPTHS, PLACES, lesion_uptake, lesion_weights
+from pcsa_jax.data.pairs import load_pairs
 from pcsa_jax.data.predictors.linear import VoxelwiseLinear
 from pcsa_jax.data.regions import region_masks
 from pcsa_jax.errors import UserError
@@ -16,6 +21,8 @@ from pcsa_jax.studies.disease.findings import TABLES, FoldFindings
 from pcsa_jax.studies.disease.fold import assess_fold, assess_pairs
 from pcsa_jax.studies.disease.lesions import KINDS
 from pcsa_jax.studies.disease.presentation import present_disease
+from pcsa_jax.training.data import reading
+from pcsa_jax.training.remembered import check_remembered
 from pcsa_jax.training.trained import open_run
 from tests.evaluation.evaluation_data import GRID
 from tests.studies.disease.disease_data import following, generator_of, normalised_pairs, parts
@@ -142,13 +149,31 @@ def test_trained_run(tiny_run, tmp_path):
     assert {"disease.md", "lesions.png", "zmaps.png"} < {path.name for path in paths}
 
 
+@pytest.mark.parametrize(("part", "table"), [("train", "inputs.tsv"), ("test", "tested.tsv")])
+def test_other_voxels_under_the_same_ids_are_refused(tiny_run, copy_of_cohort, overwrite, tmp_path, part, table):
+    """Those that the run has read, and those of test subjects that an evaluation has."""
+    root, run = shutil.copytree(tiny_run, tmp_path / "run"), open_run(tiny_run)
+    config = run.config.copy_and_resolve_references()
+    config.data.root = str(copy_of_cohort)
+    run, workdir = run._replace(config=config), Workdir(root)
+    subjects = [subject for subject in read_cohort(copy_of_cohort).pairs if run.splits[subject.participant_id] == part]
+    if part == "test":
+        workdir.tested.unlink(missing_ok=True)
+        check_remembered(run, workdir, load_pairs(subjects, **reading(config.data)).inputs)
+    image = nib.load(subjects[0].pet)
+    overwrite(subjects[0].pet, gzip.compress(nib.Nifti1Image(image.get_fdata() * 1.01, image.affine).to_bytes()))
+    expected = (
+        rf"{table}: expected the voxels and grids that were read before, found others in 1 of .*\({subjects[0].name}"
+    )
+    with pytest.raises(UserError, match=expected):
+        assess_fold(run, workdir)
+
+
 def _regional_means_of(run, root):
     """Hippocampus of the synthetic PET as the evaluation makes it."""
     from pcsa_jax.data.grid import Grid
-    from pcsa_jax.data.pairs import load_pairs
     from pcsa_jax.data.splits import read_splits
     from pcsa_jax.experiment.cohort import open_cohort
-    from pcsa_jax.training.data import reading
 
     splits = read_splits(Workdir(root).splits)
     subjects = [s for s in open_cohort(run.config.data).pairs if splits[s.participant_id] == "test"]

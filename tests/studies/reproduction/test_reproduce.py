@@ -132,11 +132,13 @@ def check_checkpoints(out):
 @pytest.mark.usefixtures("quick")
 def test_a_signal_stops_it_before_anybody_is_tested_and_the_same_command_goes_on(cohort, tmp_path, phases, monkeypatch):
     out = tmp_path / "out"
-    with monkeypatch.context() as patch:
-        quick_training.signal_after(patch, 1)
-        assert reproduce(words(cohort, out)) == 143
-    assert {phase for phase, _ in phases} == {("train", out / "runs" / "pcsa" / "seed0" / "fold0")}
-    assert not (out / "fig3").exists()
+    first, second = [("train", out / "runs" / "pcsa" / "seed0" / f"fold{fold}") for fold in range(2)]
+    for step, begun in ((4, {first}), (1, {first, second})):  # at the last step of a run, and on the way of the next
+        with monkeypatch.context() as patch:
+            quick_training.signal_after(patch, step)
+            assert reproduce(words(cohort, out)) == 143
+        assert {phase for phase, _ in phases} == begun
+        assert not (out / "fig3").exists()
     assert reproduce(words(cohort, out)) == 0
     assert (out / "fig3" / "fig3.md").is_file()
 

@@ -1,4 +1,4 @@
-"""Every row of configs/pcsa.py with a few channels at 16^3: a config file for tests of whole reproductions."""
+"""The rows of configs/pcsa.py with a few channels at 16^3: a config file for tests of whole reproductions."""
 
 import importlib.util
 import pathlib
@@ -8,7 +8,12 @@ _spec = importlib.util.spec_from_file_location("pcsa", _path)
 pcsa = importlib.util.module_from_spec(_spec)
 _spec.loader.exec_module(pcsa)
 
-ROWS = pcsa.ROWS
+AGAIN = ("cgan_unet_tuned", "hgan_tuned", "gla_gan_tuned")
+"""Networks of another row with the schedule of ``pcsa_tuned``: a third of the time that it takes to compile Fig. 5."""
+
+ROWS = pcsa.ROWS  # of this file's own copy of the module
+for _name in AGAIN:
+    ROWS.pop(_name, None)
 SIZE = 16
 
 
