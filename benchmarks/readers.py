@@ -164,6 +164,7 @@ def _export(folder: Path, path: Path) -> str:
 
     found = load_generator(path)
     arrays = [np.asarray(leaf).tobytes() for leaf in jax.tree.leaves(found.infer._params)]
+    arrays += [array.tobytes() for _, array in sorted(found.trust.arrays().items())]
     return json.dumps(found.card, sort_keys=True) + hashlib.sha256(b"".join(arrays)).hexdigest()
 
 

@@ -1,6 +1,5 @@
 """The part of an evaluation that asks whether single images can be believed: known maps, and intervals that hold."""
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -128,15 +127,3 @@ def draw_coverage(path: Path, coverage: Coverage, grid: Grid, *, level: float, t
     figures.add_title(figure, title)
     figures.mark_synthetic(figure, line)
     return figures.save(figure, path)
-
-
-def odd_ones(test: "Pairs", judgement: Judgement) -> Iterator[tuple[str, Assessment]]:
-    """Who is not as trained, the oddest first."""
-    if judgement.assessments is None:
-        return
-    found = [
-        (" ".join(part for part in who if part), one)
-        for *who, one in zip(test.participant_ids, test.session_ids, judgement.assessments, strict=True)
-        if one.verdict != VERDICTS[0]
-    ]
-    yield from sorted(found, key=lambda pair: -pair[1].oddity)

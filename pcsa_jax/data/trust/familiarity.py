@@ -1,7 +1,7 @@
 """Is a grey-matter map one that a model knows? Its distance to the training maps, against theirs to each other."""
 
 import dataclasses
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any, NamedTuple, Self
 
 import numpy as np
@@ -213,10 +213,3 @@ def _deviations(numbers: np.ndarray, middle: np.ndarray) -> np.ndarray:
     """From the middle, in either direction; of distances only upwards: no map is too near."""
     difference = numbers - middle
     return np.where(ONE_SIDED, np.maximum(difference, 0), np.abs(difference))
-
-
-def describe_assessments(verdicts: Mapping[str, str]) -> str:
-    """One sentence on the verdicts of several maps (name -> verdict); "" if all are as trained."""
-    odd = {kind: [name for name, verdict in verdicts.items() if verdict == kind] for kind in VERDICTS[1:]}
-    parts = [f"{len(names)} {kind}" for kind, names in odd.items() if names]
-    return f"Of {len(verdicts)} maps {' and '.join(parts)} for the model" if parts else ""

@@ -10,7 +10,6 @@ from pcsa_jax.data.trust.familiarity import (
     MIN_PEOPLE,
     OUTSIDE_VERDICT,
     Familiarity,
-    describe_assessments,
     explain,
 )
 
@@ -111,9 +110,3 @@ def test_an_empty_map_is_outside_and_no_warning(fitted):
     found = fitted.assess(np.zeros((SIZE,) * 3, np.float32))
     assert found.verdict == OUTSIDE_VERDICT
     assert all(np.isfinite(finding.oddity) for finding in found.findings)
-
-
-def test_verdicts_are_summed_up():
-    verdicts = {"a": "as trained", "b": "outside", "c": "unusual", "d": "outside"}
-    assert describe_assessments(verdicts) == "Of 4 maps 1 unusual and 2 outside for the model"
-    assert describe_assessments({"a": "as trained"}) == ""
