@@ -164,12 +164,13 @@ def _draw(content: PageContent, viewing: Viewing) -> dict[str, dict[str, str]]:
 def _facts(card: Mapping[str, Any]) -> list[tuple[str, str]]:
     """Who, what, and by which generator."""
     lines = [("Made from", ", ".join(card.get("Sources", [])))]
+    alike: dict[str, list[str]] = {}
     for generator in card.get("Generators", []):
-        lines.append((
-            "Generator",
-            f"{generator['Row']}, step {generator['Step']}, trained on {generator['TrainingCohort']}; "
-            f"SHA-256 {generator['SHA256']}",
-        ))  # fmt: skip
+        told = f"{generator['Row']}, step {generator['Step']}, trained on {generator['TrainingCohort']}"
+        alike.setdefault(told, []).append(generator["SHA256"])
+    for told, hashes in alike.items():
+        title = f"{len(hashes)} generators" if hashes[1:] else "Generator"
+        lines.append((title, f"{told}; SHA-256 {', '.join(hashes)}"))
     steps = card.get("Harmonisation", [])
     lines += [
         ("Map", "; ".join(steps) if steps else "used as it is"),

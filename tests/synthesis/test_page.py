@@ -80,6 +80,14 @@ def test_what_is_there_is_shown_on_one_scale(content, drawn, tmp_path):
     assert all(look["title"].startswith("PHANTOM: sub-<1>") for _, look in drawn.values())
 
 
+def test_generators_that_differ_by_their_parameters_alone_are_told_once(content, drawn, tmp_path):
+    (one,) = CARD["Generators"]
+    card = CARD | {"Generators": [one, one | {"SHA256": "cd" * 32}, one | {"SHA256": "ef" * 32, "Step": 13}]}
+    html = written(content._replace(card=card), tmp_path)
+    assert f"<dt>2 generators</dt><dd>best, step 12, trained on tiny; SHA-256 {'ab' * 32}, {'cd' * 32}</dd>" in html
+    assert f"<dt>Generator</dt><dd>best, step 13, trained on tiny; SHA-256 {'ef' * 32}</dd>" in html
+
+
 def test_beside_intervals_and_norm_stands_that_they_are_not_for_this_brain(content, drawn, tmp_path):
     odd = {"Verdict": "outside", "Reasons": ["volume 1 ml"]}
     full = content._replace(low=content.mean, high=content.mean, coverage="90 % of people", norm=[Picture(b"z", "z")])

@@ -56,6 +56,7 @@ class Finding(NamedTuple):
       value: of the map.
       low, high: between which 95 % of the training maps lie (``low`` is 0 for distances).
       oddity: deviation from the middle over that of those limits; above 1 is unusual for this number alone.
+      place: of the local distance of a map that is not as trained: where (MNI152), and in which direction.
     """
 
     name: str
@@ -63,6 +64,7 @@ class Finding(NamedTuple):
     low: float
     high: float
     oddity: float
+    place: str = ""
 
 
 class Assessment(NamedTuple):
@@ -100,7 +102,7 @@ def explain(finding: Finding) -> str:
     """One finding in words."""
     unit = MEASURES[finding.name].unit if finding.name in MEASURES else ""
     low = f"{finding.low:.3g} to" if finding.low else "up to"
-    value = f"{finding.value:.3g} {unit}".rstrip()
+    value = f"{finding.value:.3g} {unit}".rstrip() + (f" {finding.place}" if finding.place else "")
     return f"{LABELS[finding.name]} {value} (95 % in training: {low} {finding.high:.3g})"
 
 
@@ -175,13 +177,30 @@ class Familiarity:
         verdict = AS_TRAINED if total <= 1 else UNUSUAL if total <= OUTSIDE else OUTSIDE_VERDICT
         percentile = 100 * float(np.mean(self.oddities < oddities.max()))
         low, high = (self._restored(self.middle + sign * self.limit) for sign in (-1, 1))
+        place = "" if verdict == AS_TRAINED else self._place(volume)
         findings = [
-            Finding(name, float(value), 0.0 if name in NEVER_BELOW_0 else float(least), float(most), float(oddity))
+            Finding(
+                name,
+                float(value),
+                0.0 if name in NEVER_BELOW_0 else float(least),
+                float(most),
+                float(oddity),
+                place if name == "local" else "",
+            )
             for name, value, least, most, oddity in zip(
                 LABELS, self._restored(numbers), low, high, oddities, strict=True
             )
         ]
         return Assessment(verdict, percentile, total, tuple(sorted(findings, key=lambda found: -found.oddity)))
+
+    def _place(self, volume: np.ndarray) -> str:
+        """Where the largest local distance is, and in which direction."""
+        grid = Grid(volume.shape[0])
+        local = _local(self.subspace.split(volume)[1], self.noise, grid)
+        at = np.unravel_index(np.abs(local).argmax(), local.shape)
+        place = np.round(grid.affine[:3, :3] @ at + grid.affine[:3, 3]).astype(int)
+        x, y, z = (f"{value:+d}".replace("-", "−") if value else "0" for value in place)
+        return f"at about ({x}, {y}, {z}) mm, {'more' if local[at] > 0 else 'less'} grey matter than theirs"
 
     @staticmethod
     def _restored(numbers: np.ndarray) -> np.ndarray:
@@ -197,12 +216,17 @@ def _noise(subspace: Subspace, maps: np.ndarray) -> np.ndarray:
     return np.maximum(noise, 0.01).astype(np.float32)
 
 
+def _local(rest: np.ndarray, noise: np.ndarray, grid: Grid) -> np.ndarray:
+    """What lies outside of the subspace over its SD, averaged over the cube round each voxel: above 0 is more grey."""
+    edge = max(1, round(PATCH_MM / grid.voxel_size_mm))
+    return ndimage.uniform_filter(rest / noise, edge, mode="constant")
+
+
 def _numbers(volume: np.ndarray, subspace: Subspace, noise: np.ndarray, grid: Grid) -> np.ndarray:
     """Every number of a map, in the order of :data:`LABELS`; ratios as logarithms."""
     within, rest = subspace.split(volume)
-    edge = max(1, round(PATCH_MM / grid.voxel_size_mm))
-    local = np.abs(ndimage.uniform_filter(rest / noise, edge, mode="constant")).max()
-    distances = [within, float(np.sqrt(np.mean(rest**2))), float(local)]
+    local = _local(rest, noise, grid)
+    distances = [within, float(np.sqrt(np.mean(rest**2))), float(np.abs(local).max())]
     with np.errstate(invalid="ignore", divide="ignore"):  # an empty map has no centre
         numbers = np.array([*distances, *measure_map(volume, subspace.mean, grid)])
     numbers = np.nan_to_num(numbers, nan=NO_NUMBER, posinf=NO_NUMBER)

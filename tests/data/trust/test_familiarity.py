@@ -1,9 +1,12 @@
 """Maps like the training maps are as trained; what is done to them is found, and named."""
 
+import re
+
 import numpy as np
 import pytest
 from scipy import ndimage
 
+from pcsa_jax.data.grid import Grid
 from pcsa_jax.data.trust.familiarity import (
     AS_TRAINED,
     LABELS,
@@ -68,7 +71,12 @@ def test_a_hole_is_found_although_the_rest_is_as_it_was(fitted):
     assert before.verdict == AS_TRAINED
     assert before.reasons == ()
     assert after.verdict != AS_TRAINED
-    assert "local" in [finding.name for finding in after.reasons]
+    (local,) = (finding for finding in after.reasons if finding.name == "local")
+    assert "less grey matter than theirs" in explain(local)
+    place = [int(number.replace("−", "-")) for number in re.findall(r"[+−]?\d+(?=[,)])", local.place)]
+    affine = Grid(SIZE).affine
+    middle = affine[:3, :3] @ [12, 7.5, 7.5] + affine[:3, 3]
+    assert np.abs(np.array(place) - middle).max() <= 2 * affine[0, 0], "where the hole is"
 
 
 def test_limits_are_those_of_95_of_100_training_maps(fitted):
