@@ -113,17 +113,17 @@ class Intervals:
 
     def describe(self) -> str:
         """What the interval is and is not, one sentence."""
-        start = (
-            f"{100 * self.level:.0f} % of {self.num_people} people whom the generator has not learnt from lie within it"
-        )
+        share = f"{100 * self.level:.0f} %"
+        who = f"{share} of {self.num_people} people, whom the generator has not learnt from"
+        start = f"The real PET of {who}, lies within it"
         if self.num_people < ENOUGH_FOR_GUARANTEE:
             return (
                 f"{start}, at each voxel by itself; with fewer than {ENOUGH_FOR_GUARANTEE} of them that is an estimate "
                 "and no guarantee"
             )
         return (
-            f"{start}, at each voxel by itself; so will at least {100 * self.level:.0f} % of people who are drawn like "
-            "them (split conformal), and nobody knows of people of another kind"
+            f"{start}, at each voxel by itself; so will that of at least {share} of people who are drawn like them "
+            "(split conformal), and nobody knows of people of another kind"
         )
 
 

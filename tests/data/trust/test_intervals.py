@@ -75,7 +75,7 @@ def test_no_word_of_guarantee_below_120_people():
     few = Intervals.fit(errors(ENOUGH_FOR_GUARANTEE - 1), np.zeros((ENOUGH_FOR_GUARANTEE - 1, 1))).describe()
     enough = Intervals.fit(errors(ENOUGH_FOR_GUARANTEE), np.zeros((ENOUGH_FOR_GUARANTEE, 1))).describe()
     assert few.endswith("that is an estimate and no guarantee")
-    assert "so will at least 90 % of people who are drawn like them" in enough
+    assert "so will that of at least 90 % of people who are drawn like them" in enough
 
 
 def test_coverage_by_quarters_of_the_width():
