@@ -76,9 +76,10 @@ def _told_by_spread(std: np.ndarray, errors: np.ndarray, grid: Grid) -> dict[str
     mask = brain_mask(grid)
     spread, size = (volumes[:, mask].astype(float) for volumes in (std, np.abs(errors)))
     a, b = (values - values.mean(axis=0) for values in (spread, size))
-    r = (a * b).sum(axis=0) / np.sqrt((a**2).sum(axis=0) * (b**2).sum(axis=0))
+    size_of_both = np.sqrt((a**2).sum(axis=0) * (b**2).sum(axis=0))
+    r = (a * b).sum(axis=0)[size_of_both > 0] / size_of_both[size_of_both > 0]
     return {
-        "correlation": float(np.nanmean(r)), "mean_spread": float(spread.mean()),
+        "correlation": float(r.mean()) if len(r) else float("nan"), "mean_spread": float(spread.mean()),
         "rms_error": float(np.sqrt((size**2).mean())),
     }  # fmt: skip
 

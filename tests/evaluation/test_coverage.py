@@ -92,7 +92,7 @@ def test_exact_intervals_hold_what_they_say():
     assert np.mean(summary["by_width"]) == pytest.approx(summary["people"]["mean"], abs=1e-3)
     assert summary["by_width"] == sorted(summary["by_width"]), "what is narrow by chance holds less"
     assert summary["people"]["ci95"][0] < summary["people"]["mean"] < summary["people"]["ci95"][1]
-    assert "59 people whom the generator has not learnt from" in summary["promise"]
+    assert "59 people, whom the generator has not learnt from" in summary["promise"]
 
 
 def test_a_value_that_the_real_pet_does_not_have_is_not_counted():

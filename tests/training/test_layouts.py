@@ -118,6 +118,7 @@ def test_every_layout_continues_the_run_of_another_with_the_same_numbers(tiny_wo
         "splits.tsv",
         "inputs.tsv",
         "events.jsonl",  # resumed on eight devices
+        "trust.safetensors",  # of the end of its two epochs
     }
     assert {path.name for path in workdir.root.iterdir()} == names | {"tensorboard"}
 
