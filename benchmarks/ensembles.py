@@ -9,6 +9,7 @@ other phantom subjects and real anatomies. Finished trainings are kept; figures 
 """
 
 import argparse
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -59,8 +60,9 @@ def tabulate(result: dict[str, Any], members: int) -> str:
     return markdown_table(["row best", *titles], lines)
 
 
-def make_parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+def make_parser(description: str = __doc__) -> argparse.ArgumentParser:
+    """The options of whatever measures these trainings."""
+    parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--heads", type=Path, required=True, metavar="DIR", help="cohort of benchmarks.real_anatomy")
     parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="of trainings and cohorts")
     parser.add_argument("--members", type=int, default=5, metavar="N", help="folds, and seeds (5)")
@@ -68,13 +70,20 @@ def make_parser() -> argparse.ArgumentParser:
     return parser
 
 
-def main() -> None:
-    arguments = make_parser().parse_args()
+def measured(
+    name: str, arguments: argparse.Namespace, measure: Callable[[Path, Path, int, dict[str, str]], dict[str, Any]]
+) -> dict[str, Any]:
+    """Measures as the options say, and keeps the figures as ``benchmarks/results/NAME.json``."""
     common = dict(word.split("=", 1) for word in arguments.set)
     result = measure(arguments.out, arguments.heads, arguments.members, common)
     content = {"members": arguments.members, "set": common, "environment": describe_environment(), "result": result}
-    write_json(RESULTS / "ensembles.json", content)
-    print(tabulate(result, arguments.members))
+    write_json(RESULTS / f"{name}.json", content)
+    return result
+
+
+def main() -> None:
+    arguments = make_parser().parse_args()
+    print(tabulate(measured("ensembles", arguments, measure), arguments.members))
 
 
 if __name__ == "__main__":

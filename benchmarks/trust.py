@@ -9,7 +9,6 @@ judged: 100 other phantom subjects (home) and real anatomies (abroad), as they a
 to the terminal.
 """
 
-import argparse
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -18,11 +17,9 @@ import numpy as np
 from ml_collections import ConfigDict
 from scipy.stats import binomtest
 
-from benchmarks.ensembles import KINDS
+from benchmarks.ensembles import KINDS, make_parser, measured
 from benchmarks.ingredients import HOME_FIRST, HOME_PEOPLE, cohort_of, read, trained, training_cohort
 from benchmarks.oddities import ODDITIES
-from benchmarks.results import RESULTS
-from pcsa_jax.data.files import write_json
 from pcsa_jax.data.grid import Grid
 from pcsa_jax.data.pairs import Pairs
 from pcsa_jax.data.regions import brain_mask
@@ -31,7 +28,6 @@ from pcsa_jax.data.trust.intervals import Intervals
 from pcsa_jax.data.trust.statistics import Trust
 from pcsa_jax.evaluation.coverage import KINDS as REGIONAL_KINDS
 from pcsa_jax.evaluation.coverage import measure_coverage, summarise_coverage
-from pcsa_jax.experiment.environment import describe_environment
 from pcsa_jax.presentation.markdown import markdown_table
 
 MOST_CHANGED = 30
@@ -195,21 +191,8 @@ def _cell(entry: Mapping[str, Any]) -> str:
     return f"{100 * entry['mean']:.1f} ({100 * low:.1f}–{100 * high:.1f}) %"
 
 
-def make_parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--heads", type=Path, required=True, metavar="DIR", help="cohort of benchmarks.real_anatomy")
-    parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="of trainings and cohorts")
-    parser.add_argument("--members", type=int, default=5, metavar="N", help="folds, and seeds (5)")
-    parser.add_argument("--set", action="append", default=[], metavar="FIELD=VALUE", help="a field of all trainings")
-    return parser
-
-
 def main() -> None:
-    arguments = make_parser().parse_args()
-    common = dict(word.split("=", 1) for word in arguments.set)
-    result = measure(arguments.out, arguments.heads, arguments.members, common)
-    content = {"members": arguments.members, "set": common, "environment": describe_environment(), "result": result}
-    write_json(RESULTS / "trust.json", content)
+    result = measured("trust", make_parser(__doc__).parse_args(), measure)
     tables = (
         tabulate_oddities(result["oddities"]), tabulate_false_alarms(result["false_alarms"]),
         tabulate_coverage(result["coverage"]), tabulate_spread(result["coverage"]),

@@ -93,11 +93,13 @@ def _certainty(
         return
     path = draw_coverage(
         folder / "coverage.png", judgement.coverage, grid, level=judgement.summary["intervals"]["level"],
-        title=f"{context.mark}{who}: real PET within its interval", line=context.line,
+        title=f"{context.mark}{who}: {name_origin('real PET', is_phantom=context.is_phantom)} within its interval",
+        line=context.line, is_phantom=context.is_phantom,
     )  # fmt: skip
-    caption = (
+    caption = name_origin(
         "Left: share of people whose real PET lies in the interval, at each voxel. Middle: share of the voxels of the "
-        "brain, one dot a person. Right: the same by quarters of the width of the intervals. Dashed: nominal."
+        "brain, one dot a person. Right: the same by quarters of the width of the intervals. Dashed: nominal.",
+        is_phantom=context.is_phantom,
     )
     yield Illustration(path, "certainty", caption, "Coverage of the intervals by place, person and width")
 

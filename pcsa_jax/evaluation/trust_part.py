@@ -10,6 +10,7 @@ from pcsa_jax.data.trust.familiarity import VERDICTS, Assessment, explain
 from pcsa_jax.data.trust.statistics import Trust
 from pcsa_jax.evaluation.coverage import Coverage, measure_coverage, summarise_coverage
 from pcsa_jax.presentation import figures
+from pcsa_jax.presentation.origin import name_origin
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -85,7 +86,9 @@ def familiarity_table(test: "Pairs", assessments: tuple[Assessment, ...]) -> "pd
     return pd.DataFrame(rows, columns=list(FAMILIARITY_COLUMNS))
 
 
-def draw_coverage(path: Path, coverage: Coverage, grid: Grid, *, level: float, title: str, line: str) -> Path:
+def draw_coverage(
+    path: Path, coverage: Coverage, grid: Grid, *, level: float, title: str, line: str, is_phantom: bool
+) -> Path:
     """Where the intervals hold (three planes), for whom (one dot a person), and of which width.
 
     Args:
@@ -95,6 +98,7 @@ def draw_coverage(path: Path, coverage: Coverage, grid: Grid, *, level: float, t
       level: nominal coverage.
       title: who this is.
       line: what stands inside the picture.
+      is_phantom: the PET of the cohort is simulated, and called so.
     """
     from pcsa_jax.data.regions import brain_mask
 
@@ -108,7 +112,8 @@ def draw_coverage(path: Path, coverage: Coverage, grid: Grid, *, level: float, t
         figures.crop_to_brain(axes, mask, grid, plane, square=True)
         axes.set_xlabel(figures.position_label(grid, plane), fontsize=8, color=figures.INK)
     bar = figure.colorbar(image, ax=all_axes[:3], location="bottom", shrink=0.7, pad=0.02, aspect=40, extend="min")
-    bar.set_label("share of people whose real PET lies in the interval", fontsize=8, color=figures.INK)
+    label = name_origin("share of people whose real PET lies in the interval", is_phantom=is_phantom)
+    bar.set_label(label, fontsize=8, color=figures.INK)
     bar.ax.tick_params(labelsize=8)
     people, widths = all_axes[3:]
     places = np.linspace(-0.3, 0.3, len(coverage.people))
