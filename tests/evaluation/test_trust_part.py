@@ -1,6 +1,7 @@
 """An evaluation says which of its maps the generator knows, and how often its intervals hold; or why it cannot."""
 
 import json
+import re
 
 import numpy as np
 import pandas as pd
@@ -39,7 +40,13 @@ def odd(test_pairs):
 def test_verdicts_and_coverage_of_an_evaluation(trust, train, odd, tmp_path):
     out = tmp_path / "out"
     summary = evaluate_predictions(
-        out=out, train=train, test=odd, synthetic=odd.predictable, grid=GRID, context=report_context(), trust=trust
+        out=out,
+        train=train,
+        test=odd,
+        synthetic=odd.predictable,
+        grid=GRID,
+        context=report_context(trained_on_phantom=True),
+        trust=trust,
     )
     table = pd.read_csv(out / "familiarity.tsv", sep="\t", keep_default_na=False)
     assert tuple(table.columns) == FAMILIARITY_COLUMNS
@@ -58,6 +65,11 @@ def test_verdicts_and_coverage_of_an_evaluation(trust, train, odd, tmp_path):
     assert "Would you believe one image?" in html and "24 training maps" in html
     assert f"<strong>{known['verdicts']['outside']} outside</strong>" in " ".join(html.split())
     assert f"{100 * held['people']['mean']:.1f} % of a person" in html
+    section = " ".join(html.split("Would you believe one image?")[1].split("Is it abnormal?")[0].split())
+    # The whole cohort is a phantom: nothing of it is called real, but in the pictures' data.
+    words = re.sub(r'src="[^"]*"', "", section)
+    assert "simulated PET" in words and not re.search(r"\breal\b", words)
+    assert "lie within (95 %" in words
     with Image.open(out / "figures" / "coverage.png") as picture:
         assert "SYNTHETIC PET" in " ".join(map(str, picture.info.values())), "the file itself says what it is"
 
