@@ -4,7 +4,6 @@ import json
 from pathlib import Path
 from typing import Any
 
-import jax
 import numpy as np
 from safetensors.numpy import save
 
@@ -15,13 +14,11 @@ from pcsa_jax.errors import UserError
 from pcsa_jax.experiment.config import resolved
 from pcsa_jax.experiment.environment import describe_environment
 from pcsa_jax.presentation.origin import TRAINED_ON_PHANTOM
+from pcsa_jax.synthesis.program import named, with_prior
 from pcsa_jax.synthesis.reading_cards import scale_note, training_maps
 from pcsa_jax.synthesis.trust_file import PREFIX
 from pcsa_jax.synthesis.verification import CARD_HASH, FORMAT, card_hash, content_hash, describe_network
 from pcsa_jax.training.trained import TrainedRun
-
-PRIOR = "prior."
-"""Before the names of the arrays of closed-form predictors, beside the network's parameters."""
 
 
 def describe_generator(
@@ -87,14 +84,5 @@ def generator_hash(run: TrainedRun) -> str:
 
 def _tensors(run: TrainedRun) -> dict[str, np.ndarray]:
     """All that the run's generator consists of."""
-    prior = {} if run.prior is None else run.prior.arrays()
-    return _named(run.params) | {f"{PRIOR}{name}": np.ascontiguousarray(array) for name, array in prior.items()}
-
-
-def _named(params: Any) -> dict[str, np.ndarray]:
-    """``{"bottleneck.kernel": array}``, sorted by name."""
-    leaves = jax.tree.leaves_with_path(params)
-    named = {
-        jax.tree_util.keystr(path, simple=True, separator="."): np.array(leaf, np.float32) for path, leaf in leaves
-    }
-    return dict(sorted(named.items()))
+    network = {name: np.array(leaf, np.float32) for name, leaf in named(run.params).items()}
+    return network | {name: np.ascontiguousarray(array) for name, array in with_prior({}, run.prior).items()}

@@ -1,7 +1,7 @@
 """The one way from normalised maps to synthetic PET, for evaluation, exported generators and files."""
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, Self
 
 import flax.linen as nn
@@ -12,29 +12,30 @@ import numpy as np
 from pcsa_jax.data.batches import padded
 from pcsa_jax.data.predictors.prior import Prior
 from pcsa_jax.machine.compilation import compile_patiently
-from pcsa_jax.machine.devices import Devices
-from pcsa_jax.training.programs import compile_generation
+from pcsa_jax.machine.devices import REPLICATED, SHARED, Devices
+from pcsa_jax.synthesis.program import Program, with_prior
 from pcsa_jax.training.trained import TrainedRun
 
 
 class Generation:
     """A generator's program for each size of its volumes, compiled when it is first called with that size."""
 
-    def __init__(self, module: nn.Module, devices: Devices, *, dtype: jnp.dtype, views: int):
-        self._program = compile_generation(module, devices, dtype=dtype, views=views)
+    def __init__(self, program: Program, devices: Devices):
+        self._program = devices.compile(program, inputs=(REPLICATED, SHARED), outputs=SHARED)
         self._compiled: dict[tuple, Callable[..., Any]] = {}
 
-    def __call__(self, params: Any, mri: jax.Array, known: jax.Array | None) -> jax.Array:
-        key = (mri.shape, None if known is None else known.shape)
+    def __call__(self, tensors: Mapping[str, jax.Array], mri: jax.Array) -> jax.Array:
+        # Of priors the sizes differ: so many components as there were training subjects.
+        key = (mri.shape, *(array.shape for array in tensors.values()))
         if key not in self._compiled:
-            lowered = self._program.lower(params, mri, known)
-            what = f"the generator for {' x '.join(map(str, mri.shape[1:4]))} voxels"
+            lowered = self._program.lower(tensors, mri)
+            what = f"the generator for {' x '.join(map(str, mri.shape[1:]))} voxels"
             self._compiled[key] = compile_patiently(lowered, what)
-        return self._compiled[key](params, mri, known)
+        return self._compiled[key](tensors, mri)
 
 
 _generation = functools.lru_cache(maxsize=8)(Generation)
-"""One program for all generators of one architecture: folds and seeds differ in their parameters only."""
+"""One program for all generators of one architecture: folds and seeds differ in their tensors only."""
 
 
 class Inference:
@@ -50,9 +51,9 @@ class Inference:
     """
 
     def __init__(self, module: nn.Module, params: Any, *, dtype: jnp.dtype, prior: Prior | None = None, views: int = 1):
-        self._devices, self._prior = Devices.of(jax.local_devices()), prior
-        self._generate = _generation(module, self._devices, dtype=dtype, views=views)
-        self._params = self._devices.replicate(jax.tree.map(np.asarray, params))
+        self._devices = Devices.of(jax.local_devices())
+        self._generate = _generation(Program.of(module, dtype=dtype, views=views, prior=prior), self._devices)
+        self._tensors = self._devices.replicate(jax.tree.map(np.asarray, with_prior(params, prior)))
         self.batch_size = len(self._devices)
 
     @classmethod
@@ -76,7 +77,5 @@ class Inference:
         for start in range(0, len(mri), self.batch_size):
             rows = np.arange(start, min(start + self.batch_size, len(mri)))
             maps = np.asarray(mri[padded(rows, self.batch_size)[0]], np.float32)
-            known = None if self._prior is None else self._devices.share(self._prior.predict(maps))
-            made = self._generate(self._params, self._devices.share(maps[..., None]), known)
-            pet[rows] = np.asarray(made)[: len(rows), ..., 0]
+            pet[rows] = np.asarray(self._generate(self._tensors, self._devices.share(maps)))[: len(rows)]
         return pet

@@ -27,8 +27,9 @@ from pcsa_jax.machine.home import user_path
 from pcsa_jax.machine.progress import console
 from pcsa_jax.presentation.numbers import count
 from pcsa_jax.presentation.origin import TRAINED_ON_PHANTOM
-from pcsa_jax.synthesis.export import PRIOR, describe_generator
+from pcsa_jax.synthesis.export import describe_generator
 from pcsa_jax.synthesis.inference import Inference
+from pcsa_jax.synthesis.program import PRIOR, nested, part_of
 from pcsa_jax.synthesis.reading_cards import is_modulated, pet_scale
 from pcsa_jax.synthesis.trust_file import PREFIX, restore, trust_of_run
 from pcsa_jax.synthesis.verification import HASHED_FORMATS, check_parameters, content_hash, read_card
@@ -210,10 +211,11 @@ def _read_file(path: Path) -> LoadedGenerator:
     trust = _read_trust(path, card, judging)
     if content_hash(tensors) != card["sha256"]:
         raise UserError(f"{path}: expected parameters with SHA-256 {card['sha256']}, found others. Export again.")
-    check_parameters(path, card, {name: array for name, array in tensors.items() if not name.startswith(PRIOR)})
+    network = {name: array for name, array in tensors.items() if not name.startswith(f"{PRIOR}.")}
+    check_parameters(path, card, network)
     if card["format"] not in HASHED_FORMATS:
         console.print(f"{path}: an older format, whose card no checksum covers; export again")
-    return LoadedGenerator(card, _nested(tensors), _read_prior(path, card, tensors), trust)
+    return LoadedGenerator(card, nested(network), _read_prior(path, card, tensors), trust)
 
 
 def _read_trust(path: Path, card: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> Trust | None:
@@ -237,24 +239,10 @@ def _read_trust(path: Path, card: Mapping[str, Any], arrays: Mapping[str, np.nda
     return trust
 
 
-def _nested(tensors: Mapping[str, np.ndarray]) -> dict[str, Any]:
-    """The network's parameters as the tree that it takes."""
-    params: dict[str, Any] = {}
-    for name, tensor in tensors.items():
-        if name.startswith(PRIOR):
-            continue
-        *groups, leaf = name.split(".")
-        node = params
-        for group in groups:
-            node = node.setdefault(group, {})
-        node[leaf] = tensor
-    return params
-
-
 def _read_prior(path: Path, card: Mapping[str, Any], tensors: Mapping[str, np.ndarray]) -> Prior | None:
     """The closed-form predictors among the tensors of a file; None if its generator starts from none."""
     recipe = card.get("recipe", PAPER_RECIPE)
-    arrays = {name.removeprefix(PRIOR): tensor for name, tensor in tensors.items() if name.startswith(PRIOR)}
+    arrays = part_of(tensors, PRIOR)
     if not recipe["channels"]:
         if arrays:
             raise UserError(f"{path}: expected no predictors, as its card has none, found some. Export again.")

@@ -1,7 +1,7 @@
 """What runs on the devices: the training step and the validation scores, each one program for any number of devices."""
 
 from collections.abc import Callable, Mapping, Sequence
-from functools import cache, lru_cache, partial
+from functools import cache, lru_cache
 from types import MappingProxyType
 from typing import Any, NamedTuple, TypeVar
 
@@ -189,14 +189,3 @@ def validation_scores(
 def _sampled(volumes: Array) -> Array:
     """At most 16 voxels along each axis of volumes ``b x y z 1``, without the channel's."""
     return volumes[:, *(slice(None, None, max(1, extent // 16)) for extent in volumes.shape[1:4]), 0]
-
-
-def compile_generation(
-    generator: nn.Module, devices: Devices, *, dtype: jnp.dtype, views: int = 1
-) -> Callable[[Any, jax.Array, jax.Array | None], jax.Array]:
-    """(generator's parameters, MRI, what is known) -> synthetic PET, ``b x y z 1``; each device makes its share."""
-    forward = partial(generate, generator, views=views)
-    return devices.compile(
-        lambda params, mri, known: forward(params, mri.astype(dtype), known),
-        inputs=(REPLICATED, SHARED, SHARED), outputs=SHARED,
-    )  # fmt: skip
