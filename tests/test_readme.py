@@ -11,7 +11,7 @@ import pytest
 
 import benchmarks.__main__ as benchmarks_main
 import pcsa_jax
-from benchmarks import crash, deep_grey, ensembles, fuzz, ingredients, page, real_anatomy, tuning
+from benchmarks import crash, deep_grey, ensembles, fuzz, ingredients, page, portable, real_anatomy, tuning
 from benchmarks.gpu import command as gpu
 from pcsa_jax.commands import COMMANDS, run_command
 from pcsa_jax.experiment.config import TRAINING, parse_config
@@ -70,6 +70,7 @@ def test_every_benchmark_line_is_understood(words):
         "ensembles": ensembles,
         "ingredients": ingredients,
         "page": page,
+        "portable": portable,
         "real_anatomy": real_anatomy,
         "tuning": tuning,
     }
