@@ -20,7 +20,7 @@ from tests.conftest import ROOT, TINY
 SOURCES = [
     ".gitignore", "CHANGELOG.md", "CITATION.cff", "LICENSE", "Makefile", "README.md", "SECURITY.md", "benchmarks",
     "configs", "docs", "evaluate.py", "hatch_build.py", "pcsa_jax", "pyproject.toml", "requirements.txt",
-    "requirements-dev.txt", "requirements-preprocess.txt", "tests", "train.py",
+    "requirements-dev.txt", "requirements-docs.txt", "requirements-preprocess.txt", "tests", "train.py",
 ]  # fmt: skip
 PRIVATE = [".venv/lib/big.py", "runs/demo/config.json", "adni/sub-01/scan.nii.gz", "pcsa_jax/__pycache__/a.pyc"]
 """What lies in a clone and is nobody else's."""
@@ -63,7 +63,7 @@ def clone(tmp_path_factory) -> Path:
     root.mkdir()
     for name in SOURCES:
         if (ROOT / name).is_dir():
-            shutil.copytree(ROOT / name, root / name, ignore=shutil.ignore_patterns("__pycache__", "images"))
+            shutil.copytree(ROOT / name, root / name, ignore=shutil.ignore_patterns("__pycache__", "_build", "images"))
         else:
             shutil.copy(ROOT / name, root)
     for name in PRIVATE:
@@ -218,6 +218,7 @@ def make(tmp_path):
         "pyproject.toml",
         "requirements.txt",
         "requirements-dev.txt",
+        "requirements-docs.txt",
         "requirements-preprocess.txt",
     ):
         shutil.copy(ROOT / name, tmp_path)
