@@ -39,6 +39,8 @@ exclude_patterns = [
 
 html_theme = "furo"
 html_title = "pcsa_jax"
+html_static_path = ["site_static"]
+html_css_files = ["site.css"]
 html_copy_source = False
 html_show_sphinx = False
 

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from docutils import nodes
+from myst_nb.core import render
 from sphinx.application import Sphinx
 from sphinx.util.nodes import make_refnode
 
@@ -103,10 +104,10 @@ def _one_by_one(lines: list[str]) -> Iterator[str]:
 
 
 def shorten_signature(app: Sphinx, what: str, name: str, obj: Any, options: Any, signature: Any, returned: Any) -> Any:
-    """Without the two fields that flax gives every module."""
+    """Without the two fields that flax gives every module; ``Array`` by the name that everybody uses."""
     if signature:
-        signature = re.sub(r", parent(: [^=]*)?=[^,]*(, name(: [^=]*)?=\w+)\)$", ")", signature)
-    return signature, returned
+        signature = re.sub(r"(, )?parent: [^=]* = [^,]*, name: [^=]* = None\)$", ")", signature)
+    return tuple(text and text.replace("jaxlib._jax.Array", "Array") for text in (signature, returned))
 
 
 def skip_fields(app: Sphinx, what: str, name: str, obj: Any, skip: bool, options: Any) -> bool | None:
@@ -159,6 +160,24 @@ def complete_annotations(app: Sphinx, config: Any) -> None:
                 exec("\n".join(map(ast.unparse, node.body)), module.__dict__)
 
 
+def join_streams(outputs: list[Any]) -> list[Any]:
+    """What a cell printed, in one piece for stdout and one for stderr.
+
+    In place of myst-nb's own, which ends a line wherever a command's output came in pieces.
+    """
+    joined: list[Any] = []
+    streams: dict[str, Any] = {}
+    for output in outputs:
+        stream = streams.get(output.get("name")) if output["output_type"] == "stream" else None
+        if stream is not None:
+            stream["text"] += output["text"]
+            continue
+        joined.append(output)
+        if output["output_type"] == "stream":
+            streams[output["name"]] = output
+    return joined
+
+
 def write_springboard(app: Sphinx, error: Exception | None) -> None:
     if error is None and app.builder.format == "html":
         Path(app.outdir, "index.html").write_text(SPRINGBOARD, encoding="utf-8")
@@ -166,6 +185,7 @@ def write_springboard(app: Sphinx, error: Exception | None) -> None:
 
 def setup(app: Sphinx) -> dict[str, bool]:
     """What Sphinx calls."""
+    render.coalesce_streams = join_streams
     for event, handler in {
         "config-inited": complete_annotations,
         "source-read": add_what_is_made,

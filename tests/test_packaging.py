@@ -253,6 +253,13 @@ def test_the_tests_packages_come_with_the_tests(make):
     assert make("lint", "test").notes == f"ran check .\nran format --check .\nran -m pytest{IN_TWO}\n"
 
 
+def test_the_site_is_built_strictly_with_what_the_tests_have(make):
+    make("test")
+    assert make("docs").notes == (
+        "ran -m sphinx -q -W --keep-going -n -b html -d docs/_build/doctrees -c docs . docs/_build/html\n"
+    )
+
+
 @pytest.mark.parametrize("target", ["demo", "test"])
 def test_an_interrupted_installation_is_not_taken_for_finished(make, tmp_path, target):
     (tmp_path / "broken").touch()

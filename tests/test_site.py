@@ -80,6 +80,10 @@ def test_the_site(tmp_path):
     rows = (site / "docs" / "reference" / "rows.html").read_text()
     assert [name for name in read_rows("pcsa") if f">{name}</span>" not in rows] == []
 
+    networks = (site / "docs" / "reference" / "networks.html").read_text()
+    assert "<strong>Deviation:</strong>" in networks
+    assert not [text for text in ("_Sentinel", "jaxlib._jax", "Alias for field number") if text in networks]
+
     tutorial = (site / "docs" / "tutorial.html").read_text()
     for printed in ("No problem found in", "as trained", "outside", "95 % interval", "Wrote synthetic PET of 1 inputs"):
         assert printed in tutorial, printed
