@@ -39,13 +39,22 @@ def benchmark_lines():
                     yield [*module.split(".")[1:], *words]
 
 
-LINES = list(command_lines())
+def example_lines():
+    """The same of the examples in the commands' help, which the site shows; behind each stands what it does."""
+    for name in COMMANDS:
+        documented = importlib.import_module(f"pcsa_jax.commands.{name}").__doc__
+        lines = [re.split(r"\s{3,}", line.strip())[0] for line in documented.splitlines()]
+        yield from own_lines("\n".join(["```", *lines, "```"]))
+
+
+DOCUMENTED = list(command_lines())
+LINES = DOCUMENTED + [line for line in example_lines() if line not in DOCUMENTED]
 SCHEMAS = {"classify": CLASSIFIER}
 """Command -> what its config holds, if not a training's."""
 
 
 def test_the_readme_shows_every_command():
-    assert {command for command, _ in LINES} == set(COMMANDS)
+    assert {command for command, _ in DOCUMENTED} == set(COMMANDS)
 
 
 @pytest.mark.parametrize(("command", "words"), LINES, ids=[" ".join([c, *w])[:60] for c, w in LINES])
