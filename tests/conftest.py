@@ -109,6 +109,12 @@ def full_disk(monkeypatch):
     monkeypatch.setattr(os, "posix_fallocate", refuse)
 
 
+@pytest.fixture
+def without_figures(monkeypatch):
+    """Evaluations draw no figures, which take most of their time: for tests of anything else."""
+    monkeypatch.setattr("pcsa_jax.evaluation.illustration.draw_all", lambda *_: [])
+
+
 @pytest.fixture(scope="session")
 def tiny_words(cohort):
     """The words of a command line for the tiny config; keyword-like changes as ``{"group.field": value}``."""

@@ -41,7 +41,7 @@ def travel(heading: str) -> list[str]:
 
 
 @pytest.fixture
-def place(tmp_path, monkeypatch) -> Path:
+def place(tmp_path, monkeypatch, without_figures) -> Path:
     """A folder that looks like a clone of this project with data beside it."""
     (tmp_path / "configs").symlink_to(ROOT / "configs")
     monkeypatch.chdir(tmp_path)

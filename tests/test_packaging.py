@@ -18,9 +18,10 @@ import pcsa_jax
 from tests.conftest import ROOT, TINY
 
 SOURCES = [
-    ".gitignore", "CHANGELOG.md", "CITATION.cff", "LICENSE", "Makefile", "README.md", "SECURITY.md", "benchmarks",
-    "configs", "docs", "evaluate.py", "hatch_build.py", "pcsa_jax", "pyproject.toml", "requirements.txt",
-    "requirements-dev.txt", "requirements-docs.txt", "requirements-preprocess.txt", "tests", "train.py",
+    ".dockerignore", ".gitignore", "CHANGELOG.md", "CITATION.cff", "LICENSE", "Makefile", "README.md", "SECURITY.md",
+    "benchmarks", "configs", "containers", "docs", "evaluate.py", "hatch_build.py", "pcsa_jax", "pyproject.toml",
+    "requirements.txt", "requirements-dev.txt", "requirements-docs.txt", "requirements-preprocess.txt", "tests",
+    "train.py",
 ]  # fmt: skip
 PRIVATE = [".venv/lib/big.py", "runs/demo/config.json", "adni/sub-01/scan.nii.gz", "pcsa_jax/__pycache__/a.pyc"]
 """What lies in a clone and is nobody else's."""

@@ -45,6 +45,7 @@ def test_a_generator_without_anchor_has_no_such_row(evaluated):
     assert "anchor" not in summary["predictors"] and "closed-form" not in " ".join(verdicts(summary))
 
 
+@pytest.mark.usefixtures("without_figures")
 def test_a_trained_run_without_its_network_is_its_anchor(tiny_config, tmp_path):
     from pcsa_jax.evaluation.assessment import assess_run, synthesise
     from pcsa_jax.experiment.workdir import Workdir

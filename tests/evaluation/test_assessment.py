@@ -100,6 +100,7 @@ def test_predictors_are_fitted_on_the_subjects_that_a_smaller_training_has_left(
     assert set(pd.read_csv(tmp_path / "out" / "subjects.tsv", sep="\t").predictor) >= {"model", *TRIVIAL_PREDICTORS}
 
 
+@pytest.mark.usefixtures("without_figures")
 def test_on_its_own_phantom(tiny_run, tmp_path):
     summary = assess_run(open_run(tiny_run), Workdir(tiny_run), split="test", out=tmp_path / "out")
     assert (summary["is_phantom"], summary["trained_on_phantom"]) == (True, True)

@@ -117,6 +117,7 @@ def test_scores_do_not_depend_on_the_batches(test_pairs):
         np.testing.assert_allclose(values, one[key], rtol=1e-5)
 
 
+@pytest.mark.usefixtures("without_figures")
 def test_perfect_prediction(train, test_pairs, tmp_path):
     arguments = {"train": train, "test": test_pairs, "grid": GRID, "context": report_context()}
     evaluate_predictions(out=tmp_path / "out", synthetic=test_pairs.pet, **arguments)

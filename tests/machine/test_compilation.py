@@ -13,6 +13,7 @@ import pytest
 
 from pcsa_jax.machine import compilation
 from pcsa_jax.machine.compilation import MAX_BYTES, MIN_COMPILE_S, keep_compiled_programs, processor_name
+from tests.compilation import as_users_run
 from tests.conftest import ROOT
 
 OPTIONS = (
@@ -176,10 +177,9 @@ sys.exit(status)
 
 def train_and_count(words, workdir, cache):
     """Trains in a process of its own; what JAX counted, and the run's record without the clock."""
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("JAX_")}
     done = subprocess.run(
         [sys.executable, "-c", TRAIN_AND_COUNT, *words, f"--workdir={workdir}"], cwd=ROOT, capture_output=True,
-        text=True, timeout=300, env=environment | {"PCSA_JAX_CACHE": str(cache)},
+        text=True, timeout=300, env=as_users_run() | {"PCSA_JAX_CACHE": str(cache)},
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     rows = [json.loads(line) for line in (workdir / "metrics.jsonl").read_text().splitlines()]
@@ -235,10 +235,9 @@ print(json.dumps({"hits": hits.count("cache_hits"), "misses": hits.count("cache_
 
 def call_generator(exported, cache, *, long_s=1e9, **environment):
     """Calls an exported generator in a plain process; what JAX counted and has for settings, and stderr."""
-    inherited = {name: value for name, value in os.environ.items() if not name.startswith("JAX_")}
     done = subprocess.run(
         [sys.executable, "-c", LIBRARY, str(exported), str(long_s)], cwd=ROOT, capture_output=True, text=True,
-        timeout=120, env=inherited | {"PCSA_JAX_CACHE": str(cache)} | environment,
+        timeout=120, env=as_users_run() | {"PCSA_JAX_CACHE": str(cache)} | environment,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout), done.stderr

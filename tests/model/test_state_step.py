@@ -145,8 +145,9 @@ def test_sharing_one_forward_pass_changes_nothing(stepped, batch):
 
 
 def test_the_suite_s_hasty_programs_compute_what_optimised_ones_do(stepped, batch):
-    with optimised():
-        found = jax.jit(partial(train_step, modules=MODULES, optimizers=SGD, loss=loss()))(stepped[0], batch)
+    step = partial(train_step, modules=MODULES, optimizers=SGD, loss=loss())
+    with optimised() as options:
+        found = jax.jit(step, compiler_options=options)(stepped[0], batch)
     for left, right in zip(jax.tree.leaves(found), jax.tree.leaves(stepped[1:]), strict=True):
         np.testing.assert_allclose(left, right, rtol=1e-5, atol=1e-6)
 

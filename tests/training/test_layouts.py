@@ -16,6 +16,7 @@ from pcsa_jax.experiment.build import build
 from pcsa_jax.experiment.workdir import Workdir
 from pcsa_jax.training.checkpoints import Checkpoints
 from pcsa_jax.training.train import Outcome, train
+from tests.compilation import FLAGS, with_flags
 from tests.conftest import ROOT
 from tests.training import quick_training
 
@@ -34,9 +35,10 @@ QUICK = (
 
 
 def start(words, *, program=TRAIN, devices=1):
-    environment = os.environ | {"XLA_FLAGS": f"--xla_force_host_platform_device_count={devices}"}
+    # With the flags of all others, a process on one device finds what they have compiled.
+    more = {FLAGS: with_flags(f"--xla_force_host_platform_device_count={devices}")} if devices > 1 else {}
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
-    return subprocess.Popen([*program, *words], cwd=ROOT, env=environment, **pipes)
+    return subprocess.Popen([*program, *words], cwd=ROOT, env=os.environ | more, **pipes)
 
 
 def start_two(words, **options):

@@ -24,12 +24,25 @@ from tests.studies.reproduction.reproduction_data import long_lines, page_contex
 from tests.training import quick_training
 
 DEMO = str(ROOT / "configs" / "demo.py")
+TINY_ROWS = (
+    f"import importlib.util\nspec = importlib.util.spec_from_file_location('tiny', {str(CONFIG)!r})\n"
+    "tiny = importlib.util.module_from_spec(spec)\nspec.loader.exec_module(tiny)\n"
+)
+"""How a config file begins that changes the rows of ``tiny_rows.py``."""
 
 
 @pytest.fixture
 def few(monkeypatch):
     """The tiny cohort trains on 4: two of them, and numbers that there are not."""
     monkeypatch.setitem(TARGETS, "data", TARGETS["data"]._replace(sizes=(2, 25)))
+
+
+@pytest.fixture
+def alone(tmp_path):
+    """A config without the row "best", so that half as many runs are trained."""
+    path = tmp_path / "alone.py"
+    path.write_text(TINY_ROWS + "tiny.ROWS.pop('best')\nROWS, get_config = tiny.ROWS, tiny.get_config\n")
+    return path
 
 
 @pytest.fixture
@@ -86,9 +99,7 @@ def test_a_number_in_the_config_is_refused(request_of):
 def test_the_row_best_is_taken_along_where_there_is_one(request_of, tmp_path):
     path = tmp_path / "mine.py"
     path.write_text(
-        f"import importlib.util\nspec = importlib.util.spec_from_file_location('tiny', {str(CONFIG)!r})\n"
-        "tiny = importlib.util.module_from_spec(spec)\nspec.loader.exec_module(tiny)\n"
-        "tiny.ROWS['best'] = tiny.ROWS['mae']._replace(labels={'data': 'the best'})\n"
+        TINY_ROWS + "tiny.ROWS['best'] = tiny.ROWS['mae']._replace(labels={'data': 'the best'})\n"
         "ROWS, get_config = tiny.ROWS, tiny.get_config\n"
     )
     assert make_plan(request_of(config=path)).rows == ("pcsa", "best")
@@ -129,9 +140,9 @@ def test_one_command_makes_the_curve_and_repeats_nothing(cohort, tmp_path, monke
 
 
 @pytest.mark.usefixtures("few")
-def test_a_signal_stops_it_and_the_same_command_goes_on(cohort, tmp_path, monkeypatch):
+def test_a_signal_stops_it_and_the_same_command_goes_on(cohort, alone, tmp_path, monkeypatch):
     quick_reproduction.install(monkeypatch)
-    arguments = words(cohort, tmp_path / "out", target="data", config=CONFIG)
+    arguments = words(cohort, tmp_path / "out", target="data", config=alone)
     with monkeypatch.context() as patch:
         quick_training.signal_after(patch, 1)
         assert reproduce(arguments) == 143
@@ -141,7 +152,7 @@ def test_a_signal_stops_it_and_the_same_command_goes_on(cohort, tmp_path, monkey
 
 
 @pytest.mark.usefixtures("few")
-def test_a_number_that_fails_leaves_the_row_out_and_is_named(cohort, tmp_path, monkeypatch, capsys):
+def test_a_number_that_fails_leaves_the_row_out_and_is_named(cohort, alone, tmp_path, monkeypatch, capsys):
     quick_reproduction.install(monkeypatch)
     train = runner.train
 
@@ -151,7 +162,7 @@ def test_a_number_that_fails_leaves_the_row_out_and_is_named(cohort, tmp_path, m
         return train(config, workdir, **words)
 
     monkeypatch.setattr(runner, "train", failing)
-    assert reproduce(words(cohort, tmp_path / "out", target="data", config=CONFIG)) == 1
+    assert reproduce(words(cohort, tmp_path / "out", target="data", config=alone)) == 1
     told = capsys.readouterr().err
     assert "data: left out, as runs are missing: pcsa (2 training subjects seed 0 fold 1)" in told
 
