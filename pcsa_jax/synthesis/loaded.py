@@ -29,7 +29,7 @@ from pcsa_jax.presentation.numbers import count
 from pcsa_jax.presentation.origin import TRAINED_ON_PHANTOM
 from pcsa_jax.synthesis.export import describe_generator
 from pcsa_jax.synthesis.inference import Inference
-from pcsa_jax.synthesis.program import PRIOR, nested, part_of
+from pcsa_jax.synthesis.program import PRIOR, nested, part_of, with_prior
 from pcsa_jax.synthesis.reading_cards import is_modulated, pet_scale
 from pcsa_jax.synthesis.trust_file import PREFIX, restore, trust_of_run
 from pcsa_jax.synthesis.verification import HASHED_FORMATS, check_parameters, content_hash, read_card
@@ -44,13 +44,14 @@ class LoadedGenerator:
       grid: on which it works.
       infer: normalised maps ``(n, x, y, z)`` to PET in [0, 1], without any check.
       trust: what single images are judged by; its parts are None where it has not been fitted.
+      tensors: of network and prior, as an exported file names them.
     """
 
     def __init__(
         self, card: Mapping[str, Any], params: Any, prior: Prior | None = None, trust: Trust | None = None
     ):  # fmt: skip
         self.trust = Trust() if trust is None else trust
-        self.card = dict(card)
+        self.card, self.tensors = dict(card), with_prior(params, prior)
         self.grid = Grid(card["grid"]["shape"][0])
         recipe = tupled(card.get("recipe", PAPER_RECIPE))
         self.infer = Inference(
