@@ -7,9 +7,31 @@ if sys.version_info < (3, 11):  # noqa: UP036 (a clone is not stopped by require
     raise SystemExit(f"{sys.executable}: expected Python 3.11 or later, found {sys.version.split()[0]}. Use another.")
 
 if TYPE_CHECKING:
-    from pcsa_jax.calls import calibrate, check, evaluate, export, load_generator, phantom, reproduce, synthesize, train
+    from pcsa_jax.calls import (
+        calibrate,
+        check,
+        evaluate,
+        export,
+        load_generator,
+        phantom,
+        publish,
+        reproduce,
+        synthesize,
+        train,
+    )
 
-__all__ = ["calibrate", "check", "evaluate", "export", "load_generator", "phantom", "reproduce", "synthesize", "train"]
+__all__ = [
+    "calibrate",
+    "check",
+    "evaluate",
+    "export",
+    "load_generator",
+    "phantom",
+    "publish",
+    "reproduce",
+    "synthesize",
+    "train",
+]
 __version__ = "0.1.0"
 
 

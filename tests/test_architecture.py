@@ -24,6 +24,7 @@ RANKS = {
     "synthesis": 4,
     "evaluation": 5,
     "studies": 6,
+    "publishing": 6,
     "calls": 7,
     "commands": 8,
     "__main__": 9,

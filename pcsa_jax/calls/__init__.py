@@ -5,7 +5,18 @@ end with one line. Nothing heavy is imported before a call.
 """
 
 from pcsa_jax.calls.cohorts import check, phantom
-from pcsa_jax.calls.generators import export, load_generator, synthesize
+from pcsa_jax.calls.generators import export, load_generator, publish, synthesize
 from pcsa_jax.calls.runs import calibrate, evaluate, reproduce, train
 
-__all__ = ["calibrate", "check", "evaluate", "export", "load_generator", "phantom", "reproduce", "synthesize", "train"]
+__all__ = [
+    "calibrate",
+    "check",
+    "evaluate",
+    "export",
+    "load_generator",
+    "phantom",
+    "publish",
+    "reproduce",
+    "synthesize",
+    "train",
+]

@@ -7,6 +7,7 @@ from pcsa_jax.calls.places import AnyPath, given
 from pcsa_jax.machine.home import user_path
 
 if TYPE_CHECKING:
+    from pcsa_jax.publishing import publish as publishing
     from pcsa_jax.synthesis import synthesize as synthesis
     from pcsa_jax.synthesis.loaded import LoadedGenerator
 
@@ -108,3 +109,44 @@ def export(workdir: AnyPath, out: AnyPath, *, checkpoint: str = "best") -> dict[
     name, is_phantom = describe_training(trained.config.data, trained.environment)
     trust = trust_of_run(Workdir(user_path(workdir)).trust, generator_hash(trained))
     return export_generator(trained, user_path(out), cohort=name, is_phantom=is_phantom, trust=trust)
+
+
+def publish(
+    workdirs: Sequence[AnyPath],
+    out: AnyPath,
+    *,
+    name: str = "",
+    licence: str = "",
+    authors: str = "",
+    calibration: AnyPath | None = None,
+    checkpoint: str = "best",
+    unscored: bool = False,
+    without_program: bool = False,
+) -> "publishing.Published":
+    """Writes trained runs as a published model: a folder that others use, with or without this software.
+
+    Args:
+      workdirs: folders of trained and evaluated runs; several (folds, seeds) are published as their mean.
+      out: folder to write; must not exist.
+      name: of the model; the folder's name if not given.
+      licence: of the weights, as Hugging Face lists them; must be given unless all were trained on a phantom.
+      authors: who publishes it.
+      calibration: file of :func:`pcsa_jax.calibrate` for several runs together.
+      checkpoint: ``best`` on validation data or ``latest``.
+      unscored: publish runs whose test part was not evaluated; the card says so.
+      without_program: leave the StableHLO program out.
+
+    Returns:
+      The folder, the card of the model and what is said of the program.
+
+    Raises:
+      UserError: if a run cannot be published, or the folder not be written.
+    """
+    from pcsa_jax.machine.compilation import keep_compiled_programs
+    from pcsa_jax.publishing.publish import publish_model
+
+    keep_compiled_programs()
+    return publish_model(
+        [user_path(workdir) for workdir in workdirs], user_path(out), name=name, licence=licence, authors=authors,
+        calibration=given(calibration), checkpoint=checkpoint, unscored=unscored, without_program=without_program,
+    )  # fmt: skip

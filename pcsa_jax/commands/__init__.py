@@ -29,6 +29,7 @@ COMMANDS = {
     "reproduce": "train, evaluate and present the rows of a table or figure of the paper",
     "calibrate": "fit what single images are judged by, to a run or to several together",
     "export": "write a trained generator as one portable file",
+    "publish": "write trained runs as a folder that others use: model card, program for jax alone",
     "onnx": "write an exported generator as an ONNX file, for other software and browsers",
     "synthesize": "make PET of grey-matter maps or T1w scans with a trained generator",
 }

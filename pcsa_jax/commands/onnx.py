@@ -23,7 +23,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     from pcsa_jax.machine.progress import console
-    from pcsa_jax.synthesis.onnx_file import TOLERANCE, write_onnx
+    from pcsa_jax.publishing.onnx_file import TOLERANCE, write_onnx
 
     card = write_onnx(arguments.generator, arguments.out)
     size_mb = arguments.out.stat().st_size / 1e6

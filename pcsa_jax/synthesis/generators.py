@@ -9,6 +9,7 @@ import numpy as np
 from pcsa_jax.data.normalisation import PetScale
 from pcsa_jax.data.trust.statistics import Trust
 from pcsa_jax.errors import UserError
+from pcsa_jax.synthesis.inference import mean_and_std
 from pcsa_jax.synthesis.loaded import LoadedGenerator, load_generator
 from pcsa_jax.synthesis.reading_cards import is_modulated, pet_scale, training_part
 from pcsa_jax.synthesis.trust_file import read_trust
@@ -31,7 +32,7 @@ class Ensemble:
 
     Attributes:
       sources: where each comes from, as given.
-      members: the generators.
+      members: the generators; a published folder of several gives all of them.
       grid: on which they work.
       mri_normalisation, pet_normalisation: keys of :data:`~pcsa_jax.data.normalisation.NORMALISATIONS`.
       scale: of their output.
@@ -40,16 +41,17 @@ class Ensemble:
     """
 
     def __init__(
-        self, sources: Sequence[Path], members: Sequence[LoadedGenerator], calibration: Path | None = None
+        self, sources: Sequence[Path], generators: Sequence[LoadedGenerator], calibration: Path | None = None
     ):  # fmt: skip
-        _check_alike(sources, members)
-        first = members[0]
-        self.sources, self.members = tuple(sources), tuple(members)
+        pairs = [(source, one) for source, made in zip(sources, generators, strict=True) for one in made.members]
+        self.sources, self.members = zip(*pairs, strict=True)
+        _check_alike(self.sources, self.members)
+        first = self.members[0]
         self.grid = first.grid
         self.mri_normalisation: str = first.card["normalisation"]["mri"]
         self.pet_normalisation: str = first.card["normalisation"]["pet"]
         self.scale: PetScale = pet_scale(first.card)
-        self.trust = _trust_of(members, calibration)
+        self.trust = _trust_of(generators, self.members, calibration)
         arrays = self.trust.arrays()
         self.calibration: str = content_hash(arrays) if arrays else ""
 
@@ -82,15 +84,8 @@ class Ensemble:
 
     def __call__(self, mri: np.ndarray) -> Synthetic:
         """PET of normalised maps (n, x, y, z) on :attr:`grid`."""
-        # One at a time into running sums: memory does not grow with the number of generators.
-        pets = (member.in_unit(mri) for member in self.members)
-        mean, squares = next(pets).astype(np.float64), np.zeros(mri.shape)
-        for count, pet in enumerate(pets, start=2):
-            difference = pet - mean
-            mean += difference / count
-            squares += difference * (pet - mean)
-        std = np.sqrt(squares / (len(self) - 1)).astype(np.float32) if len(self) > 1 else None
-        return Synthetic(mean.astype(np.float32), std)
+        mean, std = mean_and_std(member.in_unit(mri) for member in self.members)
+        return Synthetic(mean, std)
 
     @property
     def hashes(self) -> list[str]:
@@ -114,7 +109,7 @@ class Ensemble:
 
 
 def open_generators(sources: Sequence[Path], calibration: Path | None = None) -> Ensemble:
-    """Opens run folders (their best checkpoint) and exported files.
+    """Opens run folders (their best checkpoint), published folders and exported files.
 
     Args:
       sources: folders and files.
@@ -126,15 +121,17 @@ def open_generators(sources: Sequence[Path], calibration: Path | None = None) ->
     return Ensemble(sources, [_open(Path(source)) for source in sources], calibration)
 
 
-def _trust_of(members: Sequence[LoadedGenerator], calibration: Path | None) -> Trust:
+def _trust_of(
+    generators: Sequence[LoadedGenerator], members: Sequence[LoadedGenerator], calibration: Path | None
+) -> Trust:  # fmt: skip
     """What single images are judged by: of the file, or the generator's own.
 
     Of several generators without a file, the first one's: its training maps and its normal people are good enough for
     all, its errors are not theirs.
     """
     if calibration is None:
-        own = members[0].trust
-        return own if len(members) == 1 else own._replace(intervals=None, about={**own.about, "is_of_first": True})
+        own = generators[0].trust
+        return own if len(generators) == 1 else own._replace(intervals=None, about={**own.about, "is_of_first": True})
     found, hashes = read_trust(calibration), sorted(member.card["sha256"] for member in members)
     if list(found.generators) != hashes:
         raise UserError(

@@ -1,12 +1,10 @@
 """The one way from normalised maps to synthetic PET, for evaluation, exported generators and files."""
 
 import functools
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Self
 
-import flax.linen as nn
 import jax
-import jax.numpy as jnp
 import numpy as np
 
 from pcsa_jax.data.batches import padded
@@ -42,27 +40,29 @@ class Inference:
     """A generator with its parameters on all devices of this process.
 
     Args:
-      module, params, dtype: the generator, its parameters and the precision of its arithmetic.
-      prior: what it is given beside the map, if anything.
-      views: see :func:`pcsa_jax.model.step.generate`.
+      program: of its network and what it is given beside the map.
+      params: of the network.
+      prior: what it is given, if anything.
 
     Attributes:
       batch_size: volumes that are made at once, one a device.
     """
 
-    def __init__(self, module: nn.Module, params: Any, *, dtype: jnp.dtype, prior: Prior | None = None, views: int = 1):
+    def __init__(self, program: Program, params: Any, prior: Prior | None = None):
         self._devices = Devices.of(jax.local_devices())
-        self._generate = _generation(Program.of(module, dtype=dtype, views=views, prior=prior), self._devices)
+        self._generate = _generation(program, self._devices)
         self._tensors = self._devices.replicate(jax.tree.map(np.asarray, with_prior(params, prior)))
         self.batch_size = len(self._devices)
 
     @classmethod
     def of_run(cls, run: TrainedRun) -> Self:
         """The generator of a trained run."""
-        experiment = run.experiment
-        return cls(
-            experiment.modules.generator, run.params, dtype=experiment.dtype, prior=run.prior, views=experiment.views
-        )
+        return cls(Program.of(run.experiment, run.prior), run.params, run.prior)
+
+    @classmethod
+    def of_card(cls, card: Mapping[str, Any], params: Any, prior: Prior | None) -> Self:
+        """The generator that a card describes."""
+        return cls(Program.of_card(card), params, prior)
 
     def __call__(self, mri: np.ndarray) -> np.ndarray:
         """Synthetic PET of any number of maps; the last batch is filled up, so that one program serves all.
@@ -79,3 +79,33 @@ class Inference:
             maps = np.asarray(mri[padded(rows, self.batch_size)[0]], np.float32)
             pet[rows] = np.asarray(self._generate(self._tensors, self._devices.share(maps)))[: len(rows)]
         return pet
+
+
+class MeanInference:
+    """The voxel-wise mean of several generators, as one.
+
+    Attributes:
+      batch_size: volumes that are made at once.
+    """
+
+    def __init__(self, members: Sequence[Inference]):
+        self._members = tuple(members)
+        self.batch_size = members[0].batch_size
+
+    def __call__(self, mri: np.ndarray) -> np.ndarray:
+        """As :meth:`Inference.__call__`."""
+        return mean_and_std(infer(mri) for infer in self._members)[0]
+
+
+def mean_and_std(volumes: Iterable[np.ndarray]) -> tuple[np.ndarray, np.ndarray | None]:
+    """Voxel-wise mean and sample SD (None of one array), float32.
+
+    One at a time into running sums: memory does not grow with their number.
+    """
+    count, mean, squares = 0, np.zeros(()), np.zeros(())
+    for count, volume in enumerate(volumes, start=1):
+        difference = volume - mean
+        mean = mean + difference / count
+        squares = squares + difference * (volume - mean)
+    std = np.sqrt(squares / (count - 1)).astype(np.float32) if count > 1 else None
+    return mean.astype(np.float32), std

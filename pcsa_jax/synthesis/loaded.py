@@ -1,38 +1,32 @@
 """A trained generator from a run or an exported file, ready to call."""
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import nibabel as nib
 import numpy as np
-from safetensors import SafetensorError, safe_open
 
 from pcsa_jax.data.given_map import GivenMap, is_of_phantom, prepare_given
 from pcsa_jax.data.grid import Grid
 from pcsa_jax.data.normalisation import intensity_range
-from pcsa_jax.data.predictors.prior import Prior
 from pcsa_jax.data.synthesis_inputs import Prepared
 from pcsa_jax.data.synthetic_mark import SyntheticMark, mark_image
 from pcsa_jax.data.trust.familiarity import MIN_PEOPLE, Assessment
 from pcsa_jax.data.trust.statistics import Trust
 from pcsa_jax.errors import UserError
-from pcsa_jax.experiment.build import PRECISIONS, build_generator
 from pcsa_jax.experiment.cohort import describe_training
-from pcsa_jax.experiment.config import tupled
-from pcsa_jax.experiment.fields import PAPER_RECIPE
 from pcsa_jax.experiment.workdir import Workdir
 from pcsa_jax.machine.home import user_path
-from pcsa_jax.machine.progress import console
 from pcsa_jax.presentation.numbers import count
 from pcsa_jax.presentation.origin import TRAINED_ON_PHANTOM
 from pcsa_jax.synthesis.export import describe_generator
-from pcsa_jax.synthesis.inference import Inference
-from pcsa_jax.synthesis.program import PRIOR, nested, part_of, with_prior
+from pcsa_jax.synthesis.generator_file import GeneratorFile, read_generator_file
+from pcsa_jax.synthesis.inference import Inference, MeanInference, mean_and_std
+from pcsa_jax.synthesis.published_folder import is_published, read_published
 from pcsa_jax.synthesis.reading_cards import is_modulated, pet_scale
-from pcsa_jax.synthesis.trust_file import PREFIX, restore, trust_of_run
-from pcsa_jax.synthesis.verification import HASHED_FORMATS, check_parameters, content_hash, read_card
+from pcsa_jax.synthesis.trust_file import trust_of_run
 from pcsa_jax.training.trained import open_run
 
 
@@ -44,29 +38,29 @@ class LoadedGenerator:
       grid: on which it works.
       infer: normalised maps ``(n, x, y, z)`` to PET in [0, 1], without any check.
       trust: what single images are judged by; its parts are None where it has not been fitted.
-      tensors: of network and prior, as an exported file names them.
     """
 
     def __init__(
-        self, card: Mapping[str, Any], params: Any, prior: Prior | None = None, trust: Trust | None = None
+        self, card: Mapping[str, Any], infer: Inference | MeanInference, trust: Trust | None = None,
+        members: Sequence["LoadedGenerator"] = (),
     ):  # fmt: skip
         self.trust = Trust() if trust is None else trust
-        self.card, self.tensors = dict(card), with_prior(params, prior)
+        self.card = dict(card)
         self.grid = Grid(card["grid"]["shape"][0])
-        recipe = tupled(card.get("recipe", PAPER_RECIPE))
-        self.infer = Inference(
-            build_generator(card["system"], tupled(card["generator"]), recipe, card["normalisation"]["pet"]),
-            params,
-            dtype=PRECISIONS[card["training"]["config"]["precision"]],
-            prior=prior,
-            views=recipe["views"],
-        )
+        self.infer = infer
+        self._several = tuple(members)
+
+    @property
+    def members(self) -> tuple["LoadedGenerator", ...]:
+        """The generators whose mean it is; itself alone if it is one."""
+        return self._several or (self,)
 
     def __repr__(self) -> str:
         training = self.card["training"]
         notice = f". {TRAINED_ON_PHANTOM}" if training["is_phantom"] else ""
+        many = f"mean of {len(self.members)}, " if len(self.members) > 1 else ""
         return (
-            f"<LoadedGenerator {self.card['system']}, row {training['row']}, {self.grid.size}^3 voxels of "
+            f"<LoadedGenerator {self.card['system']}, row {training['row']}, {many}{self.grid.size}^3 voxels of "
             f"{self.grid.voxel_size_mm:g} mm, trained on {training['cohort']}, {training['checkpoint']} checkpoint at "
             f"step {count(training['step'])}, SHA-256 {self.card['sha256'][:12]}{notice}>"
         )
@@ -128,6 +122,8 @@ class LoadedGenerator:
 
     def in_unit(self, mri: np.ndarray) -> np.ndarray:
         """PET of normalised maps ``(n, x, y, z)`` in the unit of ``card["pet"]``."""
+        if len(self.members) > 1:
+            return mean_and_std(member.in_unit(mri) for member in self.members)[0]
         low, high = pet_scale(self.card).range
         return low + (high - low) * self.infer(mri)
 
@@ -172,15 +168,19 @@ class LoadedGenerator:
 
 
 def load_generator(path: str | Path) -> LoadedGenerator:
-    """Opens a run folder (its best checkpoint) or a file written by ``python -m pcsa_jax export``.
+    """Opens a run folder (its best checkpoint), a published folder or a file of ``python -m pcsa_jax export``.
 
-    Neither needs a config file, and no code from them is run.
+    None needs a config file, and no code from them is run.
 
     Raises:
       UserError: if there is nothing, something of another kind or version, or a damaged run or file.
     """
     path = Path(path)
-    return _read_run(path) if path.is_dir() else _read_file(path)
+    if not path.is_dir():
+        return _of_file(read_generator_file(path))
+    if is_published(path):
+        return _of_file(read_published(path))
+    return _read_run(path)
 
 
 def _read_run(path: Path) -> LoadedGenerator:
@@ -190,81 +190,13 @@ def _read_run(path: Path) -> LoadedGenerator:
     except UserError:  # the cohort may have moved since: it is not needed here
         cohort, is_phantom = Path(run.config.data.root).name, None
     card = describe_generator(run, cohort=cohort, is_phantom=is_phantom)
-    return LoadedGenerator(card, run.params, run.prior, trust_of_run(Workdir(path).trust, card["sha256"]))
+    return LoadedGenerator(card, Inference.of_run(run), trust_of_run(Workdir(path).trust, card["sha256"]))
 
 
-def _read_file(path: Path) -> LoadedGenerator:
-    if not path.is_file():
-        raise UserError(
-            f"{path}: expected a run folder or an exported generator, found nothing. Train one with train.py, or make "
-            "a file of a run with python -m pcsa_jax export."
-        )
-    try:
-        with safe_open(path, framework="numpy") as stream:
-            card = read_card(path, (stream.metadata() or {}).get("pcsa_jax"))
-            tensors = {name: stream.get_tensor(name) for name in stream.keys()}  # noqa: SIM118 (not a dict)
-    except (SafetensorError, OSError, ValueError, TypeError, MemoryError) as error:
-        reason = " ".join(str(error).split())[:200]
-        raise UserError(
-            f"{path}: expected an exported generator, found a damaged file ({reason}). Export again."
-        ) from error
-    judging = {name.removeprefix(PREFIX): tensors.pop(name) for name in list(tensors) if name.startswith(PREFIX)}
-    trust = _read_trust(path, card, judging)
-    if content_hash(tensors) != card["sha256"]:
-        raise UserError(f"{path}: expected parameters with SHA-256 {card['sha256']}, found others. Export again.")
-    network = {name: array for name, array in tensors.items() if not name.startswith(f"{PRIOR}.")}
-    check_parameters(path, card, network)
-    if card["format"] not in HASHED_FORMATS:
-        console.print(f"{path}: an older format, whose card no checksum covers; export again")
-    return LoadedGenerator(card, nested(network), _read_prior(path, card, tensors), trust)
-
-
-def _read_trust(path: Path, card: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> Trust | None:
-    """What single images are judged by among the tensors of a file; None if it has none."""
-    said = card.get("trust")
-    try:
-        if said is None:
-            if arrays:
-                raise ValueError("arrays that its card does not name")
-            return None
-        if said["sha256"] != content_hash(arrays):
-            raise ValueError("other arrays than its card names")
-        trust = restore(arrays, said["about"])
-        if trust.shape not in (None, tuple(card["grid"]["shape"])):
-            raise ValueError(f"arrays of {trust.shape} voxels")
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
-        reason = " ".join(str(error).split())[:200]
-        raise UserError(
-            f"{path}: expected an exported generator, found trust statistics that are damaged ({reason}). Export again."
-        ) from error
-    return trust
-
-
-def _read_prior(path: Path, card: Mapping[str, Any], tensors: Mapping[str, np.ndarray]) -> Prior | None:
-    """The closed-form predictors among the tensors of a file; None if its generator starts from none."""
-    recipe = card.get("recipe", PAPER_RECIPE)
-    arrays = part_of(tensors, PRIOR)
-    if not recipe["channels"]:
-        if arrays:
-            raise UserError(f"{path}: expected no predictors, as its card has none, found some. Export again.")
-        return None
-    # Where people do not differ, their spread is infinite: a deviation from them is 0.
-    odd = next(
-        (name for name, array in arrays.items()
-         if np.isnan(array).any() or (np.isinf(array).any() and name != "deviations.spread")),
-        None,
-    )  # fmt: skip
-    if odd is not None:
-        raise UserError(f"{path}: expected finite predictors, found NaN or infinite values in {odd}. Export again.")
-    try:
-        prior = Prior.from_arrays(recipe["channels"], arrays, deviations=recipe["deviations"])
-    except ValueError as error:
-        raise UserError(
-            f"{path}: expected the predictors that its card names, found others ({error}). Export again."
-        ) from error
-    if prior.shape != tuple(card["grid"]["shape"]):
-        raise UserError(
-            f"{path}: expected predictors on the generator's grid {tuple(card['grid']['shape'])}, found {prior.shape}. "
-            "Export again."
-        )
-    return prior
+def _of_file(file: GeneratorFile) -> LoadedGenerator:
+    members = [LoadedGenerator(part.card, Inference.of_card(part.card, part.params, part.prior)) for part in file.parts]
+    if "members" not in file.card:
+        return LoadedGenerator(file.card, members[0].infer, file.trust)
+    # What one says of itself is true of all: only the hash is that of all together.
+    card = members[0].card | {"sha256": file.card["sha256"], "members": [member.card for member in members]}
+    return LoadedGenerator(card, MeanInference([member.infer for member in members]), file.trust, members)

@@ -11,7 +11,7 @@ from jax import lax
 from jaxtyping import Array, Float
 
 from pcsa_jax.data.predictors.prior import Prior
-from pcsa_jax.experiment.build import PRECISIONS, build_generator
+from pcsa_jax.experiment.build import PRECISIONS, Experiment, build_generator
 from pcsa_jax.experiment.config import tupled
 from pcsa_jax.experiment.fields import PAPER_RECIPE
 from pcsa_jax.model.step import generate
@@ -43,8 +43,9 @@ class Program:
     deviations: bool = False
 
     @classmethod
-    def of(cls, module: nn.Module, *, dtype: Any, views: int = 1, prior: Prior | None = None) -> "Program":
-        """The program of a network and what it is given beside the map."""
+    def of(cls, experiment: Experiment, prior: Prior | None = None) -> "Program":
+        """The program of an experiment's generator and what it is given beside the map."""
+        module, dtype, views = experiment.modules.generator, experiment.dtype, experiment.views
         if prior is None:
             return cls(module, dtype, views)
         return cls(module, dtype, views, tuple(prior.predictors), prior.deviations is not None)

@@ -4,7 +4,7 @@ import hashlib
 import json
 import math
 import string
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +27,9 @@ FORMER_FORMATS = ("pcsa_jax generator 3", "pcsa_jax generator 2", "pcsa_jax gene
 
 HASHED_FORMATS = (FORMAT, FORMER_FORMATS[0])
 """Those whose card a checksum covers."""
+
+ENSEMBLE_FORMAT = "pcsa_jax ensemble 1"
+"""Of the card of a file that holds several generators, whose mean is meant; each has a card of its own in it."""
 
 MOST_CARD_BYTES = 2**20
 """Of a card's text: ours have a few thousand."""
@@ -57,6 +60,46 @@ def content_hash(tensors: Mapping[str, np.ndarray]) -> str:
     return digest.hexdigest()
 
 
+def parse_card(path: Path, text: str | None) -> dict[str, Any]:
+    """The JSON object of a card, of any format.
+
+    Raises:
+      UserError: if there is none.
+    """
+    if text is None:
+        raise UserError(f"{path}: expected format {FORMAT!r}, found None. Export again with this version.")
+    if len(text) > MOST_CARD_BYTES:
+        raise _damaged(path, f"a card of {len(text)} characters")
+    try:
+        return parse_object(text, most_bytes=MOST_CARD_BYTES)
+    except ValueError as error:
+        raise _damaged(path, f"a card that holds {error}") from error
+
+
+def read_ensemble_card(path: Path, text: str) -> dict[str, Any]:
+    """The card of a file of several generators, whole and unchanged, each one's checked as by itself.
+
+    Raises:
+      UserError: if it is damaged or does not fit itself.
+    """
+    card = parse_card(path, text)
+    if card.get(CARD_HASH) != card_hash(card):
+        raise _damaged(path, "a card that was changed since (its SHA-256 is another)")
+    members = card.get("members")
+    if not isinstance(members, list) or len(members) < 2 or not all(isinstance(one, dict) for one in members):
+        raise _damaged(path, "a card that names no generators")
+    for member in members:
+        read_card(path, json.dumps(member))
+    if card.get("sha256") != ensemble_hash([member["sha256"] for member in members]):
+        raise _damaged(path, "a card whose SHA-256 is not that of its generators")
+    return card
+
+
+def ensemble_hash(hashes: Sequence[str]) -> str:
+    """SHA-256 of several generators together, in their order."""
+    return hashlib.sha256("".join(hashes).encode()).hexdigest()
+
+
 def read_card(path: Path, text: str | None) -> dict[str, Any]:
     """The card of a file, if it is one of ours, whole and unchanged.
 
@@ -67,14 +110,7 @@ def read_card(path: Path, text: str | None) -> dict[str, Any]:
     Raises:
       UserError: if it is missing, of another kind or format, damaged, or does not fit itself.
     """
-    if text is None:
-        raise UserError(f"{path}: expected format {FORMAT!r}, found None. Export again with this version.")
-    if len(text) > MOST_CARD_BYTES:
-        raise _damaged(path, f"a card of {len(text)} characters")
-    try:
-        card = parse_object(text, most_bytes=MOST_CARD_BYTES)
-    except ValueError as error:
-        raise _damaged(path, f"a card that holds {error}") from error
+    card = parse_card(path, text)
     if card.get("format") not in (FORMAT, *FORMER_FORMATS):
         found = str(card.get("format"))[:60]
         raise UserError(f"{path}: expected format {FORMAT!r}, found {found!r}. Export again with this version.")

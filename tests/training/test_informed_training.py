@@ -19,6 +19,7 @@ from pcsa_jax.experiment.workdir import Workdir
 from pcsa_jax.synthesis.export import export_generator
 from pcsa_jax.synthesis.inference import Inference
 from pcsa_jax.synthesis.loaded import load_generator
+from pcsa_jax.synthesis.program import Program
 from pcsa_jax.training.checkpoints import state_hash
 from pcsa_jax.training.data import load_training_data
 from pcsa_jax.training.loop import Outcome
@@ -69,9 +70,7 @@ def training_data(config, root):
 def test_before_the_first_step_the_output_is_the_anchor_in_its_own_range(config, finished):
     data, experiment = training_data(config, finished), build(config, num_steps=STEPS)
     prior = read_prior(Workdir(finished).prior, config)
-    infer = Inference(
-        experiment.modules.generator, experiment.initial_state().generator, dtype=experiment.dtype, prior=prior
-    )
+    infer = Inference(Program.of(experiment, prior), experiment.initial_state().generator, prior)
     mri = data.validation.mri
     ridge = prior.predictors["ridge"].predict(mri, clipped=False)
     expected = np.clip(ridge / ridge.max(axis=(1, 2, 3), keepdims=True), 0, 1)

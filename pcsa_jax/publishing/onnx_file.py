@@ -27,8 +27,9 @@ from pcsa_jax.errors import UserError
 from pcsa_jax.model.convolution import only_native
 from pcsa_jax.model.step import generate
 from pcsa_jax.synthesis.closed_form import known_of, part_of
-from pcsa_jax.synthesis.loaded import LoadedGenerator, load_generator
-from pcsa_jax.synthesis.program import PRIOR, Program, Tensors, nested
+from pcsa_jax.synthesis.generator_file import GeneratorFile, read_generator_file
+from pcsa_jax.synthesis.program import PRIOR, Program, Tensors, nested, with_prior
+from pcsa_jax.synthesis.published_folder import is_published, read_published
 from pcsa_jax.synthesis.verification import CARD_HASH, card_hash
 
 FORMAT = "pcsa_jax onnx 1"
@@ -69,10 +70,10 @@ def write_onnx(source: Path, out: Path) -> dict[str, Any]:
         raise UserError(f"--out {out}: expected a new file, found one. Remove it or choose another name.")
     check_packages()
     check_writable(out.parent, f"--out {out}")
-    generator = load_generator(source)
-    function, card = function_of(generator), describe_onnx(generator)
-    model = convert(function, generator.grid.shape, card)
-    maps = example_maps(generator.grid)
+    file = _read(source)
+    function, card = function_of(file), describe_onnx(file)
+    grid = Grid(card["grid"]["shape"][0])
+    model, maps = convert(function, grid.shape, card), example_maps(grid)
     difference = largest_difference(model, maps, np.asarray(jax.jit(function)(maps)))
     if not difference <= TOLERANCE:
         raise UserError(
@@ -94,16 +95,31 @@ def check_packages() -> None:
         )
 
 
-def describe_onnx(generator: LoadedGenerator) -> dict[str, Any]:
+def _read(source: Path) -> GeneratorFile:
+    """The generators of a file or published folder; a run's checkpoints need the Orbax that this environment lacks."""
+    if not source.is_dir():
+        return read_generator_file(source)
+    if not is_published(source):
+        raise UserError(
+            f"{source}: expected an exported generator or a published folder, found another folder. Make a file of a "
+            "run with python -m pcsa_jax export."
+        )
+    return read_published(source)
+
+
+def describe_onnx(file: GeneratorFile) -> dict[str, Any]:
     """All that a user of the file must know, as plain JSON values: the generator's card without its training's."""
-    card, training = generator.card, generator.card["training"]
+    card = file.parts[0].card
     told = {
         "format": FORMAT,
         **{name: card[name] for name in ("system", "grid", "normalisation", "pet", "input", "output")},
         "training": {
-            name: training.get(name) for name in ("cohort", "is_phantom", "row", "step", "checkpoint", "is_modulated")
+            name: card["training"].get(name)
+            for name in ("cohort", "is_phantom", "row", "step", "checkpoint", "is_modulated")
         },
-        **{name: card[name] for name in ("notice", "intended_use", "sha256")},
+        **{name: card[name] for name in ("notice", "intended_use")},
+        "sha256": file.card["sha256"],
+        "num_members": len(file.parts),
         "tensors": {"input": INPUT, "output": OUTPUT, "precision": "float32"},
         "generated_by": f"pcsa_jax {__version__}",
     }
@@ -111,10 +127,12 @@ def describe_onnx(generator: LoadedGenerator) -> dict[str, Any]:
     return told | {CARD_HASH: card_hash(told)}
 
 
-def function_of(generator: LoadedGenerator) -> Convertible:
-    """What is converted: normalised maps to PET, tensors included, all maps at once."""
-    tensors = {name: np.asarray(array) for name, array in generator.tensors.items()}
-    return maps_to_pet(Program.of_card(generator.card), tensors)
+def function_of(file: GeneratorFile) -> Convertible:
+    """What is converted: normalised maps to PET, tensors included, all maps at once; of several generators the mean."""
+    members = [maps_to_pet(Program.of_card(part.card), with_prior(part.params, part.prior)) for part in file.parts]
+    if len(members) == 1:
+        return members[0]
+    return lambda maps: sum(member(maps) for member in members) / len(members)
 
 
 def maps_to_pet(program: Program, tensors: Tensors) -> Convertible:

@@ -14,7 +14,7 @@ from pcsa_jax.commands import run_command
 from pcsa_jax.data.grid import Grid
 from pcsa_jax.errors import UserError
 from pcsa_jax.experiment.config_files import read_rows
-from pcsa_jax.synthesis import onnx_file
+from pcsa_jax.publishing import onnx_file
 from tests.conftest import ROOT
 
 PYTHON = ROOT / ".venv-onnx" / "bin" / "python"
@@ -27,7 +27,7 @@ def converted(exported, tmp_path_factory):
         pytest.skip("needs the environment of requirements-onnx.txt (make .venv-onnx)")
     path = tmp_path_factory.mktemp("onnx") / "generator.onnx"
     done = subprocess.run(
-        [PYTHON, ROOT / "tests" / "synthesis" / "onnx_rows.py", exported, path],
+        [PYTHON, ROOT / "tests" / "publishing" / "onnx_rows.py", exported, path],
         capture_output=True, text=True, cwd=ROOT, timeout=600, env=os.environ | {"PYTHONPATH": str(ROOT)},
     )  # fmt: skip
     assert done.returncode == 0, done.stderr

@@ -19,7 +19,7 @@ from pcsa_jax.data.predictors.prior import Prior
 from pcsa_jax.experiment.build import build_generator
 from pcsa_jax.experiment.config import parse_config, resolved
 from pcsa_jax.experiment.config_files import read_rows
-from pcsa_jax.synthesis.onnx_file import convert, example_maps, largest_difference, maps_to_pet
+from pcsa_jax.publishing.onnx_file import convert, example_maps, largest_difference, maps_to_pet
 from pcsa_jax.synthesis.program import Program, with_prior
 
 ROOT = Path(__file__).parents[2]
@@ -71,7 +71,7 @@ def compare(config) -> tuple[float, float]:
     given = [maps[:1, ..., None]] + ([] if prior is None else [prior.predict(maps[:1])])
     shapes = jax.eval_shape(module.init, jax.random.key(0), *given)["params"]
     params = jax.tree.map_with_path(lambda path, leaf: made_up(path, leaf, generator), shapes)
-    program = Program.of(module, dtype=np.float32, views=config.recipe.views, prior=prior)
+    program = Program(module, np.float32, config.recipe.views, tuple(config.recipe.channels), config.recipe.deviations)
     tensors = {name: np.asarray(array) for name, array in with_prior(params, prior).items()}
     function = maps_to_pet(program, tensors)
     pet = np.asarray(jax.jit(function)(maps))

@@ -1,0 +1,51 @@
+"""The files of a published model, and reading one: what ``python -m pcsa_jax publish`` writes, wherever it went."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from pcsa_jax.data.json_objects import read_object
+from pcsa_jax.errors import UserError
+from pcsa_jax.synthesis.generator_file import GeneratorFile, read_generator_file
+
+TENSORS, CONFIG, CARD, METADATA = "model.safetensors", "config.json", "README.md", "metadata.json"
+PREVIEW, SCRIPT = "preview.png", "pet.py"
+
+FORMAT = "pcsa_jax published model 1"
+"""First key of ``config.json``."""
+
+
+def is_published(folder: Path) -> bool:
+    """Whether a folder holds a published model; a run's has checkpoints, and parameters nowhere else."""
+    return (folder / TENSORS).exists() and not (folder / "checkpoints").exists()
+
+
+def read_published(folder: Path) -> GeneratorFile:
+    """Reads the generators of a published folder; of its other files, ``config.json`` must say the same of them.
+
+    A copy without ``config.json`` is read too: ``model.safetensors`` vouches for itself.
+
+    Raises:
+      UserError: if a file is damaged, or one was exchanged.
+    """
+    file = read_generator_file(folder / TENSORS)
+    path = folder / CONFIG
+    if not path.exists():
+        return file
+    said = read_object(path, {}, expected="the config.json of a published model")
+    if said.get("format") != FORMAT:
+        raise UserError(
+            f"{path}: expected format {FORMAT!r}, found {str(said.get('format'))[:60]!r}. Publish again with this "
+            "version."
+        )
+    if said.get("generator") != as_json(file.card):
+        raise UserError(
+            f"{path}: expected what {TENSORS} beside it says of itself, found another generator's or a changed one. "
+            "Download or publish both again."
+        )
+    return file
+
+
+def as_json(card: dict[str, Any]) -> dict[str, Any]:
+    """A card as it comes back from a JSON file."""
+    return json.loads(json.dumps(card))
