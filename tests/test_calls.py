@@ -21,7 +21,7 @@ from pcsa_jax.experiment.workdir import Workdir
 from tests.conftest import ROOT
 
 OFFERED = ["calibrate", "check", "evaluate", "export", "load_generator", "phantom", "reproduce", "synthesize", "train"]
-OTHERS = {"classify", "describe", "onnx", "preprocess"}
+OTHERS = {"browser", "classify", "describe", "onnx", "preprocess"}
 """Commands that are a call of their stage alone."""
 
 

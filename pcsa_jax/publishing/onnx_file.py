@@ -26,17 +26,12 @@ from pcsa_jax.data.grid import CENTRE_MM, Grid
 from pcsa_jax.errors import UserError
 from pcsa_jax.model.convolution import only_native
 from pcsa_jax.model.step import generate
+from pcsa_jax.publishing.onnx_card import FORMAT, METADATA
 from pcsa_jax.synthesis.closed_form import known_of, part_of
 from pcsa_jax.synthesis.generator_file import GeneratorFile, read_generator_file
 from pcsa_jax.synthesis.program import PRIOR, Program, Tensors, nested, with_prior
 from pcsa_jax.synthesis.published_folder import is_published, read_published
 from pcsa_jax.synthesis.verification import CARD_HASH, card_hash
-
-FORMAT = "pcsa_jax onnx 1"
-"""First key of the card; the number changes when a reader of the old one could not read the new one."""
-
-METADATA = "pcsa_jax"
-"""Key of the card, as JSON, among the file's ``metadata_props``."""
 
 OPSET = 21
 """Of the file: every onnxruntime since 1.20 runs it, onnxruntime-web included."""

@@ -27,7 +27,7 @@ function describeModel() {
   const size = `${grid.shape.join(" × ")} voxels of ${grid.voxel_size_mm} mm`;
   at("grid").textContent = `${size} in MNI152`;
   at("grid-long").textContent = `${size} (first voxel at ${grid.affine.slice(0, 3).map((row) => number(row[3], 1)).join(", ")} mm, RAS+)`;
-  at("use").textContent = `For ${model.intended_use}.`;
+  at("use").textContent = `Intended use: ${model.intended_use}.`;
   at("phantom").hidden = !training.is_phantom;
   at("phantom-text").textContent = `${model.notice} What it shows is simulated and says nothing of any person's brain.`;
   const unit = pet.unit === "SUVR" ? "SUVR" : "relative uptake";
@@ -35,7 +35,7 @@ function describeModel() {
   [at("low").textContent, at("high").textContent] = pet.range.map((end) => String(end));
   at("meaning").textContent = `PET: ${pet.meaning}.`;
   const facts = {
-    "Network": `${model.system}, row ${training.row}, step ${training.step} (${training.checkpoint} checkpoint)`,
+    "Network": `${model.label}, row ${training.row}, step ${training.step} (${training.checkpoint} checkpoint)`,
     "Trained on": training.cohort + (training.is_phantom ? " (a PHANTOM)" : ""),
     "Takes": model.input, "Gives": model.output, "Intended use": model.intended_use,
     "SHA-256": model.sha256, "Software": `${model.generated_by}, onnxruntime-web, WebAssembly`,
@@ -105,7 +105,7 @@ worker.onmessage = ({ data }) => {
     waiting = null;
     tell("");
     const doing = data.during === "load" ? "expected the model's files beside the page" : "expected PET of the map";
-    fail(`${model.name}: ${doing}, found an error (${data.text}). Load the page again.`);
+    fail(`${model.file}: ${doing}, found an error (${data.text}). Load the page again.`);
   }
 };
 

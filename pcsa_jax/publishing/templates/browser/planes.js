@@ -7,13 +7,13 @@ const KINDS = [ // name, axis along its normal, axes to the right and up, and wh
 ];
 const AXES = ["x", "y", "z"];
 
-/** 256 colours, RGB: black, red, yellow, white (matplotlib's "hot"), or greys. */
+/** 256 colours, RGB: black, red, yellow, white (matplotlib's "hot", but for its dark red at 0), or greys. */
 export function colours(name) {
   const ramp = (value, from, to) => Math.min(1, Math.max(0, (value - from) / (to - from)));
   return Array.from({ length: 256 }, (_, index) => {
     const value = index / 255;
     if (name === "grey") return [index, index, index];
-    return [ramp(value, -0.0416, 0.365), ramp(value, 0.365, 0.746), ramp(value, 0.746, 1)].map((c) => Math.round(255 * c));
+    return [ramp(value, 0, 0.365), ramp(value, 0.365, 0.746), ramp(value, 0.746, 1)].map((c) => Math.round(255 * c));
   });
 }
 
