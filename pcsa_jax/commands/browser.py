@@ -1,7 +1,7 @@
 """Gather a static page that runs an ONNX file in the browser of whoever opens it; nothing leaves their machine.
 
 Examples:
-  npm install --ignore-scripts onnxruntime-web@1.30.0 nifti-reader-js@0.8.0
+  npm install --ignore-scripts nifti-reader-js@0.8.0 onnxruntime-web@1.30.0
   python -m pcsa_jax browser --model=demo.onnx --out=page
   python -m http.server --directory page
 

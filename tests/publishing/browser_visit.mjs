@@ -2,7 +2,8 @@
  * Opens the page in headless Chromium and does what visitors do. Prints JSON.
  *
  * node browser_visit.mjs NODE_MODULES CHROMIUM VISIT.json
- * VISIT.json: {url, profile, steps: [{open: FILE} | {example: true} | {save: FILE} | {shot: FILE, width, height}]}
+ * VISIT.json: {url, profile, steps}; a step is {open: FILE}, {example: true}, {save: FILE}, {text: SELECTOR},
+ * {visible: SELECTOR}, {goto: URL} or {shot: FILE, width, height}, which tells by how much the page is wider than the window.
  */
 import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
@@ -37,7 +38,8 @@ async function take(step) {
   if (step.open) return await made(() => page.setInputFiles("#file", step.open));
   if (step.example) return await made(() => page.click("#example"));
   if (step.text) return await page.innerText(step.text);
-  if (step.click) return await page.click(step.click);
+  if (step.visible) return await page.isVisible(step.visible);
+  if (step.goto) return await visit(step.goto);
   if (step.save) {
     const [download] = await Promise.all([page.waitForEvent("download"), page.click("#save")]);
     await download.saveAs(step.save);
@@ -48,9 +50,14 @@ async function take(step) {
   return await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
 }
 
+async function visit(address) {
+  await page.goto(address);
+  const isDone = () => document.body.dataset.ready || !document.getElementById("error").hidden;
+  await page.waitForFunction(isDone, null, { timeout: 240_000 });
+}
+
 try {
-  await page.goto(url);
-  await page.waitForFunction(() => document.body.dataset.ready || !document.getElementById("error").hidden, null, { timeout: 240_000 });
+  await visit(url);
   for (const step of steps) told.push(await take(step));
   console.log(JSON.stringify({ told, requests: [...new Set(requests)], complaints }));
 } finally {

@@ -128,7 +128,10 @@ function listen() {
     else if (file && document.body.dataset.ready) open(file, file.name);
     else if (file) fail(`${file.name}: expected a model that is ready, found it still loading. Wait a moment, then drop it again.`);
   });
-  at("example").addEventListener("click", async () => open(await (await fetch(model.example.file)).blob(), model.example.name));
+  at("example").addEventListener("click", async () => {
+    fail("");
+    open(await (await fetch(model.example.file)).blob(), model.example.name);
+  });
   at("save").addEventListener("click", async () => {
     const link = document.createElement("a");
     link.href = URL.createObjectURL(await encodePet(shown.pet, shown.map, model));
