@@ -20,7 +20,10 @@ from pcsa_jax.experiment.words import config_words
 from pcsa_jax.experiment.workdir import Workdir
 from tests.conftest import ROOT
 
-OFFERED = ["calibrate", "check", "evaluate", "export", "load_generator", "phantom", "reproduce", "synthesize", "train"]
+OFFERED = [
+    "calibrate", "check", "evaluate", "export", "load_generator", "phantom", "publish", "reproduce", "synthesize",
+    "train",
+]  # fmt: skip
 OTHERS = {"browser", "classify", "describe", "onnx", "preprocess"}
 """Commands that are a call of their stage alone."""
 

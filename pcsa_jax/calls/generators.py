@@ -112,7 +112,7 @@ def export(workdir: AnyPath, out: AnyPath, *, checkpoint: str = "best") -> dict[
 
 
 def publish(
-    workdirs: Sequence[AnyPath],
+    runs: Sequence[AnyPath],
     out: AnyPath,
     *,
     name: str = "",
@@ -126,7 +126,7 @@ def publish(
     """Writes trained runs as a published model: a folder that others use, with or without this software.
 
     Args:
-      workdirs: folders of trained and evaluated runs; several (folds, seeds) are published as their mean.
+      runs: folders of trained and evaluated runs; several (folds, seeds) are published as their mean.
       out: folder to write; must not exist.
       name: of the model; the folder's name if not given.
       licence: of the weights, as Hugging Face lists them; must be given unless all were trained on a phantom.
@@ -147,6 +147,6 @@ def publish(
 
     keep_compiled_programs()
     return publish_model(
-        [user_path(workdir) for workdir in workdirs], user_path(out), name=name, licence=licence, authors=authors,
+        [user_path(run) for run in runs], user_path(out), name=name, licence=licence, authors=authors,
         calibration=given(calibration), checkpoint=checkpoint, unscored=unscored, without_program=without_program,
     )  # fmt: skip

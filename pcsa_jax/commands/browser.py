@@ -1,11 +1,12 @@
 """Gather a static page that runs an ONNX file in the browser of whoever opens it; nothing leaves their machine.
 
 Examples:
-  npm install --ignore-scripts nifti-reader-js@0.8.0 onnxruntime-web@1.30.0
   python -m pcsa_jax browser --model=demo.onnx --out=page
-  python -m http.server --directory page
 
-The folder needs no program on the server: any host of static files takes it.
+It copies what npm has installed here:
+  npm install --ignore-scripts nifti-reader-js@0.8.0 onnxruntime-web@1.30.0
+
+The folder needs no program on the server: any host of static files takes it. To look at it: http.server of Python.
 """
 
 import argparse

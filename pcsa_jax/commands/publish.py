@@ -31,7 +31,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )  # fmt: skip
     parser.add_argument("--authors", default="", help="who publishes it")
     parser.add_argument(
-        "--calibration", type=user_path, metavar="FILE", help="of several runs: file of python -m pcsa_jax calibrate"
+        "--calibration", type=user_path, metavar="FILE", help="of several runs: what calibrate has made of them"
     )
     parser.add_argument(
         "--checkpoint", choices=("best", "latest"), default="best", help="best on validation data (default) or latest"

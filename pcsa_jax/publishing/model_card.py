@@ -216,9 +216,10 @@ def _trust_lines(trust: Trust | None, scores: Scores | None) -> list[str]:
             lines.append(f"Of {known['n']} test maps: {verdicts}")
         if held := own.get("intervals"):
             inside = held["people"]
+            bounds = [100 * bound for bound in inside["ci95"]] if inside["ci95"] else None
             lines.append(
-                f"Intervals of {held['level']:.0%} held {inside['mean']:.0%} of a test subject's voxels "
-                f"({interval([100 * bound for bound in inside['ci95']], 0) if inside['ci95'] else 'no interval'} %)"
+                f"Intervals of {100 * held['level']:.0f} % held {100 * inside['mean']:.0f} % of a test subject's "
+                f"voxels ({interval(bounds, 0)} %)"
             )
     return lines or ["Nothing goes with this model to judge single images by."]
 

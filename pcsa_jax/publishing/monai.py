@@ -36,8 +36,8 @@ def describe_for_monai(
 
     return {
         "schema": "https://github.com/Project-MONAI/MONAI-extra-test-data/releases/download/0.8.1/meta_schema_20240725.json",
-        "version": "0.1.0",
-        "changelog": {"0.1.0": f"published {made}"},
+        "version": "1.0.0",
+        "changelog": {"1.0.0": f"published {made}"},
         "monai_version": "not needed",
         "pytorch_version": "not needed",
         "numpy_version": packages["numpy"],

@@ -71,7 +71,7 @@ def largest_difference(
 
 
 def called(written: Written, tensors: Mapping[str, np.ndarray], size: int) -> export.Exported:
-    """A file as something to call, as ``templates/pet.py`` makes it: no code of jax but what is public."""
+    """A file as something to call, as ``pet.py`` makes it: no code of jax but what is public."""
     import dataclasses
 
     shapes = {name: jax.ShapeDtypeStruct(array.shape, array.dtype) for name, array in tensors.items()}
@@ -122,4 +122,4 @@ def describe_programs(
 
 def script() -> str:
     """The text of ``pet.py``."""
-    return (Path(__file__).parent / "templates" / "pet.py").read_text(encoding="utf-8")
+    return Path(__file__).with_name("pet.py").read_text(encoding="utf-8")

@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+from pcsa_jax.data.fingerprints import file_hash
 from pcsa_jax.data.json_objects import read_object
 from pcsa_jax.errors import UserError
 from pcsa_jax.synthesis.generator_file import GeneratorFile, read_generator_file
@@ -43,7 +44,20 @@ def read_published(folder: Path) -> GeneratorFile:
             f"{path}: expected what {TENSORS} beside it says of itself, found another generator's or a changed one. "
             "Download or publish both again."
         )
+    for name, digest in ((said.get("stablehlo") or {}).get("sha256") or {}).items():
+        _check_beside(folder, name, digest)
     return file
+
+
+def _check_beside(folder: Path, name: str, digest: str) -> None:
+    """Raises UserError if a program beside the tensors is not the one that was published; it may be left out."""
+    path = folder / name
+    if path.name != name or name == TENSORS or not path.is_file():
+        return
+    if file_hash(path) != digest:
+        raise UserError(
+            f"{path}: expected the file that was published, found a damaged or changed one. Download it again."
+        )
 
 
 def as_json(card: dict[str, Any]) -> dict[str, Any]:

@@ -48,9 +48,13 @@ def normalised(gm):
 
 def read(folder):
     """What config.json says of the program, if every file is the one that was published."""
-    said = json.loads((folder / "config.json").read_text(encoding="utf-8"))["stablehlo"]
+    try:
+        said = json.loads((folder / "config.json").read_text(encoding="utf-8"))["stablehlo"]
+        found = {name: hashlib.sha256((folder / name).read_bytes()).hexdigest() for name in said["sha256"]}
+    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
+        sys.exit(f"{folder}: expected config.json and its files, found {error!r:.200}. Download the folder again.")
     for name, digest in said["sha256"].items():
-        if hashlib.sha256((folder / name).read_bytes()).hexdigest() != digest:
+        if found[name] != digest:
             sys.exit(
                 f"{name}: expected the file that was published, found a damaged or changed one. Download it again."
             )
@@ -73,12 +77,12 @@ def main():
     """From file to file."""
     if len(sys.argv) != 3:
         sys.exit(__doc__.split("\n\n")[1])
-    try:
-        said = read(Path(__file__).parent)
-        maps = np.load(sys.argv[1]).astype(np.float32)
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        sys.exit(f"expected config.json and its files beside pet.py, and maps as .npy; found {error!r:.200}.")
+    said = read(Path(__file__).parent)
     shape = tuple(said["shape"])
+    try:
+        maps = np.load(sys.argv[1]).astype(np.float32)
+    except (OSError, ValueError, TypeError, EOFError) as error:
+        sys.exit(f"{sys.argv[1]}: expected maps that numpy.save has written, found {error!r:.200}.")
     if maps.shape[-3:] != shape or maps.ndim not in (3, 4) or not np.isfinite(maps).all():
         sys.exit(f"{sys.argv[1]}: expected finite voxels (n, {shape}), found {maps.shape}. Resample it to that grid.")
     if not (np.ptp(maps, axis=(-3, -2, -1)) > 0).all():

@@ -1,0 +1,180 @@
+"""``pet.py``: the trainer's bits with jax and safetensors alone, and one line for whatever is wrong."""
+
+import dataclasses
+import hashlib
+import json
+import os
+import shutil
+import subprocess
+import sys
+
+import jax
+import numpy as np
+import pytest
+
+import pcsa_jax
+from pcsa_jax.publishing.stablehlo import Written, called, describe_programs, largest_difference, write_down
+from pcsa_jax.synthesis.export import tensors_of
+from pcsa_jax.synthesis.inference import Inference
+from pcsa_jax.synthesis.program import Program
+from pcsa_jax.training.trained import open_run
+
+NEEDED = ("jax", "jaxlib", "numpy", "scipy", "ml_dtypes", "opt_einsum", "safetensors")
+"""What ``pip install jax safetensors`` brings."""
+
+RUN = f"""
+import importlib.machinery, runpy, sys
+
+class Fresh(importlib.machinery.PathFinder):
+    @classmethod
+    def find_spec(cls, name, path=None, target=None):
+        top = name.partition(".")[0]
+        if top in {NEEDED} or top in sys.stdlib_module_names or top.startswith("_"):
+            return super().find_spec(name, path, target)
+
+sys.meta_path[sys.meta_path.index(importlib.machinery.PathFinder)] = Fresh
+sys.argv = sys.argv[1:]
+runpy.run_path(sys.argv[0], run_name="__main__")
+"""
+
+
+def run_script(folder, *arguments, cwd):
+    # As the suite's own programs are compiled, which the bits depend on; nothing else of its variables.
+    kept = "JAX_DISABLE_MOST_OPTIMIZATIONS", "PATH", "HOME"
+    environment = {name: os.environ[name] for name in kept if name in os.environ}
+    return subprocess.run(
+        [sys.executable, "-I", "-c", RUN, str(folder / "pet.py"), *map(str, arguments)], cwd=cwd, text=True,
+        capture_output=True, env=environment, timeout=300,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("of", ["published", "published_folds"])
+def test_the_bits_of_the_generator_in_an_environment_without_it(of, request, maps, tmp_path):
+    folder = request.getfixturevalue(of)
+    moved = shutil.copytree(folder, tmp_path / "elsewhere")
+    np.save(tmp_path / "maps.npy", maps)
+    done = run_script(moved, "maps.npy", "pet.npy", cwd=tmp_path)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+    found = np.load(tmp_path / "pet.npy")
+    assert found.dtype == np.float32
+    np.testing.assert_array_equal(found, pcsa_jax.load_generator(folder)(maps))
+
+
+def test_the_environment_of_the_test_lacks_the_rest(tmp_path):
+    (tmp_path / "pet.py").write_text("import flax\n")
+    assert "No module named 'flax'" in run_script(tmp_path, cwd=tmp_path).stderr
+
+
+def cut(folder):
+    path = folder / "model.stablehlo"
+    path.write_bytes(path.read_bytes()[:1000])
+
+
+def flip(folder):
+    path = folder / "model.safetensors"
+    content = bytearray(path.read_bytes())
+    content[-100] ^= 1
+    path.write_bytes(content)
+
+
+def expire(folder, **changes):
+    said = json.loads((folder / "config.json").read_text())
+    said["stablehlo"] |= changes or {"calling_convention": 1}
+    (folder / "config.json").write_text(json.dumps(said))
+
+
+def exchange(folder):
+    (folder / "model.stablehlo").write_bytes(b"no program of a later or earlier version")
+    digest = hashlib.sha256((folder / "model.stablehlo").read_bytes()).hexdigest()
+    old = json.loads((folder / "config.json").read_text())["stablehlo"]["sha256"]
+    expire(folder, sha256=old | {"model.stablehlo": digest})
+
+
+DAMAGED = "expected the file that was published, found a damaged or changed one. Download it again."
+
+
+@pytest.mark.parametrize(
+    ("damage", "said"),
+    [
+        (cut, f"model.stablehlo: {DAMAGED}"),
+        (flip, f"model.safetensors: {DAMAGED}"),
+        (expire, "which cannot run it (calling convention 1, it knows "),
+        (exchange, "model.stablehlo: written by jax "),
+        (lambda folder: (folder / "config.json").write_text("{"), "expected config.json and its files, found JSON"),
+        (lambda folder: (folder / "model.stablehlo").unlink(), "expected config.json and its files, found FileNotF"),
+    ],
+)  # fmt: skip
+def test_what_is_damaged_expired_or_foreign_is_told_in_one_line(published, maps, tmp_path, damage, said):
+    folder = shutil.copytree(published, tmp_path / "model")
+    damage(folder)
+    np.save(tmp_path / "maps.npy", maps)
+    done = run_script(folder, "maps.npy", "pet.npy", cwd=tmp_path)
+    # Of bytes that are no program at all MLIR says so itself, before the line that is ours.
+    *before, last = done.stderr.splitlines()
+    assert done.returncode == 1 and said in last and (damage is exchange or not before)
+    assert not (tmp_path / "pet.npy").exists()
+
+
+@pytest.mark.parametrize(
+    ("bad", "said"),
+    [
+        (np.zeros((8, 8, 8)), "expected finite voxels (n, (16, 16, 16)), found (8, 8, 8)"),
+        (np.full((16, 16, 16), np.nan), "expected finite voxels"),
+        (np.ones((16, 16, 16)), "expected contrast, found a constant map"),
+        (np.array([{}], object), "expected maps that numpy.save has written, found ValueError"),
+    ],
+)
+def test_bad_maps_are_told_in_one_line(published, tmp_path, bad, said):
+    np.save(tmp_path / "maps.npy", bad, allow_pickle=True)
+    done = run_script(published, "maps.npy", "pet.npy", cwd=tmp_path)
+    assert done.returncode == 1 and said in done.stderr and done.stderr.count("\n") == 1
+
+
+def test_how_it_is_used_is_said(published, tmp_path):
+    done = run_script(published, cwd=tmp_path)
+    assert (done.returncode, done.stderr) == (1, "python pet.py maps.npy pet.npy\n")
+
+
+@pytest.fixture(scope="module")
+def written(tiny_run):
+    run = open_run(tiny_run)
+    return run, write_down(Program.of(run.experiment, run.prior), tensors_of(run), 16)
+
+
+def test_any_number_of_maps_at_once(written, maps):
+    run, program = written
+    call, tensors = called(program, tensors_of(run), 16).call, tensors_of(run)
+    together = np.asarray(jax.jit(call)(tensors, maps / 10))
+    for row, gm in enumerate(maps / 10):
+        np.testing.assert_allclose(together[row], np.asarray(jax.jit(call)(tensors, gm[None]))[0], atol=1e-6)
+    np.testing.assert_allclose(together, Inference.of_run(run)(maps / 10), atol=1e-6)
+    assert np.ptp(together) > 0.01
+
+
+def test_it_is_written_for_cpu_and_cuda_and_does_not_hold_the_parameters(written):
+    run, program = written
+    said = called(program, tensors_of(run), 16)
+    assert said.platforms == ("cpu", "cuda")
+    assert len(program.content) < sum(array.nbytes for array in tensors_of(run).values()) + 50_000
+    assert len(said.in_avals) == len(tensors_of(run)) + 1
+
+
+def test_the_same_bits_as_the_generator_on_this_machine(written, maps):
+    run, program = written
+    gm = (maps[0] - 7) / 3
+    assert largest_difference(program, tensors_of(run), Inference.of_run(run), gm, "x") == 0
+    other = {name: array + np.float32(0.01) for name, array in tensors_of(run).items()}
+    with pytest.raises(pcsa_jax.errors.UserError, match="x: expected the generator's PET"):
+        largest_difference(program, other, Inference.of_run(run), gm, "x")
+
+
+def test_how_long_it_is_read_is_written_down():
+    import datetime
+
+    said = describe_programs(
+        {"model.safetensors": b"", "a.stablehlo": b"1"}, [Written(b"1", 10)], size=16, differences=[0.0],
+        today=datetime.date(2026, 1, 31),
+    )  # fmt: skip
+    assert (said["made"], said["readable_until"]) == ("2026-01-31", "2026-07-30")
+    assert said["programs"] == ["a.stablehlo"] and said["platforms"] == ["cpu", "cuda"]
+    assert dataclasses.is_dataclass(Program)
