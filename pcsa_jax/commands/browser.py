@@ -17,7 +17,7 @@ from pcsa_jax.machine.home import user_path
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "--model", required=True, type=user_path, metavar="FILE", help="ONNX file of python -m pcsa_jax onnx"
+        "--model", required=True, type=user_path, metavar="FILE", help="ONNX file, as the command onnx writes it"
     )
     parser.add_argument("--out", required=True, type=user_path, metavar="DIR", help="folder to write; must not exist")
     parser.add_argument(
