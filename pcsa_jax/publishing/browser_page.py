@@ -3,7 +3,9 @@
 The page's own files are in ``templates/browser``; nothing is built, npm's packages are copied as they come.
 """
 
+import base64
 import json
+import math
 import os
 import shutil
 import tempfile
@@ -14,9 +16,10 @@ import nibabel as nib
 import numpy as np
 from nibabel.filebasedimages import ImageFileError
 
-from pcsa_jax.data import phantom_mark, synthetic_mark
+from pcsa_jax.data import phantom_mark, placement, synthetic_mark
 from pcsa_jax.data.grid import AFFINE_TOLERANCE_MM, Grid
 from pcsa_jax.data.judgements import LEAST_GREY_MATTER, PROBABILITY_TOLERANCE
+from pcsa_jax.data.mni152 import MIN_COVERAGE
 from pcsa_jax.data.synthetic_mark import SyntheticMark
 from pcsa_jax.errors import UserError
 from pcsa_jax.experiment.systems import SYSTEMS
@@ -25,7 +28,7 @@ from pcsa_jax.publishing.onnx_card import read_onnx_card
 SOURCE = Path(__file__).parent / "templates" / "browser"
 PAGE = (
     "index.html", "style.css", "icon.svg",
-    "app.js", "map_file.js", "pet_file.js", "planes.js", "errors.js", "worker.js",
+    "app.js", "map_file.js", "pet_file.js", "grids.js", "placement.js", "planes.js", "errors.js", "worker.js",
 )  # fmt: skip
 """What is copied from :data:`SOURCE`; the rest there is npm's."""
 
@@ -112,15 +115,33 @@ def describe_page(card: dict[str, Any], example: Path | None) -> dict[str, Any]:
             "affine_tolerance_mm": AFFINE_TOLERANCE_MM,
             "probability_tolerance": PROBABILITY_TOLERANCE,
             "least_grey_matter": LEAST_GREY_MATTER,
+            "min_coverage": MIN_COVERAGE,
+            "min_correlation": placement.MIN_CORRELATION,
+            "min_whole": placement.MIN_WHOLE,
+            "whole_margin": placement.WHOLE_MARGIN,
             "phantom_descrip": phantom_mark.HEADER_TEXT,
             "synthetic_descrip": synthetic_mark.DESCRIPTION,
             "synthetic_intent": synthetic_mark.INTENT,
             "synthetic_signature": synthetic_mark.SIGNATURE.decode(),
         },
+        "references": _references(card["grid"]["shape"][0]),
         "marks": {"intent": synthetic_mark.INTENT}
         | {name: {"descrip": mark.descrip, "comment": mark.comment.decode()} for name, mark in marks.items()},
         "example": None if example is None else {"file": EXAMPLE, "name": example.name},
     }
+
+
+def _references(size: int) -> dict[str, Any]:
+    """The templates that a map is compared with, one byte a block: of the model's voxels, or of several together."""
+    compared = math.gcd(size, placement.COMPARED.size)
+    templates = {}
+    for name, blocks in placement.tissue_blocks().items():
+        width = len(blocks) // compared
+        means = blocks.reshape(*(n for _ in range(3) for n in (compared, width))).mean(axis=(1, 3, 5))
+        templates[name] = base64.b64encode(np.rint(255 * means / means.max()).astype(np.uint8).tobytes()).decode(
+            "ascii"
+        )
+    return {"size": compared, "templates": templates}
 
 
 def versions() -> dict[str, str]:

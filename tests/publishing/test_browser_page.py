@@ -14,11 +14,13 @@ from types import SimpleNamespace
 import nibabel as nib
 import numpy as np
 import pytest
+from scipy import ndimage
 
 import pcsa_jax
 from pcsa_jax.commands import browser as command
 from pcsa_jax.commands import run_command
 from pcsa_jax.data.grid import Grid
+from pcsa_jax.data.mni152 import load_map
 from pcsa_jax.data.phantom_mark import HEADER_TEXT
 from pcsa_jax.data.synthetic_mark import judge_image, read_mark
 from pcsa_jax.errors import UserError
@@ -241,17 +243,27 @@ def turned(path, out):
     return out
 
 
+def unsmoothed(out):
+    """The template's grey matter as a segmentation leaves it: 3 mm, another field of view, left before right."""
+    grey, affine = load_map("grey_matter")
+    image = nib.Nifti1Image(grey[::-3, ::3, ::3], affine @ np.diag([-3, 3, 3, 1]))
+    image.affine[0, 3] = affine[0, 3] + len(grey) - 1
+    nib.save(nib.Nifti1Image(np.asarray(image.dataobj), image.affine), out)
+    return out
+
+
 @pytest.mark.slow
 def test_the_browser_s_pet_is_python_s(visits, exported, tmp_path):
-    other = turned(visits.example, tmp_path / "other.nii")
+    other, fine = turned(visits.example, tmp_path / "other.nii"), unsmoothed(tmp_path / "fine.nii.gz")
     seen = visits.take(
         {"example": True}, {"save": str(tmp_path / "example_pet.nii.gz")}, {"text": "main"},
         {"shot": str(tmp_path / "wide.png"), "width": 1280, "height": 900},
         {"shot": str(tmp_path / "narrow.png"), "width": 360, "height": 800},
         {"open": str(other)}, {"save": str(tmp_path / "other_pet.nii.gz")}, {"visible": "#given-phantom"},
+        {"open": str(fine)}, {"save": str(tmp_path / "fine_pet.nii.gz")}, {"text": "#status"},
     )  # fmt: skip
     generator = pcsa_jax.load_generator(exported)
-    for source, name in ((visits.example, "example_pet"), (other, "other_pet")):
+    for source, name in ((visits.example, "example_pet"), (other, "other_pet"), (fine, "fine_pet")):
         made, expected = nib.load(tmp_path / f"{name}.nii.gz"), generator(source)
         assert expected.get_fdata().std() > 0.01
         np.testing.assert_allclose(made.get_fdata(), expected.get_fdata(), atol=1e-4)
@@ -260,7 +272,8 @@ def test_the_browser_s_pet_is_python_s(visits, exported, tmp_path):
         assert judge_image(made) is not None
         for field in ("descrip", "intent_name", "sform_code", "qform_code", "xyzt_units", "pixdim", "datatype"):
             assert made.header[field].tolist() == expected.header[field].tolist(), field
-    _, saved, text, wide, narrow, _, _, of_person = seen.told
+    _, saved, text, wide, narrow, _, _, of_person, _, _, status = seen.told
+    assert status.endswith(" The map was smoothed with 8 mm FWHM, resampled from 66 × 78 × 63 voxels of 3 × 3 × 3 mm.")
     assert saved == visits.example.name.removesuffix("_probseg.nii.gz") + "_desc-synthetic_pet.nii.gz"
     assert "PHANTOM The generator was trained on a PHANTOM, not on people." in " ".join(text.split())
     assert "The map is simulated" in text and "Not for diagnosis or treatment." in text
@@ -283,8 +296,12 @@ def wrong_files(folder, example):
     saved("faint.nii.gz", 0.1 * data)
     saved("flat.nii.gz", 0 * data)
     saved("nan.nii.gz", np.where(data > 0.3, np.nan, data))
-    saved("coarse.nii.gz", data[::2, ::2, ::2], Grid(8).affine)
-    saved("elsewhere.nii.gz", data, affine + np.eye(4)[:, [1, 2, 3, 0]] * 0 + np.outer([1, 0, 0, 0], [0, 0, 0, 1]))
+    turn = np.array([[0.98, -0.2, 0, 0], [0.2, 0.98, 0, 0], [0, 0, 1, 0], [0, 0, 0, 1]])
+    saved("turned.nii.gz", data, turn @ affine)
+    saved("part.nii.gz", data[:8])
+    saved("head.nii.gz", ndimage.gaussian_filter(ndimage.binary_fill_holes(data > 0.1).astype(float), 0.3))
+    saved("upside_down.nii.gz", data[:, :, ::-1])
+    saved("corner.nii.gz", np.pad(data[:8, :8, :8], (0, 8)))
     saved("series.nii.gz", np.stack([data, data], axis=-1))
     content = example.read_bytes()
     (folder / "cut.nii.gz").write_bytes(content[: len(content) // 2])
@@ -292,8 +309,7 @@ def wrong_files(folder, example):
     (folder / "short.nii").write_bytes(gzip.decompress(content)[:-100])
     (folder / "text.nii").write_text("no map " * 100)
     (folder / "empty.nii").write_bytes(b"")
-    grid = "expected 16 x 16 x 16 voxels of 12 mm on the model's grid in MNI152, found"
-    remedy = 'Resample it first: see "Which maps it takes".'
+    remedy = 'see "Which maps it takes".'
     nifti = "expected a NIfTI file (.nii, .nii.gz), found another kind of file. Give a grey-matter map in NIfTI."
     whole = "expected a whole file, found one that is cut or damaged. Copy it again."
     return {
@@ -301,8 +317,11 @@ def wrong_files(folder, example):
         "faint.nii.gz": "expected grey-matter probabilities up to about 1, found 0.",
         "flat.nii.gz": "expected a volume with contrast, found the constant 0. Make it again from its source.",
         "nan.nii.gz": "expected finite voxels, found ",
-        "coarse.nii.gz": f"{grid} 8 x 8 x 8 voxels of 24 x 24 x 24 mm. {remedy}",
-        "elsewhere.nii.gz": f"{grid} 16 x 16 x 16 voxels elsewhere. {remedy}",
+        "turned.nii.gz": f"expected voxels along the axes of MNI152, found turned ones. Resample it first: {remedy}",
+        "part.nii.gz": "expected a volume in MNI152 space, found a field of view that holds ",
+        "head.nii.gz": "expected a grey-matter map, found one that fits a whole brain (a T1w scan, a mask) better (",
+        "upside_down.nii.gz": "expected the brain as the header turns it, found a better fit turned (correlation ",
+        "corner.nii.gz": "expected a grey-matter map of a brain in MNI152 space, found a correlation of ",
         "series.nii.gz": "expected one 3-D volume, found 16 x 16 x 16 x 2 voxels. Give one map at a time.",
         "cut.nii.gz": whole,
         "changed.nii.gz": whole,

@@ -8,7 +8,7 @@ const at = (id) => document.getElementById(id);
 const number = (value, digits = 2) => value.toFixed(digits).replace("-", "−");
 const worker = new Worker(new URL("./worker.js", import.meta.url), { type: "module" });
 const GREY = colours("grey"), HOT = colours("hot");
-let model = null, planes = null, shown = null, waiting = null, threads = 1;
+let model = null, planes = null, shown = null, waiting = null, isBusy = false, threads = 1;
 
 function tell(text, progress = null) {
   at("status").textContent = text;
@@ -25,7 +25,6 @@ function fail(text) {
 function describeModel() {
   const { grid, training, pet } = model;
   const size = `${grid.shape.join(" × ")} voxels of ${grid.voxel_size_mm} mm`;
-  at("grid").textContent = `${size} in MNI152`;
   at("grid-long").textContent = `${size} (first voxel at ${grid.affine.slice(0, 3).map((row) => number(row[3], 1)).join(", ")} mm, RAS+)`;
   at("use").textContent = `Intended use: ${model.intended_use}.`;
   at("phantom").hidden = !training.is_phantom;
@@ -71,14 +70,18 @@ function readOut() {
 
 async function open(file, name) {
   fail("");
-  if (waiting) return;
+  if (isBusy) return;
+  isBusy = true;
   try {
-    const map = await readMap(file, name, model);
+    tell(`Reading ${name} …`, -1);
+    await new Promise((resolve) => { setTimeout(resolve, 30); }); // so that it is shown
+    const map = await readMap(file, name, model, Math.max(0, Number(at("fwhm").value) || 0));
     waiting = map;
     tell("Making PET …", -1);
     const { input, output } = model.tensors;
     worker.postMessage({ kind: "run", values: map.normalised, shape: model.grid.shape, input, output });
   } catch (error) {
+    isBusy = false;
     if (!(error instanceof UserError)) console.error(error);
     tell("");
     fail(error instanceof UserError ? error.message : `${name}: expected a grey-matter map, found something that this page cannot read. Give another file.`);
@@ -97,12 +100,13 @@ worker.onmessage = ({ data }) => {
     tell("Ready.");
   } else if (data.kind === "pet") {
     const map = waiting;
-    waiting = null;
+    isBusy = false;
     show(map, data.pet);
-    tell(`Made in ${number(data.seconds, 1)} s by this browser (${threads === 1 ? "one thread" : `${threads} threads`}).`);
+    const steps = map.steps.length ? ` The map was ${map.steps.join(", ")}.` : "";
+    tell(`Made in ${number(data.seconds, 1)} s by this browser (${threads === 1 ? "one thread" : `${threads} threads`}).${steps}`);
     document.body.dataset.seconds = data.seconds;
   } else {
-    waiting = null;
+    isBusy = false;
     tell("");
     const doing = data.during === "load" ? "expected the model's files beside the page" : "expected PET of the map";
     fail(`${model.file}: ${doing}, found an error (${data.text}). Load the page again.`);

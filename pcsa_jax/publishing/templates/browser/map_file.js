@@ -1,9 +1,11 @@
 /**
- * Reads a grey-matter map and judges it as Python does (pcsa_jax.data): format, grid, values, marks.
+ * Reads a grey-matter map, judges it and brings it to the model's grid as Python does (pcsa_jax.data).
  * The limits come with the model (model.json), from the constants of the Python code.
  */
 import * as nifti from "nifti-reader-js";
 import { UserError } from "./errors.js";
+import { resample, smooth } from "./grids.js";
+import { checkCoverage, checkPlace } from "./placement.js";
 
 const MOST_BYTES = 2 ** 30; // decompressed; pcsa_jax.data.headers.MAX_BYTES
 const READERS = { // NIfTI's code of the voxels' type -> bytes, DataView's method
@@ -12,24 +14,68 @@ const READERS = { // NIfTI's code of the voxels' type -> bytes, DataView's metho
 };
 const MAKE_AGAIN = "Make it again from its source.";
 
+const TARGET_FWHM_MM = 8;
+
 /**
  * @param {Blob} file what the user gave
  * @param {string} name of it, for messages
  * @param {object} model model.json
- * @returns {Promise<object>} values (RAS+, Float32Array, x slowest), normalised, isPhantom, turn, header
+ * @param {number} fwhmMm what it has been smoothed with, if it is on another grid than this software's
+ * @returns {Promise<object>} values on the model's grid (RAS+, Float32Array, x slowest), the same normalised, steps in
+ *   words, isPhantom, and where the file's own voxels are: own (null if they are the model's), turn, header, affine
  * @throws {UserError} if it is no map that the model takes
  */
-export async function readMap(file, name, model) {
+export async function readMap(file, name, model, fwhmMm) {
   const data = await readBytes(file, name);
   const { header, affine } = readHeader(data, name);
   const turn = findTurn(header.dims.slice(1, 4), affine);
-  checkGrid(turn, header, model.grid, model.limits, name);
+  const own = { shape: turn.rasShape, affine: turn.ras };
+  checkAxes(turn, model.limits, name);
   checkMarks(header, data, model.limits, name);
-  const values = toRas(readVoxels(header, data, name), turn);
-  const { low, high } = judgeValues(values, model.limits, name);
+  const found = toRas(readVoxels(header, data, name), turn);
+  judgeValues(found, model.limits, name);
+  checkCoverage(own, model, name);
+  const { values, steps } = harmonise(found, own, model, fwhmMm);
+  checkPlace(values, model, name);
+  const { low, high } = ends(values);
   const normalised = values.map((value) => (value - low) / (high - low));
   const isPhantom = header.description.startsWith(model.limits.phantom_descrip);
-  return { name, values, normalised, isPhantom, turn, header, affine };
+  const isOn = isSame(own, model.grid, model.limits);
+  return { name, values, normalised, steps, isPhantom, own: isOn ? null : own, turn, header, affine };
+}
+
+/** Smooth to 8 mm and on the model's grid; what lies on a cubic grid of this software is taken as smoothed. */
+function harmonise(found, own, model, fwhmMm) {
+  const steps = [], isOurs = isSame(own, gridOfSize(own.shape[0], model.grid), model.limits);
+  const missing = Math.sqrt(Math.max(0, TARGET_FWHM_MM ** 2 - (isOurs ? TARGET_FWHM_MM : fwhmMm) ** 2));
+  const edges = [0, 1, 2].map((axis) => own.affine[axis][axis]);
+  let values = found;
+  if (missing > 0) {
+    values = smooth(values, own.shape, edges, missing);
+    steps.push(`smoothed with ${Number(missing.toPrecision(3))} mm FWHM`);
+  }
+  if (!isSame(own, model.grid, model.limits)) {
+    values = resample(values, own, model.grid);
+    steps.push(`resampled from ${describeGrid(own.shape, edges)}`);
+  }
+  return { values, steps };
+}
+
+const describeGrid = (shape, edges) => `${shape.join(" × ")} voxels of ${edges.map((edge) => Number(edge.toPrecision(3))).join(" × ")} mm`;
+
+/** The cube of so many voxels a side over the model's field of view. */
+function gridOfSize(size, grid) {
+  const width = grid.voxel_size_mm * grid.shape[0], edge = width / size;
+  const affine = [0, 1, 2].map((row) => {
+    const centre = grid.affine[row][3] + (grid.voxel_size_mm * (grid.shape[0] - 1)) / 2;
+    return [0, 1, 2].map((column) => (row === column ? edge : 0)).concat([centre - (edge * (size - 1)) / 2]);
+  });
+  return { shape: [size, size, size], affine };
+}
+
+function isSame(own, grid, limits) {
+  return own.shape.every((extent, axis) => extent === grid.shape[axis]) && own.affine.every((line, row) => line.every(
+    (value, column) => Math.abs(value - grid.affine[row][column]) <= limits.affine_tolerance_mm));
 }
 
 async function readBytes(file, name) {
@@ -104,15 +150,11 @@ function findTurn(shape, affine) {
   return { shape, axes, forward, rasShape, ras, isTurn: new Set(axes).size === 3 };
 }
 
-function checkGrid(turn, header, grid, limits, name) {
-  const isSame = turn.isTurn && turn.rasShape.every((extent, axis) => extent === grid.shape[axis])
-    && turn.ras.every((line, row) => line.every(
-      (value, column) => Math.abs(value - grid.affine[row][column]) <= limits.affine_tolerance_mm));
-  if (isSame) return;
-  const edges = header.pixDims.slice(1, 4).map((edge) => Number(edge.toPrecision(3)));
-  const shown = turn.shape.join(" x "), wanted = grid.shape.join(" x ");
-  const found = shown === wanted ? `${shown} voxels elsewhere` : `${shown} voxels of ${edges.join(" x ")} mm`;
-  throw new UserError(`${name}: expected ${wanted} voxels of ${grid.voxel_size_mm} mm on the model's grid in MNI152, found ${found}. Resample it first: see "Which maps it takes".`);
+function checkAxes(turn, limits, name) {
+  const isAlong = turn.isTurn && turn.ras.every((line, row) => line.slice(0, 3).every(
+    (value, column) => row === column || Math.abs(value) <= limits.affine_tolerance_mm));
+  if (isAlong) return;
+  throw new UserError(`${name}: expected voxels along the axes of MNI152, found turned ones. Resample it first: see "Which maps it takes".`);
 }
 
 function checkMarks(header, data, limits, name) {
@@ -172,13 +214,17 @@ export function fromRas(values, turn) {
   return turned;
 }
 
-function judgeValues(values, limits, name) {
-  let low = Infinity, high = -Infinity, odd = 0;
+function ends(values) {
+  let low = Infinity, high = -Infinity;
   for (const value of values) {
-    if (!Number.isFinite(value)) odd++;
-    else if (value < low) low = value;
+    if (value < low) low = value;
     if (value > high) high = value;
   }
+  return { low, high };
+}
+
+function judgeValues(values, limits, name) {
+  const odd = values.reduce((count, value) => count + !Number.isFinite(value), 0), { low, high } = ends(values);
   const short = (value) => Number(value.toPrecision(4));
   if (odd) {
     throw new UserError(`${name}: expected finite voxels, found ${odd} of ${values.length} NaN or infinite. Write 0 outside the brain, or make it again.`);
@@ -192,5 +238,4 @@ function judgeValues(values, limits, name) {
   if (high < limits.least_grey_matter) {
     throw new UserError(`${name}: expected grey-matter probabilities up to about 1, found ${short(high)} at most. Multiply it if it is stored in other units.`);
   }
-  return { low, high };
 }

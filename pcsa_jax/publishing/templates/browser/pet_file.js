@@ -1,4 +1,5 @@
 /** Writes a synthetic PET as NIfTI-1 on the voxels of the map that it was made from, marked as Python marks it. */
+import { bringBack } from "./grids.js";
 import { fromRas } from "./map_file.js";
 
 /**
@@ -11,7 +12,10 @@ export async function encodePet(pet, map, model) {
   const mark = map.isPhantom ? model.marks.phantom : model.marks.person;
   const comment = new TextEncoder().encode(mark.comment);
   const extension = 16 * Math.ceil((8 + comment.length) / 16), start = 352 + extension;
-  const voxels = fromRas(pet, map.turn), buffer = new ArrayBuffer(start + 4 * voxels.length);
+  const [low, high] = model.pet.range;
+  // Splines overshoot.
+  const own = map.own ? bringBack(pet, model.grid, map.own).map((value) => Math.min(high, Math.max(low, value))) : pet;
+  const voxels = fromRas(own, map.turn), buffer = new ArrayBuffer(start + 4 * voxels.length);
   writeHeader(new DataView(buffer), map, start);
   writeText(buffer, 148, 79, mark.descrip);
   writeText(buffer, 328, 16, model.marks.intent);
