@@ -25,7 +25,8 @@ function fail(text) {
 function describeModel() {
   const { grid, training, pet } = model;
   const size = `${grid.shape.join(" × ")} voxels of ${grid.voxel_size_mm} mm`;
-  at("grid-long").textContent = `${size} (first voxel at ${grid.affine.slice(0, 3).map((row) => number(row[3], 1)).join(", ")} mm, RAS+)`;
+  at("grid-long").textContent = `${size}, first voxel at ${grid.affine.slice(0, 3).map((row) => number(row[3], 1)).join(", ")} mm, RAS+`;
+  at("modulation").textContent = training.is_modulated ? "modulated" : "unmodulated";
   at("use").textContent = `Intended use: ${model.intended_use}.`;
   at("phantom").hidden = !training.is_phantom;
   at("phantom-text").textContent = `${model.notice} What it shows is simulated and says nothing of any person's brain.`;
