@@ -41,6 +41,13 @@ def calls(path: Path) -> list[ast.Call]:
     return [node for node in ast.walk(tree(path)) if isinstance(node, ast.Call)]
 
 
+def writers(path: Path) -> set[str]:
+    """Modules that would run what they read, of which ``path`` uses nothing but what writes plain values."""
+    used = {ast.unparse(node) for node in ast.walk(tree(path)) if isinstance(node, ast.Attribute)}
+    names = {name for name in used if name.startswith("yaml.")}
+    return {"yaml"} if names == {"yaml.safe_dump"} else set()
+
+
 def unsafe_calls(path: Path) -> list[str]:
     """Calls that run text, unpickle, or hand a line to a shell."""
     found = []
@@ -61,7 +68,7 @@ def unsafe_calls(path: Path) -> list[str]:
 
 @pytest.mark.parametrize("path", SOURCES, ids=IDS)
 def test_no_module_runs_or_fetches_what_it_reads(path):
-    assert not touches(imports(path), UNSAFE)
+    assert not touches(imports(path), UNSAFE - writers(path))
     assert unsafe_calls(path) == []
     loads = [call for call in calls(path) if ast.unparse(call.func).split(".")[-1] in ("exec_module", "run_path")]
     assert len(loads) == (str(path).endswith(CONFIG_FILES)), "only a config is run"

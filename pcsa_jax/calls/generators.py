@@ -16,7 +16,8 @@ def load_generator(path: AnyPath) -> "LoadedGenerator":
     """Opens a trained generator: a function of an array on its grid, or of a path or nibabel image in MNI152 space.
 
     Args:
-      path: run folder (its best checkpoint) or exported file; no config file is needed, no code of theirs is run.
+      path: run folder (its best checkpoint), published folder or exported file; no config file is needed, no code of
+        theirs is run.
 
     Raises:
       UserError: if there is nothing, something of another kind or version, or a damaged run or file.
@@ -48,7 +49,7 @@ def synthesize(
 
     Args:
       inputs: NIfTI files, cohort folders, manifests, folders of maps.
-      generators: run folders (their best checkpoint) or exported files; of several, mean and SD.
+      generators: run folders (their best checkpoint), published folders or exported files; of several, mean and SD.
       out: folder to write, outside of the inputs.
       fwhm_mm: what the maps have been smoothed with, if neither cohort nor sidecar says.
       are_raw: files are raw T1w scans (files named ``*_T1w`` always are).

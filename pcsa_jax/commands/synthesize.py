@@ -36,7 +36,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--generator", "--checkpoint", required=True, action="append", type=user_path, metavar="DIR_OR_FILE",
-        help="run folder or exported file; give several for their mean and SD (--checkpoint is the former spelling)",
+        help="run folder, published folder or exported file; several for mean and SD (former spelling: --checkpoint)",
     )  # fmt: skip
     parser.add_argument(
         "--out", required=True, type=user_path, metavar="DIR", help="folder to write, outside of the inputs"

