@@ -42,6 +42,9 @@ INPUT, OUTPUT = "map", "pet"
 TOLERANCE = 1e-5
 """How far onnxruntime's PET may be from JAX's: both are float32, and add in other orders."""
 
+MOST_BYTES = 2_000_000_000
+"""Protobuf, and so one ONNX file, ends at 2 GiB."""
+
 PACKAGES = ("jax2onnx", "onnx", "onnxruntime")
 
 Convertible = Callable[[Float[Array, "n x y z"]], Float[Array, "n x y z"]]
@@ -66,6 +69,7 @@ def write_onnx(source: Path, out: Path) -> dict[str, Any]:
     check_packages()
     check_writable(out.parent, f"--out {out}")
     file = _read(source)
+    _check_size(source, file)
     function, card = function_of(file), describe_onnx(file)
     grid = Grid(card["grid"]["shape"][0])
     model, maps = convert(function, grid.shape, card), example_maps(grid)
@@ -100,6 +104,18 @@ def _read(source: Path) -> GeneratorFile:
             "run with python -m pcsa_jax export."
         )
     return read_published(source)
+
+
+def _check_size(source: Path, file: GeneratorFile) -> None:
+    """Raises UserError if one ONNX file cannot hold the tensors."""
+    tensors = (array for part in file.parts for array in with_prior(part.params, part.prior).values())
+    num_bytes = sum(np.asarray(array).nbytes for array in tensors)
+    if num_bytes > MOST_BYTES:
+        raise UserError(
+            f"{source}: expected at most {MOST_BYTES / 1e9:.1f} GB of tensors, which is what one ONNX file holds, "
+            f"found {num_bytes / 1e9:.1f} GB. Convert a single generator, or train one on a coarser grid or without "
+            "predictors."
+        )
 
 
 def describe_onnx(file: GeneratorFile) -> dict[str, Any]:
@@ -166,7 +182,7 @@ def convert(function: Convertible, shape: tuple[int, int, int], card: dict[str, 
             jax.extend.core.jaxpr_as_fun(traced), [maps], opset=OPSET, model_name="pcsa_jax", input_names=[INPUT],
             output_names=[OUTPUT],
         )  # fmt: skip
-    except NotImplementedError as error:
+    except (NotImplementedError, TypeError, ValueError) as error:
         reason = " ".join(str(error).split())[:200]
         raise UserError(
             f"onnx: expected steps that jax2onnx converts, found another ({reason}). Install the versions of "

@@ -48,6 +48,16 @@ def tiny_config(row: str):
     return config
 
 
+def options_config():
+    """What no row sets: a percentile for the range, places, two views, other predictors, transposed convolutions."""
+    config = tiny_config("best")
+    config.data.normalisation = "percentile"
+    config.generator.transposed = True
+    config.recipe.channels, config.recipe.anchor = ("ridge", "linear"), "linear"
+    config.recipe.coordinates, config.recipe.views = True, 2
+    return config
+
+
 def tiny_prior(recipe) -> Prior | None:
     if not recipe.channels:
         return None
@@ -86,6 +96,7 @@ def main(exported: str, out: str) -> None:
         config = tiny_config(row)
         key = json.dumps([resolved(config)[name] for name in ("system", "generator", "recipe")])
         known[key] = found[row] = known[key] if key in known else compare(config)
+    found["options"] = compare(options_config())
     told = io.StringIO()
     with contextlib.redirect_stderr(told):
         status = run_command("onnx", [f"--generator={exported}", f"--out={out}"], prog="onnx")

@@ -35,7 +35,7 @@ def converted(exported, tmp_path_factory):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("row", read_rows("pcsa"))
+@pytest.mark.parametrize("row", [*read_rows("pcsa"), "options"])
 def test_every_row_makes_jax_s_pet(converted, row):
     difference, seen = converted.rows[row]
     assert seen > 0.2, "most of it is clipped"
@@ -126,9 +126,24 @@ def test_a_file_that_disagrees_with_jax_is_not_left(exported, tmp_path, tools, e
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_step_that_cannot_be_converted_is_named(exported, tmp_path, tools):
+def test_more_than_one_file_holds_is_refused_before_the_work(exported, tmp_path, tools, monkeypatch):
+    monkeypatch.setattr(onnx_file, "MOST_BYTES", 1000)
+    told = refused(lambda: onnx_file.write_onnx(exported, tmp_path / "x.onnx"))
+    assert told.startswith(f"{exported}: expected at most 0.0 GB of tensors, which is what one ONNX file holds, found ")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_run_is_to_be_exported_first(tiny_run, tmp_path, tools):
+    assert refused(lambda: onnx_file.write_onnx(tiny_run, tmp_path / "x.onnx")) == (
+        f"{tiny_run}: expected an exported generator or a published folder, found another folder. Make a file of a run "
+        "with python -m pcsa_jax export."
+    )
+
+
+@pytest.mark.parametrize("error", [NotImplementedError, TypeError, ValueError])
+def test_a_step_that_cannot_be_converted_is_named(exported, tmp_path, tools, error):
     def to_onnx(*arguments, **options):
-        raise NotImplementedError("no rule for\nfft")
+        raise error("no rule for\nfft")
 
     tools.to_onnx = to_onnx
     assert refused(lambda: onnx_file.write_onnx(exported, tmp_path / "x.onnx")) == (
