@@ -1,4 +1,5 @@
-# make demo: the whole job on a fresh machine. make test: the whole suite. Both need Python 3.11 or later, nothing else.
+# make demo: the whole job on a fresh machine. make test: the whole suite. make docs: the pages as a site,
+# docs/_build/html/index.html. All need Python 3.11 or later, nothing else.
 # Another Python has an environment of its own: make test PYTHON=python3.13 VENV=.venv-3.13
 PYTHON ?= python3
 VENV ?= .venv
@@ -24,7 +25,7 @@ $(error $(VENV) has $(shell $(BIN)/python --version 2>&1), found PYTHON=$(PYTHON
 endif
 endif
 
-.PHONY: demo test test-preprocess lint clean .venv .venv-onnx .venv-browser
+.PHONY: demo docs test test-preprocess lint clean .venv .venv-onnx .venv-browser
 
 # A stamp is the last thing that an installation writes: one that was interrupted goes on at the next start.
 .venv: $(VENV)/installed
@@ -35,7 +36,7 @@ $(VENV)/installed: requirements.txt pyproject.toml
 	$(BIN)/python $(PIP) --editable .
 	touch $@
 
-$(VENV)/dev: $(VENV)/installed requirements-dev.txt
+$(VENV)/dev: $(VENV)/installed requirements-dev.txt requirements-docs.txt
 	$(BIN)/python $(PIP) -r requirements-dev.txt
 	touch $@
 
@@ -43,10 +44,15 @@ demo: $(VENV)/installed
 	$(BIN)/python train.py --config=configs/demo.py:best --workdir=$(DEMO)
 	$(BIN)/python evaluate.py --workdir=$(DEMO)
 
+# Strict: a link or a reference that leads nowhere, and a cell of the tutorial that fails, fail the build.
+docs: $(VENV)/dev
+	$(BIN)/python -m sphinx -q -W --keep-going -n -b html -d docs/_build/doctrees -c docs . docs/_build/html
+	@echo "docs/_build/html/index.html"
+
 test: $(VENV)/dev
 	$(BIN)/python -m pytest --numprocesses=$(WORKERS) --dist=worksteal
 
-$(EXTRA)/installed: requirements.txt requirements-dev.txt requirements-preprocess.txt
+$(EXTRA)/installed: requirements.txt requirements-dev.txt requirements-docs.txt requirements-preprocess.txt
 	$(EXTRA)/bin/python -m pip --version >/dev/null 2>&1 || $(PYTHON) -m venv $(EXTRA)
 	$(EXTRA)/bin/python $(PIP) -r requirements-dev.txt -r requirements-preprocess.txt
 	touch $@

@@ -15,7 +15,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from pcsa_jax.machine.devices import cpu_options
-from pcsa_jax.model.convolution import convolve
+from pcsa_jax.model.platform_convolution import convolve
 
 REPETITIONS = 7
 

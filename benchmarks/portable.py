@@ -60,14 +60,18 @@ def measure(config_file: str, row: str) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def main(argv: list[str]) -> int:
+def make_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks.portable", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("rows", nargs="*", metavar="ROW", help="rows (all)")
     parser.add_argument("--config", default="configs/demo.py", metavar="FILE", help="config (configs/demo.py: 32^3)")
     parser.add_argument("--out", type=Path, default=RESULTS / "portable.json", metavar="FILE", help="figures to add to")
-    arguments = parser.parse_args(argv)
+    return parser
+
+
+def main(argv: list[str]) -> int:
+    arguments = make_parser().parse_args(argv)
     kept = json.loads(arguments.out.read_text()) if arguments.out.is_file() else {"rows": []}
     rows = []
     for row in arguments.rows or read_rows(arguments.config):

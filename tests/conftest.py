@@ -14,8 +14,9 @@ from tests.compilation import hasten
 hasten()
 # state and step are left out: beartype does not know generic named tuples.
 CHECKED = (
-    "attention", "convolution", "cycle", "discriminator", "generator", "global_local", "informed", "losses", "metrics",
-    "normalisation", "patch_discriminator", "resampling", "ssim", "translation", "unet",
+    "attention", "blockwise_attention", "convolution", "cycle", "discriminator", "generator", "global_local",
+    "informed", "losses", "metrics", "normalisation", "patch_discriminator", "platform_convolution", "resampling",
+    "ssim", "translation", "unet",
 )  # fmt: skip
 install_import_hook([f"pcsa_jax.model.{name}" for name in CHECKED], "beartype.beartype")
 

@@ -61,3 +61,31 @@ def test_a_signal_while_a_child_is_started_acts_afterwards():
         is_started = True
     assert is_started
     assert signal.getsignal(signal.SIGINT) == former
+
+
+CALLING = """
+import sys
+import pcsa_jax
+print("run", flush=True)
+pcsa_jax.phantom(sys.argv[1], pairs=8, mri_only=0, size=16, jobs=2)
+"""
+
+
+@pytest.mark.slow
+def test_a_script_that_calls_us_is_not_run_again_by_our_children(tmp_path):
+    """As plain scripts are written, without ``if __name__ == "__main__":``."""
+    (tmp_path / "mine.py").write_text(CALLING)
+    words = [sys.executable, str(tmp_path / "mine.py"), str(tmp_path / "cohort")]
+    done = subprocess.run(
+        words, capture_output=True, text=True, timeout=120, env={**os.environ, "PYTHONPATH": str(ROOT)}, check=True
+    )
+    assert done.stdout == "run\n"
+    assert len(list((tmp_path / "cohort").glob("sub-*"))) == 8
+
+
+def test_the_main_module_is_what_it_was_after_a_start():
+    main = sys.modules["__main__"]
+    before = {name: getattr(main, name, "none") for name in ("__spec__", "__file__")}
+    with uninterrupted():
+        assert not getattr(main, "__spec__", None) and not getattr(main, "__file__", None)
+    assert {name: getattr(main, name, "none") for name in before} == before

@@ -20,7 +20,8 @@ from tests.conftest import ROOT, TINY
 SOURCES = [
     ".gitignore", "CHANGELOG.md", "CITATION.cff", "LICENSE", "Makefile", "README.md", "SECURITY.md", "benchmarks",
     "configs", "docs", "evaluate.py", "hatch_build.py", "pcsa_jax", "pyproject.toml", "requirements.txt",
-    "requirements-dev.txt", "requirements-onnx.txt", "requirements-preprocess.txt", "tests", "train.py",
+    "requirements-dev.txt", "requirements-docs.txt", "requirements-onnx.txt", "requirements-preprocess.txt", "tests",
+    "train.py",
 ]  # fmt: skip
 PRIVATE = [".venv/lib/big.py", "runs/demo/config.json", "adni/sub-01/scan.nii.gz", "pcsa_jax/__pycache__/a.pyc"]
 """What lies in a clone and is nobody else's."""
@@ -63,7 +64,7 @@ def clone(tmp_path_factory) -> Path:
     root.mkdir()
     for name in SOURCES:
         if (ROOT / name).is_dir():
-            shutil.copytree(ROOT / name, root / name, ignore=shutil.ignore_patterns("__pycache__", "images"))
+            shutil.copytree(ROOT / name, root / name, ignore=shutil.ignore_patterns("__pycache__", "_build", "images"))
         else:
             shutil.copy(ROOT / name, root)
     for name in PRIVATE:
@@ -218,6 +219,7 @@ def make(tmp_path):
         "pyproject.toml",
         "requirements.txt",
         "requirements-dev.txt",
+        "requirements-docs.txt",
         "requirements-preprocess.txt",
         "requirements-onnx.txt",
     ):
@@ -251,6 +253,13 @@ def test_the_tests_packages_come_with_the_tests(make):
     make("demo")
     assert make("test").notes == f"{INSTALL} -r requirements-dev.txt\nran -m pytest{IN_TWO}\n"
     assert make("lint", "test").notes == f"ran check .\nran format --check .\nran -m pytest{IN_TWO}\n"
+
+
+def test_the_site_is_built_strictly_with_what_the_tests_have(make):
+    make("test")
+    assert make("docs").notes == (
+        "ran -m sphinx -q -W --keep-going -n -b html -d docs/_build/doctrees -c docs . docs/_build/html\n"
+    )
 
 
 @pytest.mark.parametrize("target", ["demo", "test"])

@@ -11,7 +11,7 @@ import pytest
 
 import benchmarks.__main__ as benchmarks_main
 import pcsa_jax
-from benchmarks import crash, deep_grey, ensembles, fuzz, ingredients, page, real_anatomy, tuning
+from benchmarks import crash, deep_grey, ensembles, fuzz, ingredients, page, portable, real_anatomy, tuning
 from benchmarks.gpu import command as gpu
 from pcsa_jax.commands import COMMANDS, run_command
 from pcsa_jax.experiment.config import TRAINING, parse_config
@@ -39,13 +39,22 @@ def benchmark_lines():
                     yield [*module.split(".")[1:], *words]
 
 
-LINES = list(command_lines())
+def example_lines():
+    """The same of the examples in the commands' help, which the site shows; behind each stands what it does."""
+    for name in COMMANDS:
+        documented = importlib.import_module(f"pcsa_jax.commands.{name}").__doc__
+        lines = [re.split(r"\s{3,}", line.strip())[0] for line in documented.splitlines()]
+        yield from own_lines("\n".join(["```", *lines, "```"]))
+
+
+DOCUMENTED = list(command_lines())
+LINES = DOCUMENTED + [line for line in example_lines() if line not in DOCUMENTED]
 SCHEMAS = {"classify": CLASSIFIER}
 """Command -> what its config holds, if not a training's."""
 
 
 def test_the_readme_shows_every_command():
-    assert {command for command, _ in LINES} == set(COMMANDS)
+    assert {command for command, _ in DOCUMENTED} == set(COMMANDS)
 
 
 @pytest.mark.parametrize(("command", "words"), LINES, ids=[" ".join([c, *w])[:60] for c, w in LINES])
@@ -70,6 +79,7 @@ def test_every_benchmark_line_is_understood(words):
         "ensembles": ensembles,
         "ingredients": ingredients,
         "page": page,
+        "portable": portable,
         "real_anatomy": real_anatomy,
         "tuning": tuning,
     }

@@ -69,12 +69,8 @@ class _CommandParser(argparse.ArgumentParser):
         return super().format_help()
 
 
-def run_command(name: str, argv: Sequence[str], *, prog: str) -> int:
-    """Runs the command ``name``; returns the exit status.
-
-    0: done. 1: a user's mistake, or a place or device that cannot be used, told in one line on stderr.
-    2: wrong options. 128 + number: stopped by a signal (129, 130, 143), with nothing half written left behind.
-    """
+def make_parser(name: str, *, prog: str) -> argparse.ArgumentParser:
+    """The options of the command ``name``; its help has examples, and the rows of a config where it takes one."""
     module = importlib.import_module(f"pcsa_jax.commands.{name}")
     parser = _CommandParser(
         prog=prog, description=_as_called(module.__doc__, prog), allow_abbrev=False,
@@ -83,9 +79,19 @@ def run_command(name: str, argv: Sequence[str], *, prog: str) -> int:
     parser.add_argument("--debug", action="store_true", help="show the traceback of an error")
     module.add_arguments(parser)
     parser.make_epilog = getattr(module, "epilog", None)
+    return parser
+
+
+def run_command(name: str, argv: Sequence[str], *, prog: str) -> int:
+    """Runs the command ``name``; returns the exit status.
+
+    0: done. 1: a user's mistake, or a place or device that cannot be used, told in one line on stderr.
+    2: wrong options. 128 + number: stopped by a signal (129, 130, 143), with nothing half written left behind.
+    """
+    parser = make_parser(name, prog=prog)
     try:
         with stopping():
-            return module.run(_parse(parser, argv))
+            return importlib.import_module(f"pcsa_jax.commands.{name}").run(_parse(parser, argv))
     except KeyboardInterrupt as error:
         number = getattr(error, "signal_number", signal.SIGINT)
         _tell(f"{prog}: stopped" + ("" if number == signal.SIGINT else f" by {signal.Signals(number).name}"))

@@ -21,7 +21,7 @@ AFFINE_TOLERANCE_MM = 1e-3
 
 @dataclasses.dataclass(frozen=True)
 class Grid:
-    """A cube of ``size``^3 isotropic voxels over a fixed field of view in MNI152 space.
+    """A cube of ``size^3`` isotropic voxels over a fixed field of view in MNI152 space.
 
     The paper (section 4.1) gives 64x64x64 and MNI space, not the voxel size; 3 mm is the smallest whole
     number of millimetres whose cube holds the brain.

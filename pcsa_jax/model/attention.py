@@ -1,13 +1,10 @@
 """Channel attention (Eqs. 3-5) and self-attention (section 3.2)."""
 
-import math
-
 import flax.linen as nn
-import jax
 import jax.numpy as jnp
-from jax import lax
 from jaxtyping import Array, Float
 
+from pcsa_jax.model.blockwise_attention import attend
 from pcsa_jax.model.resampling import maximum
 
 CHANNEL_WEIGHTS = {
@@ -72,29 +69,3 @@ class SelfAttention(nn.Module):
         )
         gain = self.param("gain", nn.initializers.zeros_init(), ()).astype(x.dtype)
         return x + gain * attend(query, key, value, block=self.block).reshape(x.shape)
-
-
-def attend(
-    query: Float[Array, "b t w"], key: Float[Array, "b s w"], value: Float[Array, "b s c"], *, block: int
-) -> Float[Array, "b t c"]:
-    """Exact softmax attention in blocks of queries, recomputed in the backward pass.
-
-    Each block holds its whole row of scores, so no running softmax is needed; the gradient recomputes a block's scores
-    instead of keeping them. Memory grows with block x tokens, not tokens^2, forward and backward.
-
-    Args:
-      query, key, value: one row a token.
-      block: queries per block; rounded down to a divisor of the number of tokens.
-    """
-    (batch, tokens, width), scale = query.shape, 1 / math.sqrt(query.shape[-1])
-    block = math.gcd(tokens, block) if tokens > block else tokens
-
-    @jax.checkpoint
-    def attend_block(queries: Array) -> Array:
-        scores = jnp.einsum("btw,bsw->bts", queries, key, preferred_element_type=jnp.float32) * scale
-        return jnp.einsum("bts,bsc->btc", nn.softmax(scores, axis=-1).astype(value.dtype), value)
-
-    if block == tokens:
-        return attend_block(query)
-    blocks = jnp.moveaxis(query.reshape(batch, tokens // block, block, width), 1, 0)
-    return jnp.moveaxis(lax.map(attend_block, blocks), 0, 1).reshape(batch, tokens, -1)

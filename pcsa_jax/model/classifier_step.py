@@ -53,7 +53,7 @@ class ClassifierState(NamedTuple):
 def initial_classifier_state(
     module: nn.Module, optimizer: optax.GradientTransformation, *, seed: int, size: int
 ) -> ClassifierState:
-    """The state before the first step, for volumes of ``size``^3 voxels."""
+    """The state before the first step, for volumes of ``size^3`` voxels."""
     volume = jax.ShapeDtypeStruct((1, size, size, size, 1), jnp.float32)
     params = initial_params(module, seed, volume, volume)
     return ClassifierState(jnp.zeros((), jnp.int32), params, jax.jit(optimizer.init)(params))

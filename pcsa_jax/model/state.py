@@ -49,7 +49,7 @@ def initial_state(
     num_known: int = 0,
     averages: bool = False,
 ) -> GANState:
-    """The state before the first step, for volumes of ``size``^3 voxels.
+    """The state before the first step, for volumes of ``size^3`` voxels.
 
     Args:
       modules, optimizers: of both networks.

@@ -24,7 +24,7 @@ from pcsa_jax import __version__
 from pcsa_jax.data.files import check_writable, replacing
 from pcsa_jax.data.grid import CENTRE_MM, Grid
 from pcsa_jax.errors import UserError
-from pcsa_jax.model.convolution import only_native
+from pcsa_jax.model.platform_convolution import only_native
 from pcsa_jax.model.step import generate
 from pcsa_jax.publishing.onnx_card import FORMAT, METADATA
 from pcsa_jax.synthesis.closed_form import known_of, part_of

@@ -34,10 +34,22 @@ def make_pet(folder, said, maps):
             mlir_module_serialized=(folder / name).read_bytes(),
             calling_convention_version=said["calling_convention"],
         )
-        call = jax.jit(program.call, compiler_options=options)
+        call = compiled(program.call, options, own, normalised(maps[0])[None])
         pet = np.concatenate([call(own, normalised(gm)[None]) for gm in maps])
         mean = mean + (pet - mean) / (index + 1)
     return mean.astype(np.float32)
+
+
+def compiled(program, options, *example):
+    """The program, compiled as its trainer compiles it."""
+    call = jax.jit(program, compiler_options=options)
+    try:
+        call(*example)
+    except jax.errors.JaxRuntimeError as error:
+        if "option" not in str(error):
+            raise
+        return jax.jit(program)  # an XLA that does not know the option: the last bits may differ
+    return call
 
 
 def normalised(gm):

@@ -5,7 +5,8 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from pcsa_jax.model.attention import CHANNEL_WEIGHTS, ChannelAttention, SelfAttention, attend
+from pcsa_jax.model.attention import CHANNEL_WEIGHTS, ChannelAttention, SelfAttention
+from pcsa_jax.model.blockwise_attention import attend
 
 SHAPE = (2, 3, 2, 4, 6)
 

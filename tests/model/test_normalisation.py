@@ -8,9 +8,9 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from pcsa_jax.model.convolution import convolve
 from pcsa_jax.model.initialisation import initial_params
 from pcsa_jax.model.normalisation import NormalisedConv, num_groups
+from pcsa_jax.model.platform_convolution import convolve
 
 SHAPE = (2, 4, 5, 6, 3)
 

@@ -19,7 +19,7 @@ from pcsa_jax.data.predictors.prior import Prior
 from pcsa_jax.experiment.build import build_generator
 from pcsa_jax.experiment.config import parse_config, resolved
 from pcsa_jax.experiment.config_files import read_rows
-from pcsa_jax.model.convolution import only_native
+from pcsa_jax.model.platform_convolution import only_native
 from pcsa_jax.publishing.onnx_file import convert, example_maps, largest_difference, maps_to_pet
 from pcsa_jax.synthesis.program import Program, with_prior
 

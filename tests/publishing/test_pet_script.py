@@ -60,6 +60,15 @@ def test_the_bits_of_the_generator_in_an_environment_without_it(of, request, map
     np.testing.assert_array_equal(found, pcsa_jax.load_generator(folder)(maps))
 
 
+def test_an_xla_without_the_trainers_options_makes_the_same_pet(published, maps, tmp_path):
+    folder = shutil.copytree(published, tmp_path / "model")
+    expire(folder, compiler_options={"cpu": {"xla_of_another_time": False}})
+    np.save(tmp_path / "maps.npy", maps[:1])
+    done = run_script(folder, "maps.npy", "pet.npy", cwd=tmp_path)
+    assert (done.returncode, done.stderr) == (0, "")
+    np.testing.assert_allclose(np.load(tmp_path / "pet.npy"), pcsa_jax.load_generator(published)(maps[:1]), atol=1e-6)
+
+
 def test_the_environment_of_the_test_lacks_the_rest(tmp_path):
     (tmp_path / "pet.py").write_text("import flax\n")
     assert "No module named 'flax'" in run_script(tmp_path, cwd=tmp_path).stderr

@@ -1,6 +1,7 @@
 """An exported generator opens anywhere, gives what the run gives, and a damaged one is refused."""
 
 import json
+import re
 import shutil
 import subprocess
 import sys
@@ -17,6 +18,7 @@ from pcsa_jax.evaluation.assessment import synthesise
 from pcsa_jax.synthesis.export import export_generator
 from pcsa_jax.synthesis.verification import CARD_HASH, card_hash, content_hash
 from pcsa_jax.training.trained import open_run
+from tests.conftest import ROOT
 
 
 @pytest.fixture(scope="module")
@@ -64,6 +66,13 @@ def test_the_export_command_says_so_even_where_the_cohort_is_gone(tiny_run, tmp_
     assert run_command("export", [f"--workdir={run}", f"--out={tmp_path / 'x.safetensors'}"], prog="p") == 0
     assert "trained on a PHANTOM, not on people." in capsys.readouterr().err
     assert pcsa_jax.load_generator(tmp_path / "x.safetensors").card["training"]["is_phantom"] is True
+
+
+def test_the_reference_names_every_key_of_the_card(exported):
+    page = (ROOT / "docs" / "reference" / "calls.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| (`.*?`) \| .* \|$", page.partition("## The card")[2], re.MULTILINE)
+    named = {name.strip("`") for row in rows for name in row.split(", ")}
+    assert named == set(pcsa_jax.load_generator(exported).card)
 
 
 def test_one_map_or_many_in_any_unit(exported, pairs):

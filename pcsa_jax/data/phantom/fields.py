@@ -25,7 +25,7 @@ def _spline_basis(size: int, spacing: float) -> np.ndarray:
 
 
 def smooth_field(rng: np.random.Generator, size: int, spacing: float) -> np.ndarray:
-    """A Gaussian random field on ``size``^3 voxels: zero mean, unit SD, smooth over about ``spacing`` voxels.
+    """A Gaussian random field on ``size^3`` voxels: zero mean, unit SD, smooth over about ``spacing`` voxels.
 
     ``einsum`` without its optimiser adds in a fixed order, so the field does not depend on the number of threads.
     """
@@ -58,7 +58,7 @@ def _resampling_matrix(old: int, new: int) -> np.ndarray:
 
 
 def resample(volume: np.ndarray, size: int) -> np.ndarray:
-    """Brings a cubic volume to ``size``^3 voxels over the same field of view."""
+    """Brings a cubic volume to ``size^3`` voxels over the same field of view."""
     if volume.shape[0] == size:
         return volume
     matrix = _resampling_matrix(volume.shape[0], size)

@@ -4,7 +4,7 @@ import jax
 import numpy as np
 
 from benchmarks.programs.attention import _attend_densely
-from pcsa_jax.model.attention import attend
+from pcsa_jax.model.blockwise_attention import attend
 
 
 def test_the_dense_form_computes_what_ours_computes():
