@@ -12,13 +12,20 @@ WORKERS ?= 2
 # The preprocessing extra has an environment of its own: it wants older numpy and scipy, and PyTorch.
 EXTRA := .venv-preprocess
 
+# So has the conversion to ONNX: jax2onnx wants an older Orbax.
+ONNX := .venv-onnx
+
+# What npm has for the page of python -m pcsa_jax browser, and for its test.
+BROWSER := .venv-browser
+PAGE := pcsa_jax/publishing/templates/browser
+
 ifeq ($(origin PYTHON)$(wildcard $(BIN)/python),command line$(BIN)/python)
 ifneq ($(shell $(PYTHON) --version 2>&1),$(shell $(BIN)/python --version 2>&1))
 $(error $(VENV) has $(shell $(BIN)/python --version 2>&1), found PYTHON=$(PYTHON); name another folder with VENV=)
 endif
 endif
 
-.PHONY: demo docs test test-preprocess lint clean .venv
+.PHONY: demo docs test test-preprocess lint clean .venv .venv-onnx .venv-browser
 
 # A stamp is the last thing that an installation writes: one that was interrupted goes on at the next start.
 .venv: $(VENV)/installed
@@ -54,6 +61,21 @@ test-preprocess: $(EXTRA)/installed
 	$(EXTRA)/bin/python -m pytest tests/data/test_preprocessing_anatomy.py tests/data/test_preprocessing_pet.py \
 	  tests/data/test_preprocessing_field_of_view.py tests/data/test_preprocessing_deep_grey.py \
 	  tests/data/test_raw_scans.py tests/preprocessing/test_end_to_end.py
+
+.venv-onnx: $(ONNX)/installed
+
+$(ONNX)/installed: requirements-onnx.txt
+	$(ONNX)/bin/python -m pip --version >/dev/null 2>&1 || $(PYTHON) -m venv $(ONNX)
+	$(ONNX)/bin/python $(PIP) -r requirements-onnx.txt
+	touch $@
+
+.venv-browser: $(BROWSER)/installed
+
+$(BROWSER)/installed: $(PAGE)/package.json $(PAGE)/package-lock.json
+	mkdir -p $(BROWSER)
+	cp $^ $(BROWSER)
+	npm ci --ignore-scripts --no-audit --no-fund --prefix $(BROWSER)
+	touch $@
 
 lint: $(VENV)/dev
 	$(BIN)/ruff check .

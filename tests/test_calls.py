@@ -24,7 +24,7 @@ OFFERED = [
     "calibrate", "check", "evaluate", "export", "load_generator", "phantom", "publish", "reproduce", "synthesize",
     "train",
 ]  # fmt: skip
-OTHERS = {"classify", "describe", "preprocess"}
+OTHERS = {"browser", "classify", "describe", "onnx", "preprocess"}
 """Commands that are a call of their stage alone."""
 
 

@@ -20,7 +20,8 @@ from tests.conftest import ROOT, TINY
 SOURCES = [
     ".dockerignore", ".gitignore", "CHANGELOG.md", "CITATION.cff", "LICENSE", "Makefile", "README.md", "SECURITY.md",
     "benchmarks", "configs", "containers", "docs", "evaluate.py", "hatch_build.py", "pcsa_jax", "pyproject.toml",
-    "requirements.txt", "requirements-dev.txt", "requirements-docs.txt", "requirements-preprocess.txt", "tests",
+    "requirements.txt", "requirements-dev.txt", "requirements-docs.txt", "requirements-onnx.txt",
+    "requirements-preprocess.txt", "tests", "train.py",
     "train.py",
 ]  # fmt: skip
 PRIVATE = [".venv/lib/big.py", "runs/demo/config.json", "adni/sub-01/scan.nii.gz", "pcsa_jax/__pycache__/a.pyc"]
@@ -221,6 +222,7 @@ def make(tmp_path):
         "requirements-dev.txt",
         "requirements-docs.txt",
         "requirements-preprocess.txt",
+        "requirements-onnx.txt",
     ):
         shutil.copy(ROOT / name, tmp_path)
     (tmp_path / "python").write_text(FAKE_PYTHON)
@@ -275,6 +277,12 @@ def test_an_interrupted_installation_is_not_taken_for_finished(make, tmp_path, t
         assert make("test").status != 0
         (tmp_path / "broken").unlink()
         assert f"{INSTALL} -r requirements-dev.txt\n" in make("test").notes
+
+
+def test_onnx_has_an_environment_of_its_own_without_ours(make, tmp_path):
+    assert make(".venv-onnx").notes == f"{INSTALL} -r requirements-onnx.txt\n"
+    assert make(".venv-onnx").notes == ""
+    assert not (tmp_path / ".venv").exists()
 
 
 def test_another_python_has_an_environment_of_its_own(make, tmp_path):

@@ -30,8 +30,8 @@ UNSAFE = {
 RUNNING = {"eval", "exec", "compile", "__import__", "execfile"}
 """Built-in functions that run text."""
 
-EXTRA = {"ants", "deepbet", "torch"}
-"""Packages of ``requirements-preprocess.txt``."""
+EXTRA = {"ants", "deepbet", "torch", "jax2onnx", "onnx", "onnxruntime"}
+"""Packages of ``requirements-preprocess.txt`` and ``requirements-onnx.txt``."""
 
 CONFIG_FILES = "experiment/config_files.py"
 """The one module that runs a file: a config, which is code."""
@@ -91,12 +91,24 @@ def test_every_package_that_is_imported_is_declared(path):
     assert {name.split(".")[0] for name in imports(path)} <= known
 
 
+def requirements(name: str) -> dict:
+    """Package -> version specifier of a requirements file."""
+    lines = (ROOT / name).read_text(encoding="utf-8").splitlines()
+    return {each.name: each.specifier for each in map(Requirement, (x for x in lines if x and x[0] != "#"))}
+
+
 def test_what_moves_is_bounded():
-    lines = (ROOT / "requirements.txt").read_text(encoding="utf-8").splitlines()
-    declared = {each.name: each.specifier for each in map(Requirement, (x for x in lines if x and x[0] != "#"))}
+    declared = requirements("requirements.txt")
     assert len(declared) == len(MODULES)
     assert all(specifier for specifier in declared.values()), "each has a lower bound"
     assert "1.0" not in declared["orbax-checkpoint"] and "0.12.8" in declared["orbax-checkpoint"]
+
+
+def test_what_converts_to_onnx_runs_the_same_packages_but_orbax():
+    ours, theirs = requirements("requirements.txt"), requirements("requirements-onnx.txt")
+    own = {"jax2onnx", "onnx", "onnxruntime", "orbax-checkpoint"}
+    assert {name: theirs[name] for name in set(theirs) - own} == {name: ours[name] for name in set(theirs) - own}
+    assert "0.12.8" not in theirs["orbax-checkpoint"] and "0.18.0" not in theirs["jax2onnx"]
 
 
 class Bomb:

@@ -30,6 +30,8 @@ COMMANDS = {
     "calibrate": "fit what single images are judged by, to a run or to several together",
     "export": "write a trained generator as one portable file",
     "publish": "write trained runs as a folder that others use: model card, program for jax alone",
+    "onnx": "write an exported generator as an ONNX file, for other software and browsers",
+    "browser": "gather a static page that runs an ONNX file in a browser",
     "synthesize": "make PET of grey-matter maps or T1w scans with a trained generator",
 }
 """Name -> what it does; the module of the same name in this package does it."""

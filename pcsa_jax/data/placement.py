@@ -178,7 +178,7 @@ def measure_placement(data: np.ndarray, affine: np.ndarray, *, modality: str) ->
 
 
 def _white_to_grey(blocks: np.ndarray) -> float:
-    templates = _tissue_blocks()
+    templates = tissue_blocks()
     parts = np.stack([templates[name].ravel() for name in ("grey matter", "white matter", "cerebrospinal fluid")])
     # Three unknowns: the normal equations, in the form that scipy's solver takes.
     root = np.linalg.cholesky(parts @ parts.T).T
@@ -205,7 +205,7 @@ def _unit(volume: np.ndarray) -> np.ndarray:
 
 
 @functools.cache
-def _tissue_blocks() -> dict[str, np.ndarray]:
+def tissue_blocks() -> dict[str, np.ndarray]:
     """The MNI152 tissues and the whole brain, smooth, on the compared grid."""
     (grey, affine), (white, _) = load_map("grey_matter"), load_map("white_matter")
     brain = ndimage.binary_closing(load_brain()[0], iterations=3).astype(np.float32)
@@ -229,7 +229,7 @@ def _template_spectra(modality: str) -> tuple[np.ndarray, tuple[tuple[tuple[int,
 
     For a GM map those of :data:`OTHERS` follow, in their own orientation.
     """
-    blocks = _tissue_blocks()
+    blocks = tissue_blocks()
     template = blocks["grey matter"]
     if modality == "pet":  # grey matter takes up about four times what white matter does
         template = template + blocks["white matter"] / 4

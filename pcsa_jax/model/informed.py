@@ -50,7 +50,7 @@ def peak(volumes: Float[Array, "b x y z 1"], percentile: float) -> Float[Array, 
     """A percentile of each volume's voxels, linearly interpolated; 100 is the maximum."""
     if percentile == 100:
         return volumes.max(axis=(1, 2, 3, 4), keepdims=True)
-    flat = volumes.reshape(len(volumes), -1)
+    flat = volumes.reshape(volumes.shape[0], -1)
     return jnp.percentile(flat, percentile, axis=1).reshape(-1, 1, 1, 1, 1)
 
 

@@ -4,7 +4,9 @@ On the CPU it is an exact rewrite (:mod:`pcsa_jax.model.cpu_convolution`), every
 on a GPU).
 """
 
-from collections.abc import Callable
+import contextlib
+import contextvars
+from collections.abc import Callable, Iterator
 from functools import partial
 
 import jax
@@ -18,6 +20,18 @@ Convolution = Callable[[Array, Array], Array]
 Pullback = Callable[[Array], Array]
 
 DIMENSION_NUMBERS = ("NXYZC", "XYZIO", "NXYZC")
+
+_only_native = contextvars.ContextVar("only_native", default=False)
+
+
+@contextlib.contextmanager
+def only_native() -> Iterator[None]:
+    """What is traced inside is XLA's own convolution for every platform: what other software has a counterpart of."""
+    token = _only_native.set(True)
+    try:
+        yield
+    finally:
+        _only_native.reset(token)
 
 
 def convolve(
@@ -37,7 +51,7 @@ def convolve(
         raise ValueError(f"convolution: kernel edges must be odd, found {kernel.shape[:3]}")
     if x.shape[-1] != kernel.shape[3]:
         raise ValueError(f"convolution: kernel takes {kernel.shape[3]} channels, input has {x.shape[-1]}")
-    if max(kernel.shape[:3]) == 1:
+    if max(kernel.shape[:3]) == 1 or _only_native.get():
         return _native(x, kernel, stride)
     return _convolve(x, kernel, stride)
 

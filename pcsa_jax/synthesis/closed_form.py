@@ -56,7 +56,7 @@ def voxelwise_linear(arrays: Arrays, gm: Volume) -> Volume:
 def whole_brain_ridge(arrays: Arrays, gm: Volume) -> Volume:
     """See :class:`~pcsa_jax.data.predictors.ridge.WholeBrainRidge`."""
     deviation = inside_of(gm, arrays["inside"], len(arrays["centre"])) - arrays["centre"]
-    scores = jnp.dot(arrays["components"], deviation, precision=lax.Precision.HIGHEST)
+    scores = jnp.dot(deviation, arrays["components"].T, precision=lax.Precision.HIGHEST)
     residual = jnp.dot(scores, arrays["loadings"], precision=lax.Precision.HIGHEST)
     return voxelwise_linear(arrays, gm) + put_inside(residual, arrays["reached"])
 
@@ -115,11 +115,11 @@ def _looked_at(map_deviation: Volume, pet_deviation: Volume) -> list[Volume]:
 
 def _shifted(volume: Volume, axis: int, by: int) -> Volume:
     """``volume`` moved along an axis; 0 comes in."""
-    size = volume.shape[axis]
-    ends = [(0, 0)] * 3
-    ends[axis] = (by, 0) if by > 0 else (0, -by)
-    start = 0 if by > 0 else -by
-    return lax.slice_in_dim(jnp.pad(volume, ends), start, start + size, axis=axis)
+    # Put together, not padded: jax2onnx cannot pad what has a symbolic axis.
+    size, steps = volume.shape[axis], abs(by)
+    nothing = jnp.zeros_like(lax.slice_in_dim(volume, 0, steps, axis=axis))
+    kept = lax.slice_in_dim(volume, max(0, -by), size - max(0, by), axis=axis)
+    return jnp.concatenate([nothing, kept] if by > 0 else [kept, nothing], axis)
 
 
 def _blurred(volume: Volume, width: float) -> Volume:

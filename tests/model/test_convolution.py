@@ -12,7 +12,7 @@ from jax import lax
 
 from pcsa_jax.model import cpu_convolution
 from pcsa_jax.model.convolution import Conv
-from pcsa_jax.model.platform_convolution import convolve
+from pcsa_jax.model.platform_convolution import convolve, only_native
 
 
 def reference(x, kernel, stride):
@@ -114,3 +114,15 @@ def test_even_kernel_is_refused():
 def test_wrong_channels_are_refused():
     with pytest.raises(ValueError, match="kernel takes 3 channels, input has 2"):
         convolve(jnp.zeros((1, 4, 4, 4, 2)), jnp.zeros((3, 3, 3, 3, 1)))
+
+
+def test_other_software_can_be_given_a_plain_convolution():
+    x, kernel = jnp.ones((1, 4, 4, 4, 2)), jnp.ones((3, 3, 3, 2, 3))
+
+    def steps():
+        return {str(each.primitive) for each in jax.make_jaxpr(lambda x: convolve(x, kernel))(x).eqns}
+
+    before = steps()
+    with only_native():
+        assert steps() == {"conv_general_dilated"}
+    assert steps() == before != {"conv_general_dilated"}
