@@ -17,6 +17,7 @@ import numpy as np
 from nibabel.filebasedimages import ImageFileError
 
 from pcsa_jax.data import phantom_mark, placement, synthetic_mark
+from pcsa_jax.data.fingerprints import file_hash
 from pcsa_jax.data.grid import AFFINE_TOLERANCE_MM, Grid
 from pcsa_jax.data.judgements import LEAST_GREY_MATTER, PROBABILITY_TOLERANCE
 from pcsa_jax.data.mni152 import MIN_COVERAGE
@@ -68,7 +69,7 @@ def write_browser_page(model: Path, packages: Path, out: Path, *, example: Path 
     check_packages(packages)
     if example is not None:
         check_example(example, Grid(card["grid"]["shape"][0]))
-    told = describe_page(card, example)
+    told = describe_page(card, example) | {"file_sha256": file_hash(model)}
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
         partial = Path(tempfile.mkdtemp(prefix=f".{out.name}.", suffix=".tmp", dir=out.parent))

@@ -1,6 +1,7 @@
 """Reading the card of an ONNX file without the package onnx: those who put a page together need none of it."""
 
-from collections.abc import Iterator
+import hashlib
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +16,11 @@ FORMAT = "pcsa_jax onnx 1"
 METADATA = "pcsa_jax"
 """Key of the card, as JSON, among the file's ``metadata_props``."""
 
-PROPERTIES, KEY, VALUE = 14, 1, 2
-"""Numbers of ``ModelProto.metadata_props`` and of its entries' fields (onnx.proto)."""
+GRAPH_HASH = "graph_sha256"
+"""Key of the SHA-256 of the network's bytes: ONNX has no checksum, and a changed weight would make another PET."""
+
+GRAPH, PROPERTIES, KEY, VALUE = 7, 14, 1, 2
+"""Numbers of ``ModelProto.graph``, of its ``metadata_props`` and of their entries' fields (onnx.proto)."""
 
 VARINT, FIXED64, BYTES, FIXED32 = 0, 1, 2, 5
 """How a field's value is written (protobuf's wire types)."""
@@ -36,6 +40,7 @@ def read_onnx_card(path: Path) -> dict[str, Any]:
         )
     content = path.read_bytes()
     try:
+        graph = graph_hash(content)
         entries = [dict(_fields(value)) for number, value in _fields(content) if number == PROPERTIES]
         properties = {bytes(entry[KEY]).decode(): bytes(entry[VALUE]).decode() for entry in entries}
         card = parse_object(properties[METADATA], most_bytes=MOST_CARD_BYTES)
@@ -49,7 +54,28 @@ def read_onnx_card(path: Path) -> dict[str, Any]:
         raise UserError(f"{path}: expected format {FORMAT!r}, found {found!r}. Make it again with this version.")
     if card.get(CARD_HASH) != card_hash(card):
         raise UserError(f"{path}: expected its card as it was written, found a changed one. Make it again.")
+    if card.get(GRAPH_HASH) != graph:
+        raise UserError(f"{path}: expected the network that its card names, found a damaged one. Make it again.")
     return card
+
+
+def sealed(card: Mapping[str, Any], model: bytes) -> dict[str, Any]:
+    """The card of a file whose network is that of ``model``, a file without a card."""
+    card = {**card, GRAPH_HASH: graph_hash(model)}
+    return card | {CARD_HASH: card_hash(card)}
+
+
+def graph_hash(content: bytes) -> str:
+    """SHA-256 of a file's network, weights and all.
+
+    Raises:
+      ValueError: if it is no ONNX file.
+    """
+    digest = hashlib.sha256()
+    for number, value in _fields(content):
+        if number == GRAPH and not isinstance(value, int):
+            digest.update(value)
+    return digest.hexdigest()
 
 
 def _fields(message: bytes | memoryview) -> Iterator[tuple[int, memoryview | int]]:

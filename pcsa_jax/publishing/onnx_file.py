@@ -26,12 +26,11 @@ from pcsa_jax.data.grid import CENTRE_MM, Grid
 from pcsa_jax.errors import UserError
 from pcsa_jax.model.platform_convolution import only_native
 from pcsa_jax.model.step import generate
-from pcsa_jax.publishing.onnx_card import FORMAT, METADATA
+from pcsa_jax.publishing.onnx_card import FORMAT, METADATA, sealed
 from pcsa_jax.synthesis.closed_form import known_of, part_of
 from pcsa_jax.synthesis.generator_file import GeneratorFile, read_generator_file
 from pcsa_jax.synthesis.program import PRIOR, Program, Tensors, nested, with_prior
 from pcsa_jax.synthesis.published_folder import is_published, read_published
-from pcsa_jax.synthesis.verification import CARD_HASH, card_hash
 
 OPSET = 21
 """Of the file: every onnxruntime since 1.20 runs it, onnxruntime-web included."""
@@ -70,9 +69,9 @@ def write_onnx(source: Path, out: Path) -> dict[str, Any]:
     check_writable(out.parent, f"--out {out}")
     file = _read(source)
     _check_size(source, file)
-    function, card = function_of(file), describe_onnx(file)
-    grid = Grid(card["grid"]["shape"][0])
-    model, maps = convert(function, grid.shape, card), example_maps(grid)
+    function, told = function_of(file), describe_onnx(file)
+    grid = Grid(told["grid"]["shape"][0])
+    (model, card), maps = convert(function, grid.shape, told), example_maps(grid)
     difference = largest_difference(model, maps, np.asarray(jax.jit(function)(maps)))
     if not difference <= TOLERANCE:
         raise UserError(
@@ -134,8 +133,7 @@ def describe_onnx(file: GeneratorFile) -> dict[str, Any]:
         "tensors": {"input": INPUT, "output": OUTPUT, "precision": "float32"},
         "generated_by": f"pcsa_jax {__version__}",
     }
-    told = json.loads(json.dumps(told))
-    return told | {CARD_HASH: card_hash(told)}
+    return json.loads(json.dumps(told))
 
 
 def function_of(file: GeneratorFile) -> Convertible:
@@ -164,8 +162,8 @@ def maps_to_pet(program: Program, tensors: Tensors) -> Convertible:
     return pet
 
 
-def convert(function: Convertible, shape: tuple[int, int, int], card: dict[str, Any]) -> bytes:
-    """The ONNX file of a function from maps of ``shape`` to PET, with ``card`` in it.
+def convert(function: Convertible, shape: tuple[int, int, int], told: dict[str, Any]) -> tuple[bytes, dict[str, Any]]:
+    """The ONNX file of a function from maps of ``shape`` to PET, and the card in it: ``told``, and its hashes.
 
     Raises:
       UserError: if the function has a step that jax2onnx does not know.
@@ -188,10 +186,11 @@ def convert(function: Convertible, shape: tuple[int, int, int], card: dict[str, 
             f"onnx: expected steps that jax2onnx converts, found another ({reason}). Install the versions of "
             "requirements-onnx.txt; a generator with layers of your own needs a converter of theirs."
         ) from error
-    onnx.helper.set_model_props(model, {METADATA: json.dumps(card)})
     model.producer_name, model.producer_version = "pcsa_jax", __version__
+    card = sealed(told, model.SerializeToString())
+    onnx.helper.set_model_props(model, {METADATA: json.dumps(card)})
     onnx.checker.check_model(model)
-    return model.SerializeToString()
+    return model.SerializeToString(), card
 
 
 def _teach_volumes() -> None:

@@ -3,7 +3,7 @@
 import json
 
 from pcsa_jax.data.grid import Grid
-from pcsa_jax.synthesis.verification import CARD_HASH, card_hash
+from pcsa_jax.publishing.onnx_card import sealed
 
 CARD = {
     "format": "pcsa_jax onnx 1",
@@ -32,13 +32,15 @@ def varint(value: int) -> bytes:
 
 def onnx_bytes(card: dict) -> bytes:
     """A ``ModelProto`` with fields of other kinds before and after the card."""
-    text = json.dumps(card | {CARD_HASH: card_hash(card)}).encode()
+    graph = field(7, field(2, b"the network"))
+    text = json.dumps(sealed(card, graph)).encode()
     entry = field(1, b"pcsa_jax") + field(2, text)
     other = field(1, b"other") + field(2, b"value")
     return (
         varint(1 << 3)
         + varint(10)
         + field(2, b"pcsa_jax")
+        + graph
         + field(14, other)
         + field(14, entry)
         + field(8, b"\x10\x15")

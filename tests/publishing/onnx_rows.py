@@ -87,7 +87,7 @@ def compare(config) -> tuple[float, float]:
     function = maps_to_pet(program, tensors)
     with only_native():  # compiles in a third of the time; the generator of the command below is run as users run it
         pet = np.asarray(jax.jit(function)(maps))
-    return largest_difference(convert(function, GRID.shape, {}), maps, pet), np.mean((pet > 0) & (pet < 1)).item()
+    return largest_difference(convert(function, GRID.shape, {})[0], maps, pet), np.mean((pet > 0) & (pet < 1)).item()
 
 
 def main(exported: str, out: str) -> None:

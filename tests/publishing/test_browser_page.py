@@ -145,6 +145,7 @@ def test_without_the_packages_it_says_how_to_get_them(packages, model, tmp_path,
             "expected format 'pcsa_jax onnx 1', found 'pcsa_jax",
         ),
         (lambda content: content.replace(b"PHANTOM", b"hospital"[:7]), "found a changed one. Make it again."),
+        (lambda content: content.replace(b"the network", b"thE network"), "found a damaged one. Make it again."),
     ],
 )
 def test_what_is_no_model_of_ours_is_refused(packages, model, tmp_path, change, message):
@@ -365,13 +366,21 @@ def test_what_is_no_map_gets_one_line_and_the_next_map_its_pet(visits, tmp_path)
 
 
 @pytest.mark.slow
-def test_a_page_without_its_model_says_so(visits):
+def test_a_page_without_its_model_or_with_a_damaged_one_says_so(visits):
     served = visits.root / "served"
-    (served / "bare").mkdir()
-    for path in (served / "page").iterdir():
-        if path.name != "model.onnx":
-            (served / "bare" / path.name).symlink_to(path)
+    for name in ("bare", "damaged"):
+        (served / name).mkdir()
+        for path in (served / "page").iterdir():
+            if path.name != "model.onnx":
+                (served / name / path.name).symlink_to(path)
+    content = bytearray((served / "page" / "model.onnx").read_bytes())
+    content[len(content) // 2] ^= 1
+    (served / "damaged" / "model.onnx").write_bytes(content)
     shutil.copytree(SOURCE, served / "source")
-    seen = visits.take({"goto": f"{visits.address}bare/"}, {"text": "#error"})
+    seen = visits.take(
+        {"goto": f"{visits.address}bare/"}, {"text": "#error"},
+        {"goto": f"{visits.address}damaged/"}, {"text": "#error"},
+    )  # fmt: skip
+    assert "found an error (another file than the page was made with, or a damaged one)" in seen.told[3]
     assert seen.told[1].startswith("model.onnx: expected the model's files beside the page, found an error (http://127")
     assert os.linesep not in seen.told[1]

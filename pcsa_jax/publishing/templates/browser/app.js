@@ -163,7 +163,7 @@ async function start() {
   describeModel();
   at("example").hidden = !model.example;
   listen();
-  worker.postMessage({ kind: "load", url: new URL(model.file, document.baseURI).href });
+  worker.postMessage({ kind: "load", url: new URL(model.file, document.baseURI).href, sha256: model.file_sha256 });
 }
 
 start();

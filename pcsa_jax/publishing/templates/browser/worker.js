@@ -6,7 +6,7 @@ ort.env.wasm.wasmPaths = new URL("./packages/ort/", import.meta.url).href;
 ort.env.wasm.numThreads = self.crossOriginIsolated ? Math.min(4, navigator.hardwareConcurrency || 1) : 1;
 let session = null;
 
-async function load(url) {
+async function load({ url, sha256 }) {
   const response = await fetch(url);
   if (!response.ok) throw new Error(`${url}: ${response.status} ${response.statusText}`);
   const total = Number(response.headers.get("Content-Length")) || 0, parts = [], reader = response.body.getReader();
@@ -17,6 +17,11 @@ async function load(url) {
     postMessage({ kind: "progress", size, total });
   }
   const bytes = new Uint8Array(await new Blob(parts).arrayBuffer());
+  if (self.crypto.subtle) { // not on a page that came over plain HTTP from elsewhere
+    const digest = new Uint8Array(await self.crypto.subtle.digest("SHA-256", bytes));
+    const found = Array.from(digest, (byte) => byte.toString(16).padStart(2, "0")).join("");
+    if (found !== sha256) throw new Error("another file than the page was made with, or a damaged one");
+  }
   session = await ort.InferenceSession.create(bytes, { executionProviders: ["wasm"], graphOptimizationLevel: "all" });
   postMessage({ kind: "ready", threads: ort.env.wasm.numThreads });
 }
@@ -30,7 +35,7 @@ async function run({ values, shape, input, output }) {
 
 onmessage = async ({ data }) => {
   try {
-    await (data.kind === "load" ? load(data.url) : run(data));
+    await (data.kind === "load" ? load(data) : run(data));
   } catch (error) {
     postMessage({ kind: "failed", during: data.kind, text: String(error?.message ?? error).split("\n")[0].slice(0, 200) });
   }
