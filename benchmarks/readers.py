@@ -157,15 +157,16 @@ def _metrics(folder: Path, path: Path) -> str:
 
 
 def _export(folder: Path, path: Path) -> str:
-    import jax
-    import numpy as np
-
     from pcsa_jax.synthesis.loaded import load_generator
 
     found = load_generator(path)
-    arrays = [np.asarray(leaf).tobytes() for leaf in jax.tree.leaves(found.infer._params)]
+    arrays = [array.tobytes() for _, array in sorted(found.infer.tensors.items())]
     arrays += [array.tobytes() for _, array in sorted(found.trust.arrays().items())]
     return json.dumps(found.card, sort_keys=True) + hashlib.sha256(b"".join(arrays)).hexdigest()
+
+
+def _published(folder: Path, path: Path) -> str:
+    return _export(folder, folder / "published")
 
 
 def _run(folder: Path, path: Path) -> str:
@@ -213,6 +214,10 @@ READERS: dict[str, tuple[Target, ...]] = {
         Target("*.safetensors", _export, (tensor_header,), is_vouched=True),
         Target("*.safetensors", _export, (hostile_card,) * 3, damages_only=True),
     ),
+    "published": (
+        Target("published/model.*", _published, is_vouched=True),
+        Target("published/config.json", _published, (values, values), is_vouched=True),
+    ),
     "checkpoints": (
         Target("run/checkpoints/**/*", _run, is_vouched=True),
         Target("run/prior.safetensors", _run, (tensor_header,), is_vouched=True),
@@ -247,3 +252,4 @@ def write_sound(folder: Path, config: Path) -> None:
     pcsa_jax.train(f"{config}:best", run, cohort=cohort)
     write_quality(cohort, visits, ["gm_correlation"])
     pcsa_jax.export(run, folder / "generator.safetensors")
+    pcsa_jax.publish([run], folder / "published", unscored=True)

@@ -64,6 +64,11 @@ class Inference:
         """The generator that a card describes."""
         return cls(Program.of_card(card), params, prior)
 
+    @property
+    def tensors(self) -> dict[str, np.ndarray]:
+        """All that it consists of, as an exported file names it."""
+        return {name: np.asarray(array) for name, array in self._tensors.items()}
+
     def __call__(self, mri: np.ndarray) -> np.ndarray:
         """Synthetic PET of any number of maps; the last batch is filled up, so that one program serves all.
 

@@ -44,7 +44,11 @@ def read_published(folder: Path) -> GeneratorFile:
             f"{path}: expected what {TENSORS} beside it says of itself, found another generator's or a changed one. "
             "Download or publish both again."
         )
-    for name, digest in ((said.get("stablehlo") or {}).get("sha256") or {}).items():
+    program = said.get("stablehlo", {"sha256": {}})
+    hashes = program.get("sha256") if isinstance(program, dict) else None
+    if not isinstance(hashes, dict):
+        raise UserError(f"{path}: expected what it says of the program, found it damaged. Download it again.")
+    for name, digest in hashes.items():
         _check_beside(folder, name, digest)
     return file
 

@@ -15,7 +15,10 @@ from benchmarks import fuzz, headers, outcomes, readers
 from benchmarks.readers import READERS, Target
 from pcsa_jax.errors import UserError
 
-COUNTS = {"volumes": 60, "headers": 60, "tables": 60, "sidecars": 30, "exports": 60, "checkpoints": 12, "configs": 60}
+COUNTS = {
+    "volumes": 60, "headers": 60, "tables": 60, "sidecars": 30, "exports": 60, "published": 40, "checkpoints": 12,
+    "configs": 60,
+}  # fmt: skip
 """Cases of each reader in the suite."""
 
 

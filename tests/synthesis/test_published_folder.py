@@ -56,6 +56,12 @@ def test_a_damaged_program_is_refused_and_a_missing_one_is_not_missed(folder):
     assert "model.stablehlo: expected the file that was published, found a damaged" in refused(folder)
 
 
+@pytest.mark.parametrize("said", [[], "x", {}, {"sha256": ["model.stablehlo"]}, None])
+def test_what_is_said_of_the_program_has_its_form(folder, said):
+    say(folder, stablehlo=said)
+    assert "config.json: expected what it says of the program, found it damaged" in refused(folder)
+
+
 def test_a_program_by_itself_is_no_generator(folder):
     (folder / "model.stablehlo").write_bytes(b"x")
     assert "found a program without its tensors. Give the published folder" in refused(folder / "model.stablehlo")
