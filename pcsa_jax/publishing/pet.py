@@ -1,4 +1,4 @@
-"""PET of grey-matter maps by the model in this folder, to the bit. Needs: pip install jax safetensors.
+"""PET of grey-matter maps by the model in this folder, its trainer's bits. Needs: pip install jax safetensors.
 
 python pet.py maps.npy pet.npy
 
@@ -6,9 +6,11 @@ maps.npy: (x, y, z) or (n, x, y, z) on the grid that README.md names, MNI152, sm
 pet.npy: float32 of the same shape in [0, 1]; README.md says what 0 and 1 stand for.
 """
 
+import contextlib
 import dataclasses
 import hashlib
 import json
+import os
 import sys
 from pathlib import Path
 
@@ -85,6 +87,19 @@ def too_old(said, why):
     )
 
 
+@contextlib.contextmanager
+def quiet():
+    """Without what the compiler prints of a program that it cannot read: the exception says it in one line."""
+    kept, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, 2)
+    try:
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+        os.close(nowhere)
+
+
 def main():
     """From file to file."""
     if len(sys.argv) != 3:
@@ -100,7 +115,8 @@ def main():
     if not (np.ptp(maps, axis=(-3, -2, -1)) > 0).all():
         sys.exit(f"{sys.argv[1]}: expected contrast, found a constant map. Leave it out.")
     try:
-        pet = make_pet(Path(__file__).parent, said, maps.reshape(-1, *shape))
+        with quiet():
+            pet = make_pet(Path(__file__).parent, said, maps.reshape(-1, *shape))
     except Exception as error:
         sys.exit(too_old(said, " ".join(str(error).split())[:200]))
     np.save(sys.argv[2], pet.reshape(maps.shape))
