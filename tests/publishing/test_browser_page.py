@@ -11,6 +11,7 @@ import subprocess
 import sys
 from types import SimpleNamespace
 
+import jax
 import nibabel as nib
 import numpy as np
 import pytest
@@ -21,11 +22,15 @@ from pcsa_jax.commands import browser as command
 from pcsa_jax.commands import run_command
 from pcsa_jax.data.grid import Grid
 from pcsa_jax.data.mni152 import load_map
+from pcsa_jax.data.phantom.subject import make_subject
 from pcsa_jax.data.phantom_mark import HEADER_TEXT
 from pcsa_jax.data.synthetic_mark import judge_image, read_mark
 from pcsa_jax.errors import UserError
+from pcsa_jax.experiment.build import build
 from pcsa_jax.publishing import browser_page
 from pcsa_jax.publishing.browser_page import PAGE, SOURCE, versions, write_browser_page
+from pcsa_jax.synthesis.export import export_generator
+from pcsa_jax.training.trained import open_run
 from tests.conftest import ROOT
 from tests.publishing.onnx_bytes import CARD, onnx_bytes
 
@@ -362,6 +367,40 @@ def test_what_is_no_map_gets_one_line_and_the_next_map_its_pet(visits, tmp_path)
     assert "3\n" in f"{legend}\n" and "SUVR" in legend
     made, expected = nib.load(tmp_path / "suvr.nii.gz").get_fdata(), 3 * nib.load(pet).get_fdata()
     np.testing.assert_allclose(made, expected, atol=1e-5)
+    assert seen.complaints == []
+
+
+@pytest.fixture(scope="module")
+def full_size(tiny_run, tiny_config, tmp_path_factory):
+    """A generator with few features at the paper's 64^3, untrained, as an exported file; and a phantom's map for it."""
+    sizes = {"data.size": 64, "generator.skip_sizes": (16, 32, 64), "generator.attention_sizes": (4,)}
+    config, rng = tiny_config(sizes), np.random.default_rng(0)
+    experiment = build(config, num_steps=1)
+    params = jax.tree.map(
+        lambda leaf: np.asarray(leaf) + 0.1 * rng.standard_normal(leaf.shape).astype(np.float32),
+        experiment.initial_state().generator,
+    )
+    root = tmp_path_factory.mktemp("full_size")
+    run = open_run(tiny_run)._replace(config=config, experiment=experiment, params=params)
+    export_generator(run, root / "large.safetensors", cohort="phantom", is_phantom=True)
+    image = nib.Nifti1Image(make_subject(1, size=64, with_pet=False).mri, Grid(64).affine)
+    image.header["descrip"] = HEADER_TEXT
+    nib.save(image, root / "sub-0001_space-MNI152NLin2009aSym_res-64_label-GM_probseg.nii.gz")
+    return root / "large.safetensors", next(root.glob("*.nii.gz"))
+
+
+@pytest.mark.slow
+def test_at_the_paper_s_size(visits, full_size, tmp_path):
+    source, gm = full_size
+    convert = [PYTHON, "-m", "pcsa_jax", "onnx", f"--generator={source}", f"--out={tmp_path / 'large.onnx'}"]
+    subprocess.run(convert, check=True, capture_output=True, cwd=ROOT, timeout=300)
+    write_browser_page(tmp_path / "large.onnx", PACKAGES, visits.root / "served" / "large", example=gm)
+    seen = visits.take(
+        {"goto": f"{visits.address}large/"}, {"example": True}, {"save": str(tmp_path / "pet.nii.gz")}
+    )  # fmt: skip
+    made, expected = nib.load(tmp_path / "pet.nii.gz").get_fdata(), pcsa_jax.load_generator(source)(gm).get_fdata()
+    assert made.shape == (64, 64, 64) and expected.std() > 0.01
+    np.testing.assert_allclose(made, expected, atol=1e-4)
     assert seen.complaints == []
 
 

@@ -16,8 +16,11 @@ from pcsa_jax.errors import UserError
 from pcsa_jax.experiment.config_files import read_rows
 from pcsa_jax.publishing import onnx_file
 from tests.conftest import ROOT
+from tests.publishing.onnx_bytes import field
 
 PYTHON = ROOT / ".venv-onnx" / "bin" / "python"
+MODEL = field(7, b"a network")
+"""What the stand-ins make."""
 
 
 @pytest.fixture(scope="module")
@@ -91,7 +94,7 @@ def test_without_the_packages_it_says_how_to_get_them(exported, tmp_path, monkey
 def tools(monkeypatch):
     """Stand-ins of what converts and runs: ``tools.to_onnx``, ``tools.pet_of`` (maps -> PET)."""
     tools = SimpleNamespace(to_onnx=None, pet_of=None)
-    model = SimpleNamespace(SerializeToString=lambda: b"a model")
+    model = SimpleNamespace(SerializeToString=lambda: MODEL)
     tools.to_onnx = lambda *arguments, **options: model
     nothing = SimpleNamespace(set_model_props=lambda model, props: None, check_model=lambda model: None)
     session = SimpleNamespace(run=lambda names, inputs: [tools.pet_of(inputs["map"])])
@@ -117,7 +120,7 @@ def test_a_file_that_disagrees_with_jax_is_not_left(exported, tmp_path, tools, e
     out = tmp_path / "x.onnx"
     if found is None:
         onnx_file.write_onnx(exported, out)
-        assert out.read_bytes() == b"a model"
+        assert out.read_bytes() == MODEL
         return
     assert refused(lambda: onnx_file.write_onnx(exported, out)) == (
         f"{exported}: expected onnxruntime's PET within 1e-05 of JAX's, found {found}. Nothing was written; install "
