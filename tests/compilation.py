@@ -3,8 +3,12 @@
 LLVM does without its expensive passes, and XLA writes its fusions with the emitters that it had before (a third of the
 time, where this version of jax still has them); what XLA makes of a program before that is the same, and
 ``tests/model/test_state_step.py`` compares a whole training step of both kinds. What is compiled once is kept for all
-workers and processes of this run of the suite. ``JAX_DISABLE_MOST_OPTIMIZATIONS=false python -m pytest`` tests programs
-as users run them; the tests of the cache itself always do.
+workers and processes of this run of the suite and for the next runs, in ``tests`` beside what the software itself keeps
+(``PCSA_JAX_CACHE`` puts both elsewhere) and under its rules: a folder that others could write to is not used, and then,
+as under ``JAX_ENABLE_COMPILATION_CACHE=false``, a run has one of its own that goes with it. JAX finds a program by a
+hash of all its text, its options and the compiler's version, so what has changed is compiled anew.
+``JAX_DISABLE_MOST_OPTIMIZATIONS=false python -m pytest`` tests programs as users run them; the tests of the cache
+itself always do, with caches of their own.
 """
 
 import atexit
@@ -15,11 +19,18 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 HASTY, FLAGS, EMITTERS = "JAX_DISABLE_MOST_OPTIMIZATIONS", "XLA_FLAGS", "xla_cpu_use_fusion_emitters"
-FOLDER = "JAX_COMPILATION_CACHE_DIR"
+FOLDER, SWITCH = "JAX_COMPILATION_CACHE_DIR", "JAX_ENABLE_COMPILATION_CACHE"
+THRESHOLD, LIMIT = "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "JAX_COMPILATION_CACHE_MAX_SIZE"
 OWNER = "PCSA_JAX_TESTS"
 """Set in the workers and processes of a run: the folder is there, and is not theirs to remove."""
+
+MAX_BYTES = 2**30
+"""JAX drops the programs unused for longest; a run of the suite needs about a third of it."""
+
+ROOT = Path(__file__).parents[1]
 
 
 def hasten() -> None:
@@ -27,23 +38,44 @@ def hasten() -> None:
     os.environ.setdefault(HASTY, "true")
     if OWNER in os.environ:
         return
-    if os.environ[HASTY].lower() in ("true", "1", "yes", "on") and _is_known(f"--{EMITTERS}=false"):
+    hasty = os.environ[HASTY].lower() in ("true", "1", "yes", "on")
+    folder = prepare(f"--{EMITTERS}=false") if hasty else None
+    if folder is not None:
         os.environ[FLAGS] = with_flags(f"--{EMITTERS}=false")
-    folder = tempfile.mkdtemp(prefix="pcsa_jax_tests_")
-    atexit.register(shutil.rmtree, folder, ignore_errors=True)
-    os.environ |= {
-        OWNER: folder,
-        FOLDER: folder,
-        "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0.1",
-        # A limit, never reached: without one JAX writes and reads without a lock.
-        "JAX_COMPILATION_CACHE_MAX_SIZE": str(2**31),
-    }
+    else:
+        folder = prepare()
+    if not folder:
+        folder = tempfile.mkdtemp(prefix="pcsa_jax_tests_")
+        atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    # A limit is needed: without one JAX writes and reads without a lock.
+    os.environ |= {OWNER: folder, FOLDER: folder, THRESHOLD: "0.1", LIMIT: str(MAX_BYTES)}
 
 
-def _is_known(flag: str) -> bool:
-    """Whether this version of XLA knows a flag; it ends a process that gives it another."""
-    start = [sys.executable, "-c", "from jaxlib import xla_client; xla_client.make_cpu_client()"]
-    return not subprocess.run(start, env=os.environ | {FLAGS: flag}, capture_output=True, check=False).returncode
+PREPARE = """
+import os
+from jaxlib import xla_client
+xla_client.make_cpu_client()
+from pcsa_jax.errors import UserError
+from pcsa_jax.machine.cache import cache_folder
+from pcsa_jax.machine.compilation import keep_compiled_programs
+try:
+    os.environ["PCSA_JAX_CACHE"] = str(cache_folder() / "tests")
+except UserError:  # nobody's home folder
+    raise SystemExit
+print(keep_compiled_programs() or "")
+"""
+
+
+def prepare(*flags: str) -> str | None:
+    """The folder for what is compiled, made and mended as the software does with its own; "" where it is not used.
+
+    None if this version of XLA does not know a flag: it ends a process that gives it one.
+    """
+    switch = {SWITCH: os.environ[SWITCH]} if SWITCH in os.environ else {}
+    environment = as_users_run() | switch | {FLAGS: with_flags(*flags)}
+    start = [sys.executable, "-c", PREPARE]
+    done = subprocess.run(start, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
+    return done.stdout.strip() if done.returncode == 0 else None
 
 
 def with_flags(*flags: str) -> str:

@@ -1,6 +1,7 @@
 """Two starts of one command in one place at the same time: one may be refused in a line, what is there is whole."""
 
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -16,15 +17,37 @@ pytestmark = pytest.mark.slow
 
 NUM_STARTS = 2
 NUM_INPUTS = 3
-START = (
-    "import sys\n"
-    "from pcsa_jax.commands import run_command\n"
-    "if sys.argv[1] == 'evaluate':\n"
-    "    from pcsa_jax.evaluation import illustration\n"
-    "    illustration.draw_all = lambda *_: []\n"
-    "sys.exit(run_command(sys.argv[1], sys.argv[2:], prog=f'pcsa_jax {sys.argv[1]}'))\n"
-)
-"""The command line, but for an evaluation's figures: they take most of its time and are swapped in with its folder."""
+STARTS = """
+import json, os, sys, warnings
+from pcsa_jax.commands import run_command
+from pcsa_jax.commands import calibrate, evaluate, export, phantom, synthesize
+from pcsa_jax.data.phantom import cohort
+from pcsa_jax.evaluation import illustration, terminal
+from pcsa_jax.synthesis import calibration, trust_file
+from pcsa_jax.training import train, trained
+
+illustration.draw_all = lambda *_: []
+warnings.filterwarnings("ignore", message="os.fork")  # nothing was computed yet: JAX has no threads
+started = {}
+for number, (command, *words) in enumerate(json.loads(sys.stdin.read())):
+    process = os.fork()
+    if process == 0:
+        os.dup2(os.open(f"said{number}", os.O_WRONLY | os.O_CREAT), 2)
+        status = 70
+        try:
+            status = run_command(command, words, prog=f"pcsa_jax {command}")
+        finally:
+            sys.stderr.flush()
+            os._exit(status)
+    started[process] = number
+statuses = {}
+while started:
+    process, status = os.wait()
+    statuses[started.pop(process)] = os.waitstatus_to_exitcode(status)
+print(json.dumps([statuses[number] for number in sorted(statuses)]))
+"""
+"""Command lines in processes of their own that begin together, as the imports are behind them; an evaluation is without
+its figures, which take most of its time and are swapped in with its folder."""
 
 
 @pytest.fixture(scope="module")
@@ -41,18 +64,17 @@ def outcomes(tiny_run, exported, cohort, tmp_path_factory):
         "export": [f"--workdir={tiny_run}", f"--out={place / 'one.safetensors'}"],
         "calibrate": [str(place / "calibrated")],
     }
-    starts = [
-        (command, subprocess.Popen(
-            [sys.executable, "-c", START, command, *own], cwd=ROOT, text=True, stderr=subprocess.PIPE,
-            stdout=subprocess.DEVNULL,
-        ))
-        for command, own in words.items() for _ in range(NUM_STARTS)
-    ]  # fmt: skip
+    starts = [(command, *own) for command, own in words.items() for _ in range(NUM_STARTS)]
+    said = tmp_path_factory.mktemp("said")
+    done = subprocess.run(
+        [sys.executable, "-c", STARTS], cwd=said, env=os.environ | {"PYTHONPATH": str(ROOT)}, timeout=300, check=True,
+        input=json.dumps(starts), stdout=subprocess.PIPE, text=True,
+    )  # fmt: skip
     found = {command: [] for command in words}
-    for command, process in starts:
-        _, said = process.communicate(timeout=300)
-        assert "Traceback" not in said, said
-        found[command].append((process.returncode, said.strip().splitlines()[-1]))
+    for number, ((command, *_), status) in enumerate(zip(starts, json.loads(done.stdout), strict=True)):
+        lines = (said / f"said{number}").read_text()
+        assert "Traceback" not in lines, lines
+        found[command].append((status, lines.strip().splitlines()[-1]))
     return found, place
 
 

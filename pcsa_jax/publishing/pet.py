@@ -3,7 +3,7 @@
 python pet.py maps.npy pet.npy
 
 maps.npy: (x, y, z) or (n, x, y, z) on the grid that README.md names, MNI152, smoothed to 8 mm FWHM, in any unit.
-pet.npy: float32 of the same shape in [0, 1]; README.md says what 0 and 1 stand for.
+pet.npy: float32 of the same shape in [0, 1], a new file; README.md says what 0 and 1 stand for.
 """
 
 import contextlib
@@ -60,12 +60,19 @@ def normalised(gm):
     return np.clip((gm - low) / (high - low), 0, 1).astype(np.float32)
 
 
-def read(folder):
+def read_said(folder):
     """What config.json says of the program, if every file is the one that was published."""
     try:
-        said = json.loads((folder / "config.json").read_text(encoding="utf-8"))["stablehlo"]
+        said = json.loads((folder / "config.json").read_text(encoding="utf-8-sig"))["stablehlo"]
         found = {name: hashlib.sha256((folder / name).read_bytes()).hexdigest() for name in said["sha256"]}
-    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
+        said["shape"] = [int(edge) for edge in said["shape"]]
+        for name, kind in (("programs", list), ("platforms", list), ("compiler_options", dict), ("jax", str),
+                           ("readable_until", str), ("calling_convention", int)):  # fmt: skip
+            if not isinstance(said[name], kind) or not said[name]:
+                raise ValueError(f"stablehlo.{name} is {said[name]!r}")
+        if len(said["shape"]) != 3 or not set(said["programs"]) <= set(found):
+            raise ValueError("a shape or programs that do not fit")
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         sys.exit(f"{folder}: expected config.json and its files, found {error!r:.200}. Download the folder again.")
     for name, digest in said["sha256"].items():
         if found[name] != digest:
@@ -74,16 +81,61 @@ def read(folder):
             )
     known = export.minimum_supported_calling_convention_version, export.maximum_supported_calling_convention_version
     if not known[0] <= said["calling_convention"] <= known[1]:
-        sys.exit(too_old(said, f"calling convention {said['calling_convention']}, it knows {known[0]} to {known[1]}"))
+        sys.exit(
+            failure(said, f"calling convention {said['calling_convention']}, where it knows {known[0]} to {known[1]}")
+        )
     return said
 
 
-def too_old(said, why):
-    """One line on a program that this jax cannot run."""
+def read_maps(path, shape):
+    """The maps in a file of numpy.save, (n, x, y, z)."""
+    try:
+        if path.endswith((".nii", ".nii.gz")):
+            raise ValueError("a NIfTI file: numpy.save its voxels, on the model's grid")
+        maps = np.load(path, allow_pickle=False)
+        if not isinstance(maps, np.ndarray) or maps.dtype.kind not in "fiub":
+            raise ValueError(f"{getattr(maps, 'dtype', 'an archive')}")
+    except (OSError, ValueError, TypeError, EOFError) as error:
+        sys.exit(f"{path}: expected an array of numbers that numpy.save has written, found {error!s:.200}.")
+    if maps.ndim not in (3, 4) or list(maps.shape[-3:]) != shape or not maps.size:
+        sys.exit(f"{path}: expected maps {tuple(shape)} or (n, ...), found {maps.shape}. Resample them to that grid.")
+    with np.errstate(all="ignore"):
+        maps = maps.astype(np.float32)
+        spread = np.ptp(maps, axis=(-3, -2, -1))
+    if not np.isfinite(spread).all():
+        sys.exit(f"{path}: expected finite voxels, found NaN, infinite or too large ones. Mend the map.")
+    if not (spread > 0).all():
+        sys.exit(f"{path}: expected contrast, found a constant map. Leave it out.")
+    return maps
+
+
+def check_place(path):
+    """Ends the script, before the work, if the PET has no place."""
+    place = Path(path)
+    if place.exists() or not place.resolve().parent.is_dir():
+        found = "something there" if place.exists() else "no such folder"
+        sys.exit(f"{path}: expected a new file in a folder that is there, found {found}. Choose another name.")
+
+
+def write(path, pet):
+    """Writes the PET, whole or not at all."""
+    partial = Path(f"{path}.{os.getpid()}.tmp")
+    try:
+        with partial.open("wb") as stream:
+            np.save(stream, pet)
+        partial.replace(path)
+    except OSError as error:
+        sys.exit(f"{path}: could not be written ({error.strerror or error}). Choose another place.")
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+def failure(said, why):
+    """One line on a program that did not run."""
     return (
-        f"{said['programs'][0]}: written by jax {said['jax']}, readable by later ones until {said['readable_until']} "
-        f"at least; found jax {jax.__version__}, which cannot run it ({why}). Install jax=={said['jax']} beside it, or "
-        "publish the model again. model.safetensors does not expire."
+        f"{said['programs'][0]}: expected PET, found {why}. It was written by jax {said['jax']}, and later ones read "
+        f"it until {said['readable_until']} at least; this is jax {jax.__version__}. If that is why, install "
+        f"jax=={said['jax']}, or publish the model again: model.safetensors does not expire."
     )
 
 
@@ -102,24 +154,21 @@ def quiet():
 
 def main():
     """From file to file."""
+    if len(sys.argv) == 2 and sys.argv[1] in ("-h", "--help"):
+        print(__doc__)
+        return
     if len(sys.argv) != 3:
         sys.exit(__doc__.split("\n\n")[1])
-    said = read(Path(__file__).parent)
-    shape = tuple(said["shape"])
-    try:
-        maps = np.load(sys.argv[1], allow_pickle=False).astype(np.float32)
-    except (OSError, ValueError, TypeError, EOFError) as error:
-        sys.exit(f"{sys.argv[1]}: expected maps that numpy.save has written, found {error!r:.200}.")
-    if maps.shape[-3:] != shape or maps.ndim not in (3, 4) or not np.isfinite(maps).all():
-        sys.exit(f"{sys.argv[1]}: expected finite voxels (n, {shape}), found {maps.shape}. Resample it to that grid.")
-    if not (np.ptp(maps, axis=(-3, -2, -1)) > 0).all():
-        sys.exit(f"{sys.argv[1]}: expected contrast, found a constant map. Leave it out.")
+    folder = Path(__file__).parent
+    said = read_said(folder)
+    maps = read_maps(sys.argv[1], said["shape"])
+    check_place(sys.argv[2])
     try:
         with quiet():
-            pet = make_pet(Path(__file__).parent, said, maps.reshape(-1, *shape))
+            pet = make_pet(folder, said, maps.reshape(-1, *said["shape"]))
     except Exception as error:
-        sys.exit(too_old(said, " ".join(str(error).split())[:200]))
-    np.save(sys.argv[2], pet.reshape(maps.shape))
+        sys.exit(failure(said, f"{type(error).__name__}: {' '.join(str(error).split())[:200]}"))
+    write(sys.argv[2], pet.reshape(maps.shape))
 
 
 if __name__ == "__main__":

@@ -13,7 +13,7 @@ import pytest
 
 from pcsa_jax.machine import compilation
 from pcsa_jax.machine.compilation import MAX_BYTES, MIN_COMPILE_S, keep_compiled_programs, processor_name
-from tests.compilation import as_users_run
+from tests.compilation import as_users_run, prepare
 from tests.conftest import ROOT
 
 OPTIONS = (
@@ -275,3 +275,18 @@ def test_nobody_s_home_folder_is_no_error(root, capsys, monkeypatch):
     monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
     monkeypatch.setattr(os.path, "expanduser", lambda path: path)  # a container's user without a name
     assert "~/.cache: expected a home folder for ~, found none. Every start" in refusal(capsys)
+
+
+@pytest.mark.parametrize(("mode", "kept"), [(0o755, True), (0o777, False)])
+def test_what_the_suite_compiles_is_kept_under_the_same_rules(tmp_path, monkeypatch, mode, kept):
+    monkeypatch.setenv("PCSA_JAX_CACHE", str(tmp_path))
+    folder = tmp_path / "tests" / f"compiled-{processor_name()}"
+    folder.mkdir(parents=True, mode=0o700)
+    folder.parent.chmod(mode)
+    (folder / "cut-cache").touch()
+    assert prepare() == (str(folder) if kept else "")
+    assert (folder / "cut-cache").exists() != kept, "what a killed process left is removed from a folder that is used"
+
+
+def test_a_flag_that_xla_does_not_know_is_noticed():
+    assert prepare("--xla_no_such_flag=true") is None

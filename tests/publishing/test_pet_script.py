@@ -2,11 +2,13 @@
 
 import dataclasses
 import hashlib
+import importlib.util
 import json
 import os
 import shutil
 import subprocess
 import sys
+from pathlib import Path
 
 import jax
 import numpy as np
@@ -38,13 +40,34 @@ runpy.run_path(sys.argv[0], run_name="__main__")
 """
 
 
-def run_script(folder, *arguments, cwd):
+MANY = """
+import json, os, runpy, sys
+import jax, safetensors.numpy
+for place, script, *arguments in json.loads(sys.stdin.read()):
+    os.chdir(place)
+    os.dup2(os.open("said", os.O_WRONLY | os.O_CREAT), 2)  # MLIR writes without Python
+    sys.argv, status = [script, *arguments], 0
+    try:
+        runpy.run_path(script, run_name="__main__")
+    except SystemExit as left:
+        status = int(bool(left.code))
+        sys.stderr.write(f"{left.code}\\n" if isinstance(left.code, str) else "")
+    sys.stderr.flush()
+    print(status, flush=True)
+"""
+"""Scripts in one process, each in a folder where it finds the file ``said`` for its stderr."""
+
+
+def environment():
     # As the suite's own programs are compiled, which the bits depend on; nothing else of its variables.
     kept = "JAX_DISABLE_MOST_OPTIMIZATIONS", "PATH", "HOME"
-    environment = {name: os.environ[name] for name in kept if name in os.environ}
+    return {name: os.environ[name] for name in kept if name in os.environ}
+
+
+def run_script(folder, *arguments, cwd):
     return subprocess.run(
         [sys.executable, "-I", "-c", RUN, str(folder / "pet.py"), *map(str, arguments)], cwd=cwd, text=True,
-        capture_output=True, env=environment, timeout=300,
+        capture_output=True, env=environment(), timeout=300,
     )  # fmt: skip
 
 
@@ -102,44 +125,107 @@ def exchange(folder):
 DAMAGED = "expected the file that was published, found a damaged or changed one. Download it again."
 
 
-@pytest.mark.parametrize(
-    ("damage", "said"),
-    [
-        (cut, f"model.stablehlo: {DAMAGED}"),
-        (flip, f"model.safetensors: {DAMAGED}"),
-        (expire, "which cannot run it (calling convention 1, it knows "),
-        (exchange, "model.stablehlo: written by jax "),
-        (lambda folder: (folder / "config.json").write_text("{"), "expected config.json and its files, found JSON"),
-        (lambda folder: (folder / "model.stablehlo").unlink(), "expected config.json and its files, found FileNotF"),
-    ],
-)  # fmt: skip
-def test_what_is_damaged_expired_or_foreign_is_told_in_one_line(published, maps, tmp_path, damage, said):
-    folder = shutil.copytree(published, tmp_path / "model")
-    damage(folder)
-    np.save(tmp_path / "maps.npy", maps)
-    done = run_script(folder, "maps.npy", "pet.npy", cwd=tmp_path)
-    assert done.returncode == 1 and said in done.stderr and done.stderr.count("\n") == 1
-    assert not (tmp_path / "pet.npy").exists()
+DAMAGES = [
+    (cut, f"model.stablehlo: {DAMAGED}"),
+    (flip, f"model.safetensors: {DAMAGED}"),
+    (expire, "model.stablehlo: expected PET, found calling convention 1, where it knows "),
+    (exchange, "model.stablehlo: expected PET, found "),
+    (lambda folder: expire(folder, jax=None), "expected config.json and its files, found ValueError('stablehlo.jax is"),
+    (lambda folder: expire(folder, calling_convention="10"), "found ValueError(\"stablehlo.calling_convention is"),
+    (lambda folder: expire(folder, programs=[]), "found ValueError('stablehlo.programs is []"),
+    (lambda folder: expire(folder, shape="abc"), "expected config.json and its files, found ValueError("),
+    (lambda folder: (folder / "config.json").write_text("{"), "expected config.json and its files, found JSON"),
+    (lambda folder: (folder / "model.stablehlo").unlink(), "expected config.json and its files, found FileNotF"),
+]  # fmt: skip
+BAD_MAPS = [
+    (np.zeros((8, 8, 8)), "expected maps (16, 16, 16) or (n, ...), found (8, 8, 8). Resample them to that grid."),
+    (np.zeros((0, 16, 16, 16)), "expected maps (16, 16, 16) or (n, ...), found (0, 16, 16, 16)"),
+    (np.full((16, 16, 16), np.nan), "expected finite voxels, found NaN, infinite or too large ones. Mend the map."),
+    (np.linspace(-3e38, 3e38, 16**3).reshape(16, 16, 16), "expected finite voxels, found NaN, infinite or too large"),
+    (np.ones((16, 16, 16), complex), "expected an array of numbers that numpy.save has written, found complex128."),
+    (np.ones((16, 16, 16)), "expected contrast, found a constant map"),
+    (np.array([{}], object), "expected an array of numbers that numpy.save has written, found Object arrays"),
+]
 
 
-@pytest.mark.parametrize(
-    ("bad", "said"),
-    [
-        (np.zeros((8, 8, 8)), "expected finite voxels (n, (16, 16, 16)), found (8, 8, 8)"),
-        (np.full((16, 16, 16), np.nan), "expected finite voxels"),
-        (np.ones((16, 16, 16)), "expected contrast, found a constant map"),
-        (np.array([{}], object), "expected maps that numpy.save has written, found ValueError"),
-    ],
-)
-def test_bad_maps_are_told_in_one_line(published, tmp_path, bad, said):
-    np.save(tmp_path / "maps.npy", bad, allow_pickle=True)
-    done = run_script(published, "maps.npy", "pet.npy", cwd=tmp_path)
-    assert done.returncode == 1 and said in done.stderr and done.stderr.count("\n") == 1
+@pytest.fixture(scope="module")
+def refusals(published, maps, tmp_path_factory):
+    """(exit status, lines of stderr, whether there is a PET) of each damage and of each bad map, of one process."""
+    starts = []
+    for damage, _ in DAMAGES:
+        place = tmp_path_factory.mktemp("damaged")
+        folder = shutil.copytree(published, place / "model")
+        damage(folder)
+        np.save(place / "maps.npy", maps)
+        starts.append((str(place), str(folder / "pet.py"), "maps.npy", "pet.npy"))
+    for bad, _ in BAD_MAPS:
+        place = tmp_path_factory.mktemp("bad")
+        np.save(place / "maps.npy", bad, allow_pickle=True)
+        starts.append((str(place), str(published / "pet.py"), "maps.npy", "pet.npy"))
+    done = subprocess.run(
+        [sys.executable, "-I", "-c", MANY], input=json.dumps(starts), capture_output=True, text=True,
+        env=environment(), timeout=300,
+    )  # fmt: skip
+    assert done.returncode == 0
+    places = [Path(place) for place, *_ in starts]
+    return [
+        (int(status), (place / "said").read_text().splitlines(), (place / "pet.npy").exists())
+        for status, place in zip(done.stdout.split(), places, strict=True)
+    ]
+
+
+@pytest.mark.parametrize("number", range(len(DAMAGES)))
+def test_what_is_damaged_expired_or_foreign_is_told_in_one_line(refusals, number):
+    _, said = DAMAGES[number]
+    status, lines, written = refusals[number]
+    assert status == 1 and len(lines) == 1 and said in lines[0]
+    assert not written
+
+
+@pytest.mark.parametrize("number", range(len(BAD_MAPS)))
+def test_bad_maps_are_told_in_one_line(refusals, number):
+    status, lines, written = refusals[len(DAMAGES) + number]
+    assert status == 1 and len(lines) == 1 and BAD_MAPS[number][1] in lines[0]
+    assert not written
 
 
 def test_how_it_is_used_is_said(published, tmp_path):
     done = run_script(published, cwd=tmp_path)
     assert (done.returncode, done.stderr) == (1, "python pet.py maps.npy pet.npy\n")
+    done = run_script(published, "--help", cwd=tmp_path)
+    assert done.returncode == 0 and "on the grid that README.md names" in done.stdout
+
+
+def script():
+    """``pet.py`` as a module, for its parts that need no program."""
+    spec = importlib.util.spec_from_file_location("pet", Path(pcsa_jax.__file__).parent / "publishing" / "pet.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_nothing_is_overwritten_and_a_place_is_looked_at_before_the_work(tmp_path):
+    np.save(tmp_path / "maps.npy", np.zeros(3))
+    for place, found in ((tmp_path / "maps.npy", "something there"), (tmp_path / "no" / "x.npy", "no such folder")):
+        with pytest.raises(SystemExit, match=f"expected a new file in a folder that is there, found {found}"):
+            script().check_place(str(place))
+    with pytest.raises(SystemExit, match=r"found a NIfTI file: numpy.save its voxels, on the model's grid"):
+        script().read_maps(str(tmp_path / "map.nii.gz"), [16] * 3)
+
+
+def test_the_pet_is_written_whole_or_not_at_all(tmp_path, monkeypatch):
+    pet, module = np.arange(3, dtype=np.float32), script()
+    module.write(str(tmp_path / "a.dat"), pet)
+    np.testing.assert_array_equal(np.load(tmp_path / "a.dat"), pet)
+
+    def full(stream, array):
+        stream.write(b"half")
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(module.np, "save", full)
+    with pytest.raises(SystemExit, match="b.dat: could not be written .No space left on device.. Choose another"):
+        module.write(str(tmp_path / "b.dat"), pet)
+    assert [path.name for path in tmp_path.iterdir()] == ["a.dat"]
 
 
 @pytest.fixture(scope="module")
