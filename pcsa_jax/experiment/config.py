@@ -126,6 +126,10 @@ def resolved(config: ConfigDict) -> dict[str, Any]:
     return json.loads(json.dumps(config.to_dict()))
 
 
+PUBLISHED = "pcsa_jax published model"
+"""Begins the format of the other kind of ``config.json``, that of a published folder."""
+
+
 def write_config(path: Path, config: ConfigDict) -> None:
     """Writes ``config.json``."""
     write_json(path, resolved(config))
@@ -140,7 +144,13 @@ def read_config(path: Path, schema: Schema = TRAINING) -> ConfigDict:
     if not path.is_file():
         raise UserError(f"{path.parent}: expected a run with a config.json, found none. Train one with train.py first.")
     try:
-        return config_of(read_object(path, expected="a config in JSON"), schema)
+        values = read_object(path, expected="a config in JSON")
+        if str(values.get("format", "")).startswith(PUBLISHED):
+            raise UserError(
+                f"{path.parent}: expected a run, found a published model. Give the folder of a run; what uses a "
+                "published one (synthesize, load_generator) needs the model.safetensors that belongs to it."
+            )
+        return config_of(values, schema)
     except (ValueError, TypeError, AttributeError) as error:
         raise UserError(f"{path}: expected a config in JSON, found {error}. Restore the file.") from error
 

@@ -18,6 +18,7 @@ from nibabel.filebasedimages import ImageFileError
 
 from pcsa_jax.data import phantom_mark, placement, synthetic_mark
 from pcsa_jax.data.fingerprints import file_hash
+from pcsa_jax.data.given_map import prepare_given
 from pcsa_jax.data.grid import AFFINE_TOLERANCE_MM, Grid
 from pcsa_jax.data.judgements import LEAST_GREY_MATTER, PROBABILITY_TOLERANCE
 from pcsa_jax.data.mni152 import MIN_COVERAGE
@@ -194,3 +195,4 @@ def check_example(example: Path, grid: Grid) -> None:
             f"--example {example}: expected {grid.size}^3 voxels on the model's grid, found {image.shape}. Make one "
             f"with python -m pcsa_jax phantom --size={grid.size}."
         )
+    prepare_given(example, grid, "minmax")  # as the page will: no synthetic PET, no noise, no NaN

@@ -76,8 +76,9 @@ def write_card(
         undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True, keep_trailing_newline=True,
     )  # fmt: skip
     return environment.get_template("model_card.md").render(
-        front_matter=front_matter(about, card, scores, is_phantom=is_phantom),
-        name=markdown_text(about.name), folder=markdown_text(_folder_of(about.name)),
+        front_matter=front_matter(about, card, scores, is_phantom=is_phantom, has_program=program is not None),
+        name=markdown_text(about.name), authors=markdown_text(about.authors),
+        maps_known=all(card["training"].get("maps") for card in cards),
         notice=card["notice"], phantom_scored=scores is not None and scores.is_phantom,
         what=_what(cards), intended_use=INTENDED_USE,
         preview_caption=PREVIEW_CAPTION,
@@ -86,8 +87,9 @@ def write_card(
             "made": program["made"], "until": program["readable_until"],
         },
         facts=_facts(card, len(cards)), scores_intro=_intro(scores, len(cards)), table=_table(scores),
-        paired=_paired(scores), trust=_trust_lines(trust, scores), training=_training(cards), digits=DIGITS,
-limits=_limits(about, card), files=list(files.items()),
+        paired=_paired(scores), training=_training(cards), digits=DIGITS,
+        trust=[name_origin(line, is_phantom=is_phantom) for line in _trust_lines(trust, scores)],
+        limits=_limits(about, card), files=list(files.items()),
     )  # fmt: skip
 
 
@@ -96,7 +98,9 @@ def _limits(about: About, card: Mapping[str, Any]) -> list[str]:
     return [*LIMITS, *starts_known, f"Licence of the weights: {markdown_text(about.licence)}."]
 
 
-def front_matter(about: About, card: Mapping[str, Any], scores: Scores | None, *, is_phantom: bool) -> str:
+def front_matter(
+    about: About, card: Mapping[str, Any], scores: Scores | None, *, is_phantom: bool, has_program: bool = True
+) -> str:  # fmt: skip
     """The YAML block between ``---`` that Hugging Face reads."""
     import yaml
 
@@ -105,10 +109,14 @@ def front_matter(about: About, card: Mapping[str, Any], scores: Scores | None, *
         "library_name": "pcsa_jax",
         "pipeline_tag": "image-to-image",
         "license": about.licence,
-        "tags": tags + ["stablehlo", "monai"] + (["phantom", "synthetic-data"] if is_phantom else []),
-        "metrics": ["mae", "psnr", "ssim"],
+        "tags": [
+            *tags,
+            *(["stablehlo"] if has_program else []),
+            *(["phantom", "synthetic-data"] if is_phantom else []),
+        ],
     }
     if scores is not None:
+        said["metrics"] = ["mae", "psnr", "ssim"]
         said["model-index"] = [_index(about, card, scores)]
     return f"---\n{yaml.safe_dump(said, sort_keys=False, allow_unicode=True)}---\n"
 
@@ -132,10 +140,6 @@ def _index(about: About, card: Mapping[str, Any], scores: Scores) -> dict[str, A
             "metrics": metrics,
         }],
     }  # fmt: skip
-
-
-def _folder_of(name: str) -> str:
-    return "".join(letter if letter.isalnum() or letter in "-_." else "-" for letter in name)
 
 
 def _what(cards: Sequence[Mapping[str, Any]]) -> str:
@@ -169,10 +173,14 @@ def _intro(scores: Scores | None, num_members: int) -> str:
         return ""
     summary, cohorts = scores.summary, markdown_text(", ".join(scores.cohorts))
     each = "" if num_members == 1 else " Each person is scored by generators that have not seen them, not by the mean."
-    ceiling = " A ceiling is what no MRI can tell apart, known of a phantom alone." if scores.is_phantom else ""
+    ceiling = (
+        " A ceiling is known of a phantom alone: what no predictor from the MRI can exceed."
+        if scores.is_phantom
+        else ""
+    )
     return (
         f"{summary['n_subjects']} test subjects of {cohorts}, inside the brain; mean, and 95 % CI "
-        f"({summary['ci95_method']}). Bold: the best of a column.{ceiling}{each}"
+        f"({summary['ci95_method']}). Bold: the best predictor of a column.{ceiling}{each}"
     )
 
 

@@ -26,14 +26,13 @@ def preview_map(size: int) -> np.ndarray:
     return intensity_range(gm, "minmax", "preview").normalise(gm)
 
 
-def draw_preview(path: Path, generator: LoadedGenerator, gm: np.ndarray, *, title: str) -> Path:
+def draw_preview(path: Path, generator: LoadedGenerator, gm: np.ndarray) -> Path:
     """Three planes of the phantom's map and of what the generator makes of it, as PNG.
 
     Args:
       path: to write.
       generator: whose PET is shown.
       gm: of :func:`preview_map`.
-      title: of the model.
     """
     card: Mapping[str, Any] = generator.card
     line = synthetic_line(
@@ -41,5 +40,5 @@ def draw_preview(path: Path, generator: LoadedGenerator, gm: np.ndarray, *, titl
     )
     return draw_panel(
         path, mri=gm, mean=generator.in_unit(gm[None])[0], std=None, grid=generator.grid, scale=pet_scale(card),
-        title=f"PHANTOM: {title}", line=line,
+        title="PHANTOM: nobody's brain", line=line,
     )  # fmt: skip

@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+import re
 import shutil
 import tempfile
 from collections.abc import Mapping, Sequence
@@ -11,6 +12,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from pcsa_jax.data.files import check_writable
 from pcsa_jax.data.trust.statistics import Trust
 from pcsa_jax.errors import UserError
 from pcsa_jax.experiment.cohort import describe_training
@@ -31,6 +33,8 @@ from pcsa_jax.synthesis.published_folder import CARD, CONFIG, FORMAT, METADATA, 
 from pcsa_jax.synthesis.trust_file import trust_of_run
 from pcsa_jax.training.trained import TrainedRun, open_run
 
+LICENCE = re.compile(r"[A-Za-z0-9][A-Za-z0-9.+-]{1,60}")
+LONGEST_TEXT = 200
 PHANTOM_LICENCE = "apache-2.0"
 """Of a model of the phantom, which belongs to nobody else."""
 
@@ -58,15 +62,16 @@ def publish_model(
     Raises:
       UserError: if a run cannot be published, or the folder not be written.
     """
-    if out.exists():
+    if os.path.lexists(out):
         raise UserError(f"--out {out}: expected a new folder, found something there. Choose another name.")
+    check_writable(out.parent, f"--out {out}")
+    _check_texts(name or out.name, licence, authors)
     runs = [open_run(root, checkpoint=checkpoint) for root in roots]
     workdirs = [Workdir(root) for root in roots]
     scores = None if unscored else read_scores(workdirs, runs)
     cards = _cards(runs)
-    about = About(
-        name or out.name, _licence(licence, cards), authors or "not named",
-    )  # fmt: skip
+    _check_network(roots, cards)
+    about = About(name or out.name, _licence(licence, cards), authors or "not named")
     trust = _trust_of(roots, workdirs, cards, calibration)
     out.parent.mkdir(parents=True, exist_ok=True)
     try:
@@ -85,6 +90,31 @@ def publish_model(
     finally:
         shutil.rmtree(partial, ignore_errors=True)
     return Published(out, card, program)
+
+
+def _check_texts(name: str, licence: str, authors: str) -> None:
+    """Raises UserError unless what the publisher says is a line each, and the licence an identifier."""
+    for option, text in (("--name", name), ("--authors", authors)):
+        if not text.isprintable() or len(text) > LONGEST_TEXT:
+            found = f"{len(text)} characters" if text.isprintable() else repr(text)[:80]
+            raise UserError(f"{option}: expected one line of at most {LONGEST_TEXT}, found {found}. Say it in short.")
+    if licence and not LICENCE.fullmatch(licence):
+        raise UserError(
+            f"--license: expected an identifier such as cc-by-nc-4.0 or other, found {licence[:60]!r}. Hugging Face "
+            "lists them."
+        )
+
+
+def _check_network(roots: Sequence[Path], cards: Sequence[Mapping[str, Any]]) -> None:
+    """Raises UserError unless all are of one network: a card that names one must be true of all."""
+    for root, card in zip(roots, cards, strict=True):
+        for name in ("system", "generator", "recipe"):
+            if card[name] != cards[0][name]:
+                raise UserError(
+                    f"--workdir {root}: expected the network of {roots[0]} (row {cards[0]['training']['row']}), found "
+                    f"another {name} (row {card['training']['row']}). Folds and seeds of one network are published as "
+                    "their mean; publish others by themselves."
+                )
 
 
 def _cards(runs: Sequence[TrainedRun]) -> list[dict[str, Any]]:
@@ -143,7 +173,7 @@ def _fill(
     # Opened as everybody will open it: what cannot be read again is not published.
     generator = load_generator(folder / TENSORS)
     program = None if without_program else _write_programs(folder, runs, gm)
-    draw_preview(folder / PREVIEW, generator, gm, title=about.name)
+    draw_preview(folder / PREVIEW, generator, gm)
     config = {"format": FORMAT, "name": about.name, "generator": card}
     if program is not None:
         config["stablehlo"] = program

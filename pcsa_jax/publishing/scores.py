@@ -21,7 +21,7 @@ class Scores(NamedTuple):
     """The test parts of one or several runs.
 
     Attributes:
-      summary: as ``summary.json`` has it; of several runs, of all their test subjects together.
+      summary: as ``summary.json`` has it, of all test subjects of all runs together.
       trust: of each run, the part of its summary that asks whether single images can be believed.
       cohorts: names of the cohorts that were scored.
       is_phantom: whether any of them is a phantom.
@@ -43,7 +43,8 @@ def read_scores(workdirs: Sequence[Workdir], runs: Sequence[TrainedRun]) -> Scor
       UserError: if a run has none, or one of another checkpoint.
     """
     summaries = [_summary_of(workdir, run) for workdir, run in zip(workdirs, runs, strict=True)]
-    summary = summaries[0] if len(summaries) == 1 else summarise(_rows_of(workdirs))
+    # From the table of subjects, whatever a summary has become since.
+    summary = summaries[0] | summarise(_rows_of(workdirs))
     return Scores(
         summary,
         tuple(own.get("trust") or {} for own in summaries),

@@ -163,7 +163,13 @@ class LoadedGenerator:
         normalisation = self.card["normalisation"]["mri"]
         normalised = np.empty_like(volumes)
         for row, volume in enumerate(volumes):
-            normalised[row] = intensity_range(volume, normalisation, f"mri {row}").normalise(volume)
+            found = intensity_range(volume, normalisation, f"mri {row}")
+            if not np.isfinite(np.float32(found.high) - np.float32(found.low)):
+                raise UserError(
+                    f"mri {row}: expected values that float32 can tell apart, found {found.low:g} to {found.high:g}. "
+                    "Mend the map."
+                )
+            normalised[row] = found.normalise(volume)
         return normalised
 
 

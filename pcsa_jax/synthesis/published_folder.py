@@ -7,12 +7,13 @@ from typing import Any
 from pcsa_jax.data.fingerprints import file_hash
 from pcsa_jax.data.json_objects import read_object
 from pcsa_jax.errors import UserError
+from pcsa_jax.experiment.config import PUBLISHED
 from pcsa_jax.synthesis.generator_file import GeneratorFile, read_generator_file
 
 TENSORS, CONFIG, CARD, METADATA = "model.safetensors", "config.json", "README.md", "metadata.json"
 PREVIEW, SCRIPT = "preview.png", "pet.py"
 
-FORMAT = "pcsa_jax published model 1"
+FORMAT = f"{PUBLISHED} 1"
 """First key of ``config.json``."""
 
 

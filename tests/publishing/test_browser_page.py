@@ -72,14 +72,14 @@ def save_map(path, *, descrip=HEADER_TEXT, size=16):
     return path
 
 
-def test_the_page_is_gathered_with_what_python_says_of_the_model(packages, model, tmp_path):
-    example = save_map(tmp_path / "sub-1_probseg.nii.gz")
+def test_the_page_is_gathered_with_what_python_says_of_the_model(packages, model, cohort, tmp_path):
+    example = next((cohort / "sub-0001" / "anat").glob("*_probseg.nii.gz"))
     told = write_browser_page(model, packages, tmp_path / "page", example=example)
     page = tmp_path / "page"
     assert json.loads((page / "model.json").read_text()) == told
     assert {path.name for path in page.iterdir()} == {*PAGE, "packages", "model.onnx", "model.json", "example.nii.gz"}
     assert (page / "model.onnx").read_bytes() == model.read_bytes()
-    assert told["label"] == "PCSA-GAN" and told["example"] == {"file": "example.nii.gz", "name": "sub-1_probseg.nii.gz"}
+    assert told["label"] == "PCSA-GAN" and told["example"] == {"file": "example.nii.gz", "name": example.name}
     assert told["marks"]["phantom"]["descrip"].endswith("; of and trained on a PHANTOM")
     assert told["marks"]["person"]["descrip"].endswith("; trained on a PHANTOM")
     assert told["limits"]["phantom_descrip"] == HEADER_TEXT
@@ -179,6 +179,8 @@ def test_a_person_s_map_is_no_example(packages, model, tmp_path):
     (tmp_path / "cut.nii.gz").write_bytes(large.read_bytes()[:500])
     assert "expected a grey-matter map, found none (" in told_of(tmp_path / "cut.nii.gz")
     assert "expected a grey-matter map, found none (" in told_of(tmp_path / "none.nii.gz")
+    noise = save_map(tmp_path / "noise.nii.gz")
+    assert "noise.nii.gz: expected a GM map of a brain in MNI152 space, found a correlation of " in told_of(noise)
     assert not (tmp_path / "page").exists()
 
 

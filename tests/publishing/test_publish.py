@@ -141,6 +141,54 @@ def test_the_licence_of_peoples_model_is_asked_for(scored_run, nothing_left, mon
         publish_model([scored_run], nothing_left)
 
 
+@pytest.mark.parametrize(
+    ("said", "message"),
+    [
+        ({"name": "a\nb"}, r"--name: expected one line of at most 200, found 'a\\nb'"),
+        ({"authors": "x" * 201}, "--authors: expected one line of at most 200, found 201 characters"),
+        (
+            {"licence": "mit\nevil: 1"},
+            r"--license: expected an identifier such as cc-by-nc-4.0 or other, found 'mit\\n",
+        ),
+        ({"licence": "a: [b"}, "--license: expected an identifier"),
+    ],
+)
+def test_what_a_publisher_says_is_a_line_each(scored_run, nothing_left, said, message):
+    with pytest.raises(UserError, match=message):
+        publish_model([scored_run], nothing_left, **said)
+
+
+def test_networks_of_two_kinds_are_not_published_as_one(scored_run, other_fold, nothing_left, monkeypatch):
+    cards = publish._cards
+    monkeypatch.setattr(publish, "_cards", lambda runs: [
+        card | {"generator": {**card["generator"], "reduction": number}} for number, card in enumerate(cards(runs))
+    ])  # fmt: skip
+    with pytest.raises(UserError, match=r"--workdir .*fold1: expected the network of .*, found another generator .row"):
+        publish_model([scored_run, other_fold], nothing_left)
+
+
+def test_scores_are_those_of_the_table_of_subjects(scored_run, tmp_path):
+    root = shutil.copytree(scored_run, tmp_path / "run")
+    path = root / "evaluation" / "test" / "summary.json"
+    path.write_text(path.read_text().replace('"mean": 1.5', '"mean": 0.5'))
+    made = publish_model([root], tmp_path / "model", without_program=True)
+    head, _ = front_matter(made.folder)
+    assert head["model-index"][0]["results"][0]["metrics"][0]["value"] == pytest.approx(1.5)
+    assert "stablehlo" not in head["tags"]
+
+
+def test_a_published_folder_is_no_run(published, tmp_path):
+    moved = shutil.copytree(published, tmp_path / "model")
+    for call in (pcsa_jax.evaluate, lambda folder: pcsa_jax.export(folder, tmp_path / "x")):
+        with pytest.raises(
+            UserError, match=r"model: expected a run, found a published model. Give the folder of a run"
+        ):
+            call(moved)
+    (moved / "model.safetensors").unlink()
+    with pytest.raises(UserError, match=r"needs the model.safetensors that belongs to it"):
+        pcsa_jax.load_generator(moved)
+
+
 def test_nothing_is_overwritten(published, scored_run):
     before = {path: path.read_bytes() for path in published.iterdir()}
     with pytest.raises(UserError, match="expected a new folder, found something there"):

@@ -115,6 +115,7 @@ def test_card_says_what_it_needs(exported):
         (np.ones((8, 8, 8)), r"mri: expected shape \(16, 16, 16\) or \(n, 16, 16, 16\), found \(8, 8, 8\)"),
         (np.full((16, 16, 16), np.nan), "mri: expected finite voxels, found 4096 NaN"),
         (np.ones((16, 16, 16)), "mri 0: expected a volume with contrast, found the constant 1"),
+        (np.linspace(-3e38, 3e38, 16**3).reshape(16, 16, 16), "mri 0: expected values that float32 can tell apart"),
     ],
 )
 def test_bad_maps_are_refused(exported, mri, message):
