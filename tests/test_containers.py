@@ -21,7 +21,7 @@ IN_A_CLONE = [
     "data/adni/sub-01.nii.gz", "runs/demo/config.json", "results/x.tsv", "cache/x", ".git/config", ".venv/bin/python",
     ".venv-preprocess/x", ".pytest_cache/x", ".hypothesis/x", ".ruff_cache/x", "pcsa_jax.egg-info/x", ".env", "x.sif",
     "pcsa_jax/__pycache__/x.pyc", "configs/__pycache__/x.pyc", "configs/x.pyc", "tests/conftest.py", "docs/check.md",
-    "docs/_build/html/index.html",
+    "docs/_build/html/index.html", "published/demo/model.safetensors", "page/model.onnx",
 ]  # fmt: skip
 """What an image has no use for, and some of which is nobody else's."""
 
