@@ -79,6 +79,8 @@ def main(argv: list[str]) -> int:
         print(f"{row}: {rows[-1]['largest_difference']:g}", file=sys.stderr, flush=True)
     new = {(one["row"], one["size"]) for one in rows}
     rows = [one for one in kept["rows"] if (one["row"], one["size"]) not in new] + rows
+    order = list(read_rows(arguments.config))
+    rows.sort(key=lambda one: (one["size"], order.index(one["row"])))
     arguments.out.write_text(json.dumps({"rows": rows, "environment": describe_environment()}, indent=1) + "\n")
     print(table(rows))
     return 0
