@@ -28,7 +28,7 @@ OWNER = "PCSA_JAX_TESTS"
 """Set in the workers and processes of a run: the folder is there, and is not theirs to remove."""
 
 MAX_BYTES = 2**30
-"""JAX drops the programs unused for longest; a run of the suite needs about a third of it."""
+"""JAX drops the programs unused for longest; tests/training leave about 10 MB."""
 
 ROOT = Path(__file__).parents[1]
 
