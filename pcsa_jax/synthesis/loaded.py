@@ -164,7 +164,7 @@ class LoadedGenerator:
         normalised = np.empty_like(volumes)
         for row, volume in enumerate(volumes):
             found = intensity_range(volume, normalisation, f"mri {row}")
-            if not np.isfinite(np.float32(found.high) - np.float32(found.low)):
+            if found.high - found.low > np.finfo(np.float32).max:
                 raise UserError(
                     f"mri {row}: expected values that float32 can tell apart, found {found.low:g} to {found.high:g}. "
                     "Mend the map."
