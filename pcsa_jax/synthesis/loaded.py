@@ -164,7 +164,7 @@ class LoadedGenerator:
         normalised = np.empty_like(volumes)
         for row, volume in enumerate(volumes):
             found = intensity_range(volume, normalisation, f"mri {row}")
-            if float(found.high) - float(found.low) > np.finfo(np.float32).max:
+            if float(found.high) - float(found.low) > float(np.finfo(np.float32).max):
                 raise UserError(
                     f"mri {row}: expected values that float32 can tell apart, found {found.low:g} to {found.high:g}. "
                     "Mend the map."
