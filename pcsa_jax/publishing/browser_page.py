@@ -6,9 +6,7 @@ The page's own files are in ``templates/browser``; nothing is built, npm's packa
 import base64
 import json
 import math
-import os
 import shutil
-import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +15,7 @@ import numpy as np
 from nibabel.filebasedimages import ImageFileError
 
 from pcsa_jax.data import phantom_mark, placement, synthetic_mark
+from pcsa_jax.data.files import new_folder, write_json
 from pcsa_jax.data.fingerprints import file_hash
 from pcsa_jax.data.given_map import prepare_given
 from pcsa_jax.data.grid import AFFINE_TOLERANCE_MM, Grid
@@ -72,21 +71,11 @@ def write_browser_page(model: Path, packages: Path, out: Path, *, example: Path 
         check_example(example, Grid(card["grid"]["shape"][0]))
     told = describe_page(card, example) | {"file_sha256": file_hash(model)}
     try:
-        out.parent.mkdir(parents=True, exist_ok=True)
-        partial = Path(tempfile.mkdtemp(prefix=f".{out.name}.", suffix=".tmp", dir=out.parent))
+        with new_folder(out) as partial:
+            _fill(partial, model, packages, example)
+            write_json(partial / CARD, told)
     except OSError as error:
         raise UserError(f"--out {out}: could not be written ({error.strerror}). Choose another place.") from error
-    try:
-        _fill(partial, model, packages, example)
-        (partial / CARD).write_text(json.dumps(told, indent=1, allow_nan=False) + "\n", encoding="utf-8")
-        umask = os.umask(0)
-        os.umask(umask)
-        partial.chmod(0o777 & ~umask)
-        os.rename(partial, out)
-    except OSError as error:
-        raise UserError(f"--out {out}: could not be written ({error.strerror}). Choose another place.") from error
-    finally:
-        shutil.rmtree(partial, ignore_errors=True)
     return told
 
 

@@ -8,6 +8,7 @@ from pcsa_jax.data.synthetic_mark import INTENDED_USE
 from pcsa_jax.data.trust.statistics import Trust
 from pcsa_jax.evaluation.ranking import best_predictors
 from pcsa_jax.evaluation.summary import METRICS, MODEL, predictor_labels
+from pcsa_jax.experiment.systems import SYSTEMS
 from pcsa_jax.presentation.markdown import markdown_table, markdown_text
 from pcsa_jax.presentation.numbers import count, interval, number
 from pcsa_jax.presentation.origin import name_origin
@@ -18,9 +19,6 @@ from pcsa_jax.synthesis.reading_cards import DIGITS, is_modulated
 SHOWN = ("mae_brain", "psnr_brain_db", "ssim_brain")
 """Metrics of the card's table: inside the brain, where the background makes nothing look better than it is."""
 
-NETWORKS = {
-    "pcsa": "PCSA-GAN: pyramid convolutions with channel attention, self-attention and a U-Net-like decoder",
-}
 LIMITS = (
     "A synthetic PET is a guess from grey matter. What a disease does to metabolism before it changes anatomy is not "
     "in it.",
@@ -144,7 +142,7 @@ def _index(about: About, card: Mapping[str, Any], scores: Scores) -> dict[str, A
 
 def _what(cards: Sequence[Mapping[str, Any]]) -> str:
     card = cards[0]
-    network = NETWORKS.get(card["system"], f"System `{card['system']}`")
+    network = SYSTEMS[card["system"]].label
     many = f" It is the voxel-wise mean of {len(cards)} generators." if len(cards) > 1 else ""
     start = card["recipe"]["anchor"]
     begins = "" if start == "none" else f" The network corrects a closed-form prediction (`{start}`) that goes with it."

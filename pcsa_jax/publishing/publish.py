@@ -1,18 +1,16 @@
 """From trained runs to a published folder, written whole or not at all."""
 
+import datetime
 import hashlib
-import json
 import os
 import re
-import shutil
-import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from pcsa_jax.data.files import check_writable
+from pcsa_jax.data.files import check_writable, new_folder, write_json
 from pcsa_jax.data.trust.statistics import Trust
 from pcsa_jax.errors import UserError
 from pcsa_jax.experiment.cohort import describe_training
@@ -73,22 +71,12 @@ def publish_model(
     _check_network(roots, cards)
     about = About(name or out.name, _licence(licence, cards), authors or "not named")
     trust = _trust_of(roots, workdirs, cards, calibration)
-    out.parent.mkdir(parents=True, exist_ok=True)
     try:
-        partial = Path(tempfile.mkdtemp(prefix=f".{out.name}.", suffix=".tmp", dir=out.parent))
+        with new_folder(out) as partial:
+            card = _write_tensors(partial / TENSORS, runs, cards, trust)
+            program = _fill(partial, card, cards, runs, about, scores, trust, without_program=without_program)
     except OSError as error:
         raise UserError(f"--out {out}: could not be written ({error.strerror}). Choose another place.") from error
-    try:
-        card = _write_tensors(partial / TENSORS, runs, cards, trust)
-        program = _fill(partial, card, cards, runs, about, scores, trust, without_program=without_program)
-        umask = os.umask(0)
-        os.umask(umask)
-        partial.chmod(0o777 & ~umask)
-        os.rename(partial, out)
-    except OSError as error:
-        raise UserError(f"--out {out}: could not be written ({error.strerror}). Choose another place.") from error
-    finally:
-        shutil.rmtree(partial, ignore_errors=True)
     return Published(out, card, program)
 
 
@@ -172,18 +160,18 @@ def _fill(
     gm = preview_map(size)
     # Opened as everybody will open it: what cannot be read again is not published.
     generator = load_generator(folder / TENSORS)
-    program = None if without_program else _write_programs(folder, runs, gm)
+    today = datetime.datetime.now(datetime.UTC).date()
+    program = None if without_program else _write_programs(folder, runs, gm, today)
     draw_preview(folder / PREVIEW, generator, gm)
     config = {"format": FORMAT, "name": about.name, "generator": card}
     if program is not None:
         config["stablehlo"] = program
         (folder / SCRIPT).write_text(script(), encoding="utf-8")
-    _write_json(folder / CONFIG, config)
-    made = "" if program is None else program["made"]
-    _write_json(
+    write_json(folder / CONFIG, config)
+    write_json(
         folder / METADATA,
         describe_for_monai(
-            cards[0], name=about.name, authors=about.authors, licence=about.licence, made=made or _today(),
+            cards[0], name=about.name, authors=about.authors, licence=about.licence, made=today.isoformat(),
             num_members=len(cards),
         ),
     )  # fmt: skip
@@ -193,7 +181,9 @@ def _fill(
     return program
 
 
-def _write_programs(folder: Path, runs: Sequence[TrainedRun], gm: np.ndarray) -> dict[str, Any]:
+def _write_programs(
+    folder: Path, runs: Sequence[TrainedRun], gm: np.ndarray, today: datetime.date
+) -> dict[str, Any]:  # fmt: skip
     """Writes each generator's program, and proves that it makes the generator's PET."""
     files, all_written, differences = {TENSORS: (folder / TENSORS).read_bytes()}, [], []
     with progress("Writing programs") as report:
@@ -206,14 +196,4 @@ def _write_programs(folder: Path, runs: Sequence[TrainedRun], gm: np.ndarray) ->
             files[name] = written.content
             all_written.append(written)
             report(index + 1, len(runs))
-    return describe_programs(files, all_written, size=len(gm), differences=differences)
-
-
-def _today() -> str:
-    import datetime
-
-    return datetime.datetime.now(datetime.UTC).date().isoformat()
-
-
-def _write_json(path: Path, content: Mapping[str, Any]) -> None:
-    path.write_text(json.dumps(content, indent=1, allow_nan=False) + "\n", encoding="utf-8")
+    return describe_programs(files, all_written, size=len(gm), differences=differences, today=today)

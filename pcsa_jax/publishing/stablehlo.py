@@ -1,5 +1,6 @@
 """A generator's program as a portable StableHLO file that jax alone runs, on a CPU or an NVIDIA GPU."""
 
+import dataclasses
 import datetime
 import hashlib
 from collections.abc import Mapping, Sequence
@@ -72,8 +73,6 @@ def largest_difference(
 
 def called(written: Written, tensors: Mapping[str, np.ndarray], size: int) -> export.Exported:
     """A file as something to call, as ``pet.py`` makes it: no code of jax but what is public."""
-    import dataclasses
-
     shapes = {name: jax.ShapeDtypeStruct(array.shape, array.dtype) for name, array in tensors.items()}
     maps = jax.ShapeDtypeStruct(export.symbolic_shape(f"b, {size}, {size}, {size}"), np.float32)
     like = export.export(jax.jit(lambda tensors, maps: maps, keep_unused=True), platforms=PLATFORMS)(shapes, maps)
@@ -93,7 +92,7 @@ def describe_programs(
     *,
     size: int,
     differences: Sequence[float],
-    today: Any = None,
+    today: datetime.date,
 ) -> dict[str, Any]:
     """What ``config.json`` says of the programs, for the script that runs them.
 
@@ -102,10 +101,9 @@ def describe_programs(
       written: the programs.
       size: voxels along each axis.
       differences: of each program's PET from the generator's.
-      today: date of publishing; today's if not given.
+      today: date of publishing.
     """
-    made = today or datetime.datetime.now(datetime.UTC).date()
-    until = made + datetime.timedelta(days=PROMISE_DAYS)
+    until = today + datetime.timedelta(days=PROMISE_DAYS)
     return {
         "programs": list(files)[1:],
         "sha256": {name: hashlib.sha256(content).hexdigest() for name, content in files.items()},
@@ -114,7 +112,7 @@ def describe_programs(
         "calling_convention": written[0].calling_convention,
         "compiler_options": compiler_options(),
         "jax": jax.__version__,
-        "made": made.isoformat(),
+        "made": today.isoformat(),
         "readable_until": until.isoformat(),
         "checked": {"backend": jax.default_backend(), "largest_differences": list(differences)},
     }

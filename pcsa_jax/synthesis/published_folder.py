@@ -1,8 +1,6 @@
 """The files of a published model, and reading one: what ``python -m pcsa_jax publish`` writes, wherever it went."""
 
-import json
 from pathlib import Path
-from typing import Any
 
 from pcsa_jax.data.fingerprints import file_hash
 from pcsa_jax.data.json_objects import read_object
@@ -40,7 +38,7 @@ def read_published(folder: Path) -> GeneratorFile:
             f"{path}: expected format {FORMAT!r}, found {str(said.get('format'))[:60]!r}. Publish again with this "
             "version."
         )
-    if said.get("generator") != as_json(file.card):
+    if said.get("generator") != file.card:
         raise UserError(
             f"{path}: expected what {TENSORS} beside it says of itself, found another generator's or a changed one. "
             "Download or publish both again."
@@ -63,8 +61,3 @@ def _check_beside(folder: Path, name: str, digest: str) -> None:
         raise UserError(
             f"{path}: expected the file that was published, found a damaged or changed one. Download it again."
         )
-
-
-def as_json(card: dict[str, Any]) -> dict[str, Any]:
-    """A card as it comes back from a JSON file."""
-    return json.loads(json.dumps(card))

@@ -150,3 +150,20 @@ def test_what_a_killed_write_has_left_is_nobody_else_s(tmp_path):
     for name in (left, ".lock", "thesis.tex", ".notes.tmp", "a.12345678.tmp"):
         (tmp_path / name).touch()
     assert files.names_of_others(tmp_path, {".lock"}) == [".notes.tmp", "a.12345678.tmp", "thesis.tex"]
+
+
+def test_a_folder_comes_whole_or_not_at_all(tmp_path):
+    with files.new_folder(tmp_path / "deep" / "new") as partial:
+        (partial / "a").write_text("1")
+        assert not (tmp_path / "deep" / "new").exists()
+    assert (tmp_path / "deep" / "new" / "a").read_text() == "1"
+    umask = os.umask(0)
+    os.umask(umask)
+    assert (tmp_path / "deep" / "new").stat().st_mode & 0o777 == 0o777 & ~umask
+    with pytest.raises(KeyboardInterrupt), files.new_folder(tmp_path / "deep" / "cut") as partial:
+        (partial / "a").write_text("1")
+        raise KeyboardInterrupt
+    with pytest.raises(OSError), files.new_folder(tmp_path / "deep" / "new"):  # somebody's by then
+        pass
+    assert [path.name for path in (tmp_path / "deep").iterdir()] == ["new"]
+    assert (tmp_path / "deep" / "new" / "a").read_text() == "1"

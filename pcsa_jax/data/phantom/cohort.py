@@ -3,9 +3,6 @@
 import contextlib
 import functools
 import multiprocessing
-import os
-import shutil
-import tempfile
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
@@ -61,9 +58,7 @@ def write_cohort(
     """
     out = Path(out)
     _check(out, pairs=pairs, mri_only=mri_only, size=size, seed=seed, first=first, jobs=jobs)
-    out.parent.mkdir(parents=True, exist_ok=True)
-    partial = Path(tempfile.mkdtemp(prefix=f".{out.name}.", suffix=".tmp", dir=out.parent))
-    try:
+    with files.new_folder(out) as partial:
         numbers = range(first, first + pairs + mri_only)
         _write_description(partial, numbers, pairs=pairs, size=size, seed=seed)
         write = functools.partial(_write_subject, partial, size=size, seed=seed, last_pair=first + pairs - 1)
@@ -72,10 +67,6 @@ def write_cohort(
             for done, _ in enumerate(finished, start=1):
                 if progress is not None:
                     progress(done, len(numbers))
-        partial.chmod(0o777 & ~_umask())
-        os.replace(partial, out)
-    finally:
-        shutil.rmtree(partial, ignore_errors=True)
     return out
 
 
@@ -91,12 +82,6 @@ def _check(out: Path, *, pairs: int, mri_only: int, size: int, seed: int, first:
             raise UserError(f"phantom: {name} must be at least {least}; found {value}. Give {flag}={least} or more.")
     if size < 16 or size % 16:
         raise UserError(f"phantom: size must be a multiple of 16; found {size}. Give --size=16, 32, 48, 64 or more.")
-
-
-def _umask() -> int:
-    umask = os.umask(0)
-    os.umask(umask)
-    return umask
 
 
 _worker_templates: Templates | None = None
