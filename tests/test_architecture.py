@@ -37,6 +37,8 @@ CONFIG = {"ml_collections", "absl"}
 CONFIG_FROM = 2
 """The lowest rank that may see a config."""
 FILES = {"os", "pathlib", "io", "shutil", "tempfile", "logging", "nibabel", "sys", "subprocess"}
+OF_AN_ENVIRONMENT = {"python", "python3", "pip", "pytest", "ruff", "pcsa_jax"}
+STARTS = {"run", "Popen", "call", "check_call", "check_output"}
 NAMELESS = {"utils", "util", "common", "helpers", "helper", "base", "misc"}
 
 
@@ -166,3 +168,22 @@ def test_nothing_is_pickled(path):
     assert not touches(imports(path), {"pickle", "cloudpickle", "dill", "joblib", "shelve", "marshal"})
     keywords = [node for node in ast.walk(tree(path)) if isinstance(node, ast.keyword) and node.arg == "allow_pickle"]
     assert all(isinstance(node.value, ast.Constant) and node.value.value is False for node in keywords)
+
+
+@pytest.mark.parametrize("folder", ["pcsa_jax", "benchmarks", "tests"])
+def test_programs_of_this_environment_are_started_by_their_path(folder):
+    """What PATH calls python is another one wherever the environment is not activated, as under ``make test``."""
+    assert [f"{path.relative_to(PACKAGE.parent)}:{line}" for path in sorted((PACKAGE.parent / folder).rglob("*.py"))
+            for line in bare_programs(tree(path))] == []  # fmt: skip
+
+
+def test_a_bare_program_is_seen():
+    assert bare_programs(ast.parse('import subprocess as s\ns.run(["python", "-c", ""])\nx = ["python", "a"]\n')) == [2]
+
+
+def bare_programs(module: ast.Module) -> list[int]:
+    """Lines of the calls that start a process of a list whose first word is the bare name of such a program."""
+    calls = [node for node in ast.walk(module) if isinstance(node, ast.Call) and node.args]
+    given = [node.args[0] for node in calls if getattr(node.func, "attr", getattr(node.func, "id", "")) in STARTS]
+    words = [node for node in given if isinstance(node, ast.List | ast.Tuple) and node.elts]
+    return [node.lineno for node in words if getattr(node.elts[0], "value", None) in OF_AN_ENVIRONMENT]

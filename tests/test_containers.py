@@ -5,6 +5,7 @@ import re
 import shlex
 import shutil
 import subprocess
+import sys
 import tomllib
 from fnmatch import fnmatch
 from pathlib import Path
@@ -131,8 +132,9 @@ def test_what_is_copied_is_all_that_an_installation_needs(tmp_path):
     for source, _ in copied():
         take = shutil.copytree if (ROOT / source).is_dir() else shutil.copy
         take(ROOT / source, tmp_path / source)
+    build = "import hatchling.build as b, sys; print(b.build_wheel(sys.argv[1]))"
     done = subprocess.run(
-        ["python", "-c", "import hatchling.build as b, sys; print(b.build_wheel(sys.argv[1]))", str(tmp_path / "out")],
+        [sys.executable, "-c", build, str(tmp_path / "out")],
         cwd=tmp_path, capture_output=True, text=True, timeout=120, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
