@@ -1,6 +1,7 @@
 """What tests of several packages share: array annotations checked at run time, one tiny cohort, one tiny config."""
 
 import errno
+import io
 import os
 import shutil
 import socket
@@ -8,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from jaxtyping import install_import_hook
+from PIL import Image
 
 from tests.compilation import hasten
 
@@ -178,3 +180,17 @@ def trusted(tiny_run, tiny_trust, tmp_path_factory):
     path = tmp_path_factory.mktemp("trusted") / "generator.safetensors"
     export_generator(open_run(tiny_run), path, cohort="phantom", is_phantom=True, trust=tiny_trust)
     return path
+
+
+@pytest.fixture
+def unpainted(monkeypatch):
+    """Figures are put together and written, without their pixels: for tests of anything else."""
+    leave_unpainted(monkeypatch)
+
+
+def leave_unpainted(patch):
+    """See ``unpainted``: a file of one grey pixel in place of each picture."""
+    pixel = io.BytesIO()
+    Image.new("L", (1, 1)).save(pixel, "png")
+    patch.setattr("pcsa_jax.presentation.figures._settle", lambda figure: None)
+    patch.setattr("matplotlib.figure.Figure.savefig", lambda self, path, **_: Path(path).write_bytes(pixel.getvalue()))

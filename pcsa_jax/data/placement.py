@@ -18,6 +18,9 @@ from pcsa_jax.data.mni152 import MIN_COVERAGE, brain_points, coverage, load_brai
 COMPARED, SAMPLED = Grid(32), Grid(64)
 """Volumes are sampled at 3 mm and compared in blocks of 6 mm: the shape of a brain, not its detail."""
 
+ALIGNED = 1e-6
+"""Voxels that a step along one axis may lead along another one while both still count as parallel."""
+
 TEMPLATE_FWHM_MM = 8.0
 SIGMA_OF_FWHM = 1 / np.sqrt(8 * np.log(2))
 
@@ -160,9 +163,11 @@ def measure_placement(data: np.ndarray, affine: np.ndarray, *, modality: str) ->
     """
     spectra, turns = _template_spectra(modality)
     reach = round(SEARCH_MM / COMPARED.voxel_size_mm)
-    blocks = _blocks(_sample(data, affine))
-    correlations = fft.irfftn(fft.rfftn(_unit(blocks)) * spectra, s=COMPARED.shape, axes=(1, 2, 3))
-    near = np.roll(correlations, (reach,) * 3, axis=(1, 2, 3))[(slice(None), *[slice(2 * reach + 1)] * 3)]
+    blocks = _sampled_blocks(data, affine)
+    near, shifts = fft.rfftn(_unit(blocks)) * spectra, np.arange(-reach, reach + 1)
+    for axis in (1, 2):
+        near = fft.ifft(near, axis=axis).take(shifts, axis=axis)
+    near = fft.irfft(near, n=COMPARED.size, axis=3).take(shifts, axis=3)
     peaks = near.reshape(len(spectra), -1).max(axis=1)
     shift = np.array(np.unravel_index(near[0].argmax(), near[0].shape)) - reach
     best = 1 + int(peaks[1 : len(turns)].argmax())
@@ -190,6 +195,26 @@ def _sample(data: np.ndarray, affine: np.ndarray) -> np.ndarray:
     """Values on the sampled grid, float32; 0 outside the field of view."""
     to_grid = np.linalg.inv(affine) @ SAMPLED.affine
     return ndimage.affine_transform(data, to_grid[:3, :3], to_grid[:3, 3], output_shape=SAMPLED.shape, order=1)
+
+
+def _sampled_blocks(data: np.ndarray, affine: np.ndarray) -> np.ndarray:
+    """``_blocks(_sample(data, affine))``; as three products where the volume's axes are the grid's, in any order."""
+    to_grid = np.linalg.inv(affine) @ SAMPLED.affine
+    is_along = np.abs(to_grid[:3, :3]) > ALIGNED
+    if (is_along.sum(axis=0) != 1).any() or (is_along.sum(axis=1) != 1).any():
+        return _blocks(_sample(data, affine))
+    axes = is_along.argmax(axis=1)
+    for axis, along in enumerate(axes):
+        positions = to_grid[axis, along] * np.arange(SAMPLED.size) + to_grid[axis, 3]
+        weights = _interpolation(positions, data.shape[axis]).reshape(COMPARED.size, 2, -1).mean(axis=1)
+        data = np.moveaxis(np.tensordot(weights.astype(np.float32), data, (1, axis)), 0, axis)
+    return data.transpose(np.argsort(axes))
+
+
+def _interpolation(positions: np.ndarray, size: int) -> np.ndarray:
+    """(positions, size): linear interpolation of a row of values at 0 to size - 1 as a matrix, 0 beyond its ends."""
+    is_inside = (positions >= 0) & (positions <= size - 1)
+    return np.clip(1 - np.abs(positions[:, None] - np.arange(size)), 0, None) * is_inside[:, None]
 
 
 def _blocks(sampled: np.ndarray) -> np.ndarray:

@@ -56,7 +56,7 @@ def initial_classifier_state(
     """The state before the first step, for volumes of ``size^3`` voxels."""
     volume = jax.ShapeDtypeStruct((1, size, size, size, 1), jnp.float32)
     params = initial_params(module, seed, volume, volume)
-    return ClassifierState(jnp.zeros((), jnp.int32), params, jax.jit(optimizer.init)(params))
+    return ClassifierState(jnp.zeros((), jnp.int32), params, jax.device_put(optimizer.init(params)))
 
 
 def logits_of(

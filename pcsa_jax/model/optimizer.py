@@ -67,7 +67,7 @@ class Adam(NamedTuple):
     def init(self, params: Any) -> Any:
         """The state before the first update, of optax's types; nothing is computed, as all of it starts at 0."""
         shapes = jax.eval_shape(self._transformation().init, params)
-        return jax.tree.map(lambda leaf: jnp.zeros(leaf.shape, leaf.dtype), shapes)
+        return jax.tree.map(lambda leaf: np.zeros(leaf.shape, leaf.dtype), shapes)
 
     def update(self, gradient: Any, state: Any, params: Any) -> tuple[Any, Any]:
         """What is to be added to ``params``, and the next state."""

@@ -64,7 +64,7 @@ def initial_state(
         initial_params(modules.generator, seed, volume, *known),
         initial_params(modules.discriminator, seed, volume, volume),
     )
-    opt_state = Nets(*(jax.jit(optimizer.init)(p) for optimizer, p in zip(optimizers, params, strict=True)))
+    opt_state = Nets(*(jax.device_put(optimizer.init(p)) for optimizer, p in zip(optimizers, params, strict=True)))
     # Made again, not the same arrays: a compiled step takes the memory of both.
     average = initial_params(modules.generator, seed, volume, *known) if averages else None
     return GANState(jnp.zeros((), jnp.int32), params, opt_state, average)

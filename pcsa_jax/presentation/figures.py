@@ -77,7 +77,7 @@ def save(figure: "Figure", path: Path) -> Path:
 def _settle(figure: "Figure") -> None:
     """Places the axes for good: the last bits of what the layout's solver finds differ from one time to the next."""
     figure.set_dpi(DPI)
-    figure.draw_without_rendering()
+    figure.get_layout_engine().execute(figure)
     figure.set_layout_engine("none")
     for axes in figure.axes:
         for which in ("original", "active"):

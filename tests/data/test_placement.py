@@ -3,8 +3,11 @@
 import nibabel as nib
 import numpy as np
 import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
 from scipy import ndimage
 
+from pcsa_jax.data import placement
 from pcsa_jax.data.grid import CENTRE_MM, FIELD_OF_VIEW_MM, Grid
 from pcsa_jax.data.mni152 import load_brain, load_map
 from pcsa_jax.data.phantom.subject import make_subject
@@ -201,3 +204,27 @@ def test_real_anatomies_roughly_in_place(number):
         for flips in ((1, -1, 1), (1, 1, -1), (1, -1, -1)):
             (finding,) = check(volume, about_the_centre(np.diag(np.array(flips, float))))
             assert "found a better fit turned" in finding.found
+
+
+@given(
+    shape=st.tuples(*[st.integers(2, 40)] * 3),
+    axes=st.permutations(range(3)),
+    steps_mm=st.tuples(*[st.floats(1.5, 13).flatmap(lambda step: st.sampled_from((step, -step)))] * 3),
+    offset_mm=st.tuples(*[st.floats(-20, 20)] * 3),
+)
+def test_aligned_volumes_are_sampled_as_all_others_are(shape, axes, steps_mm, offset_mm):
+    """The products give what interpolation gives, in any order and direction of the axes, cut off or too small."""
+    matrix = np.zeros((3, 3))
+    matrix[axes, range(3)] = steps_mm
+    centre = np.array(CENTRE_MM) + offset_mm - matrix @ (np.array(shape) - 1) / 2
+    affine = nib.affines.from_matvec(matrix, centre)
+    positions = (np.linalg.inv(affine) @ placement.SAMPLED.affine)[:3]
+    steps, starts = np.abs(positions[:, :3]).max(axis=1), positions[:, 3]
+    # A sample on the very edge is in or out as the last bit is rounded.
+    for step, start, size in zip(steps, starts, shape, strict=True):
+        for edge in (0, size - 1):
+            to_edge = np.abs(start + np.array([-step, step])[:, None] * np.arange(placement.SAMPLED.size) - edge)
+            assume(to_edge.min() > 1e-6)
+    data = np.random.default_rng(0).random(shape, np.float32)
+    expected = placement._blocks(placement._sample(data, affine))
+    np.testing.assert_allclose(placement._sampled_blocks(data, affine), expected, atol=1e-5)

@@ -145,6 +145,7 @@ def test_without_a_ceiling_there_is_no_such_row(train, tmp_path, monkeypatch):
     assert list(summary["predictors"]) == ["model", "ridge", "linear", "mean_pet"]
 
 
+@pytest.mark.usefixtures("unpainted")
 def test_one_subject_without_a_diagnosis(train, tmp_path):
     one = dataclasses.replace(fake_pairs(1), diagnoses=("",))
     context = report_context(split_counts={"test": {"": 1}}, wall_time_s=None)
@@ -166,6 +167,7 @@ def test_one_subject_without_a_diagnosis(train, tmp_path):
 FEW = {"1 subject": (1, ("a",)), "2 visits": (1, ("a", "b")), "2 subjects": (2, ("", ""))}
 
 
+@pytest.mark.usefixtures("unpainted")
 @pytest.mark.parametrize("name", FEW)
 def test_few_subjects_are_shown_once_and_without_intervals(train, tmp_path, name):
     num_subjects, sessions = FEW[name]

@@ -4,7 +4,7 @@ import numpy as np
 
 from pcsa_jax.evaluation import illustration
 from pcsa_jax.studies.reproduction import collection, runner
-from tests.conftest import ROOT
+from tests.conftest import ROOT, leave_unpainted
 from tests.training import quick_training
 
 FOLDER = ROOT / "tests" / "studies" / "reproduction"
@@ -22,6 +22,7 @@ def install(patch):
     patch.setattr("pcsa_jax.evaluation.assessment.synthesise", synthesise)
     patch.setattr(collection, "synthesise", synthesise)
     patch.setattr(illustration, "draw_all", lambda *arguments: [])
+    leave_unpainted(patch)
     # Quick programs are not worth keeping, and the cache would be another test's.
     patch.setattr("pcsa_jax.studies.reproduction.reproduce.keep_compiled_programs", lambda: None)
     patch.setattr(runner.jax, "clear_caches", lambda: None)
