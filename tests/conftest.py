@@ -1,7 +1,6 @@
 """What tests of several packages share: array annotations checked at run time, one tiny cohort, one tiny config."""
 
 import errno
-import io
 import os
 import shutil
 import socket
@@ -10,6 +9,7 @@ from pathlib import Path
 import pytest
 from jaxtyping import install_import_hook
 from PIL import Image
+from PIL.PngImagePlugin import PngInfo
 
 from tests.compilation import hasten
 
@@ -189,8 +189,14 @@ def unpainted(monkeypatch):
 
 
 def leave_unpainted(patch):
-    """See ``unpainted``: a file of one grey pixel in place of each picture."""
-    pixel = io.BytesIO()
-    Image.new("L", (1, 1)).save(pixel, "png")
+    """See ``unpainted``: one grey pixel and what is said about the picture, in place of each picture."""
+
+    def savefig(figure, path, *, metadata=(), **_):
+        said = PngInfo()
+        for name, text in dict(metadata).items():
+            if text is not None:
+                said.add_itxt(name, text)
+        Image.new("L", (1, 1)).save(path, "png", pnginfo=said)
+
     patch.setattr("pcsa_jax.presentation.figures._settle", lambda figure: None)
-    patch.setattr("matplotlib.figure.Figure.savefig", lambda self, path, **_: Path(path).write_bytes(pixel.getvalue()))
+    patch.setattr("matplotlib.figure.Figure.savefig", savefig)

@@ -116,7 +116,7 @@ def halved(monkeypatch):
     monkeypatch.setitem(TRIVIAL_PREDICTORS, "halved", predictor)
 
 
-@pytest.mark.usefixtures("halved")
+@pytest.mark.usefixtures("halved", "unpainted")
 def test_a_predictor(tmp_path, monkeypatch):
     train, test = fake_pairs(9, first=1), fake_pairs(6, first=50)
     out = tmp_path / "test"
@@ -133,7 +133,7 @@ def test_a_predictor(tmp_path, monkeypatch):
     assert any("halved mean" in str(cell) for cell in summary_table(summary).columns[0].cells)
 
 
-@pytest.mark.usefixtures("halved")
+@pytest.mark.usefixtures("halved", "unpainted")
 def test_a_predictor_in_the_disease(tmp_path):
     train, test = fake_pairs(12, first=1), fake_pairs(6, first=50)
     findings = assess_pairs(train, test, lambda mri: 0.9 * mri, GRID)

@@ -5,6 +5,7 @@ import json
 import pytest
 
 from pcsa_jax.evaluation.predictions import evaluate_predictions
+from tests.conftest import leave_unpainted
 from tests.evaluation.evaluation_data import GRID, fake_pairs, report_context
 
 
@@ -24,7 +25,10 @@ def evaluated(train, test_pairs, tmp_path_factory):
     synthetic = 0.5 * (test_pairs.predictable + test_pairs.pet) + 0.002
     log = out.parents[1] / "metrics.jsonl"
     log.write_text(json.dumps({"step": 1, "epoch": 0, "generator/total": 1.0}) + "\n", encoding="utf-8")
-    summary = evaluate_predictions(
-        out=out, train=train, test=test_pairs, synthetic=synthetic, grid=GRID, context=report_context(metrics_jsonl=log)
-    )
+    with pytest.MonkeyPatch.context() as patch:
+        leave_unpainted(patch)
+        summary = evaluate_predictions(
+            out=out, train=train, test=test_pairs, synthetic=synthetic, grid=GRID,
+            context=report_context(metrics_jsonl=log),
+        )  # fmt: skip
     return out, summary, synthetic

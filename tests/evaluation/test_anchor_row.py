@@ -8,6 +8,7 @@ import pytest
 from pcsa_jax.evaluation.predictions import evaluate_predictions
 from pcsa_jax.evaluation.report import verdicts
 from pcsa_jax.evaluation.terminal import summary_table
+from tests.conftest import leave_unpainted
 from tests.evaluation.evaluation_data import GRID, printed, report_context
 from tests.training.test_informed_training import RECIPE
 
@@ -17,10 +18,12 @@ def anchored(train, test_pairs, tmp_path_factory):
     """Summary and page of a generator whose network takes half of its anchor's error away."""
     out = tmp_path_factory.mktemp("anchored") / "test"
     anchor = test_pairs.pet + 0.04
-    summary = evaluate_predictions(
-        out=out, train=train, test=test_pairs, synthetic=test_pairs.pet + 0.02, anchor=np.clip(anchor, 0, 1), grid=GRID,
-        context=report_context(),
-    )  # fmt: skip
+    with pytest.MonkeyPatch.context() as patch:
+        leave_unpainted(patch)
+        summary = evaluate_predictions(
+            out=out, train=train, test=test_pairs, synthetic=test_pairs.pet + 0.02, anchor=np.clip(anchor, 0, 1),
+            grid=GRID, context=report_context(),
+        )  # fmt: skip
     return summary, (out / "report.html").read_text(encoding="utf-8")
 
 

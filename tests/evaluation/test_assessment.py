@@ -57,6 +57,7 @@ def printed(summary):
     return capture.get()
 
 
+@pytest.mark.usefixtures("unpainted")
 def test_a_phantom_trained_generator_on_people(tiny_run, people, tmp_path, monkeypatch):
     titles = []
     for name in ("subject_panel", "group_means"):

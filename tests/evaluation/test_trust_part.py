@@ -37,6 +37,7 @@ def odd(test_pairs):
     return type(test_pairs)(**{**vars(test_pairs), "mri": mri})
 
 
+@pytest.mark.usefixtures("unpainted")
 def test_verdicts_and_coverage_of_an_evaluation(trust, train, odd, tmp_path):
     out = tmp_path / "out"
     summary = evaluate_predictions(

@@ -36,6 +36,7 @@ def poor(copy_of_cohort, overwrite):
     return copy_of_cohort
 
 
+@pytest.mark.usefixtures("unpainted")
 def test_one_training_subject_no_normal_people_no_ages(poor, tiny_words, tmp_path, capsys):
     run, out = tmp_path / "run", tmp_path / "pet"
     words = tiny_words({"data.root": poor, "data.train_subjects": 1, "batch_size": 1, **SHORT})

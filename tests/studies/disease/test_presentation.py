@@ -65,6 +65,7 @@ def test_page_says_what_it_shows(presented):
     assert len(widths) == 1, "every line of a table has its cells"
 
 
+@pytest.mark.usefixtures("unpainted")
 def test_a_cohort_of_patients_is_no_phantom(second_fold, tmp_path):
     present_disease(tmp_path, [second_fold], **WORDS | {"is_phantom": False})
     text = (tmp_path / "disease.md").read_text(encoding="utf-8")
@@ -97,6 +98,7 @@ def test_two_ceilings_in_the_tables_and_one_in_the_figures(second_fold, tmp_path
     assert "ceiling" in words and "ceiling, range not known" not in words
 
 
+@pytest.mark.usefixtures("unpainted")
 @pytest.mark.parametrize(("n", "diagnosis"), [(1, "AD"), (4, "CN"), (2, "")])
 def test_small_groups(n, diagnosis, tmp_path):
     test = dataclasses.replace(normalised_pairs(n, predictable=False), diagnoses=(diagnosis,) * n)
