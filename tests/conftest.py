@@ -46,6 +46,11 @@ TINY = {
 """Overrides of configs/pcsa.py. Three folds of the twelve pairs: 4 tested, 2 validate, 6 train; 3 steps an epoch."""
 
 
+def pytest_collection_modifyitems(items):
+    """The longest test comes first: begun last, it would let all other processes wait for it."""
+    items.sort(key=lambda item: item.path.name != "test_site.py")
+
+
 @pytest.fixture(scope="session", autouse=True)
 def cache_folder(tmp_path_factory):
     """Keeps the built-in cohort of tests out of the user's cache."""
@@ -191,12 +196,12 @@ def unpainted(monkeypatch):
 def leave_unpainted(patch):
     """See ``unpainted``: one grey pixel and what is said about the picture, in place of each picture."""
 
-    def savefig(figure, path, *, metadata=(), **_):
+    def print_png(canvas, path, *, metadata):
         said = PngInfo()
-        for name, text in dict(metadata).items():
+        for name, text in metadata.items():
             if text is not None:
                 said.add_itxt(name, text)
         Image.new("L", (1, 1)).save(path, "png", pnginfo=said)
 
     patch.setattr("pcsa_jax.presentation.figures._settle", lambda figure: None)
-    patch.setattr("matplotlib.figure.Figure.savefig", savefig)
+    patch.setattr("matplotlib.backends.backend_agg.FigureCanvasAgg.print_png", print_png)

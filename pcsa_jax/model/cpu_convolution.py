@@ -11,7 +11,7 @@ All arithmetic is float32: the CPU has no faster type, and the tiling would lose
 
 import math
 from collections.abc import Sequence
-from functools import cache, partial
+from functools import cache, partial, reduce
 from typing import NamedTuple
 
 import jax.numpy as jnp
@@ -134,7 +134,14 @@ def _pad(x: Array, edges: Sequence[int], first_axis: int = 1) -> Array:
 def _combined(coefficients: np.ndarray, terms: Sequence[Array]) -> list[Array]:
     """Rows of ``coefficients`` times ``terms``, without the zeros."""
     return [
-        sum((float(c) * term if c != 1 else term) for c, term in zip(row, terms, strict=True) if abs(c) > 1e-12)
+        reduce(
+            lax.add,
+            (
+                term if c == 1 else lax.mul(term, np.float32(c))
+                for c, term in zip(row, terms, strict=True)
+                if abs(c) > 1e-12
+            ),
+        )
         for row in coefficients
     ]
 

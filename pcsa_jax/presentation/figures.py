@@ -67,17 +67,21 @@ def mark_synthetic(figure: "Figure", line: str) -> None:
 
 def save(figure: "Figure", path: Path) -> Path:
     """Writes the figure as PNG, whole or not at all; the same figure gives the same bytes."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+
     line = next((text.get_text() for text in figure.texts if text.get_gid() == LINE), None)
     _settle(figure)
     with replacing(path) as temporary:
-        figure.savefig(temporary, format="png", dpi=DPI, metadata={"Software": None, "Description": line})
+        # Not savefig, which goes through everything once more before it paints.
+        FigureCanvasAgg(figure).print_png(temporary, metadata={"Software": None, "Description": line})
     return path
 
 
 def _settle(figure: "Figure") -> None:
     """Places the axes for good: the last bits of what the layout's solver finds differ from one time to the next."""
     figure.set_dpi(DPI)
-    figure.get_layout_engine().execute(figure)
+    if figure.axes:
+        figure.get_layout_engine().execute(figure)
     figure.set_layout_engine("none")
     for axes in figure.axes:
         for which in ("original", "active"):
