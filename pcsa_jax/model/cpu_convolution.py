@@ -133,17 +133,8 @@ def _pad(x: Array, edges: Sequence[int], first_axis: int = 1) -> Array:
 
 def _combined(coefficients: np.ndarray, terms: Sequence[Array]) -> list[Array]:
     """Rows of ``coefficients`` times ``terms``, without the zeros."""
-    return [
-        reduce(
-            lax.add,
-            (
-                term if c == 1 else lax.mul(term, np.float32(c))
-                for c, term in zip(row, terms, strict=True)
-                if abs(c) > 1e-12
-            ),
-        )
-        for row in coefficients
-    ]
+    rows = [[(c, term) for c, term in zip(row, terms, strict=True) if abs(c) > 1e-12] for row in coefficients]
+    return [reduce(lax.add, [lax.mul(term, np.float32(c)) if c != 1 else term for c, term in row]) for row in rows]
 
 
 def _input_tiles(x: Array, tiles: Tiling, taps: int) -> list[Array]:
