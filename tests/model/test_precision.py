@@ -30,7 +30,7 @@ MODULES = Nets(
     Discriminator(features=(2,)),
 )  # fmt: skip
 LOSS = joint_loss({"adversarial": 0.01, "l1": 1.0, "ms_ssim": 0.1}, adversarial_form="bce", ms_ssim_exponents="raw")
-NUM_STEPS = 24
+NUM_STEPS = 40
 ADAM = Nets(optax.adam(optax.cosine_decay_schedule(5e-3, NUM_STEPS)), optax.adam(1e-3))
 FLOAT32, BFLOAT16 = jnp.dtype(jnp.float32), jnp.dtype(jnp.bfloat16)
 

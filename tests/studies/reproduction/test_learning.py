@@ -169,13 +169,13 @@ def test_a_number_that_fails_leaves_the_row_out_and_is_named(cohort, alone, tmp_
 
 @pytest.mark.slow
 @pytest.mark.usefixtures("few")
-def test_the_whole_way_with_networks(cohort, alone, tmp_path, monkeypatch):
+def test_the_whole_way_with_networks(cohort, tmp_path, monkeypatch):
     monkeypatch.setattr(illustration, "draw_all", lambda *arguments: [])
-    assert reproduce(words(cohort, tmp_path / "out", "--config.num_epochs=1", target="data", config=alone)) == 0
-    summary = json.loads((tmp_path / "out" / "data" / "summary.json").read_text())
+    assert reproduce(words(cohort, tmp_path, "--config.num_epochs=1", target="data", config=CONFIG)) == 0
+    summary = json.loads((tmp_path / "data" / "summary.json").read_text())
     scores = [summary["systems"]["pcsa"][number]["mae_brain"]["mean"] for number in ("2", "4")]
     assert all(0 < score < 1 for score in scores) and scores[0] != scores[1]
-    assert {gain["system"] for gain in summary["gains"]} == {"pcsa", *TRIVIAL_PREDICTORS}
+    assert {gain["system"] for gain in summary["gains"]} == {"pcsa", "best", *TRIVIAL_PREDICTORS}
 
 
 @pytest.fixture
